@@ -1,1 +1,23 @@
-export {};
+export type { Admin, CommittedOffset, TopicSpec } from './admin.ts';
+export { createAdmin } from './admin.ts';
+export type { KafkaClient, KafkaConnection, KafkaLog } from './client.ts';
+export { connectKafka } from './client.ts';
+export type {
+  Consumer,
+  ConsumerOptions,
+  ConsumerStats,
+  FetchOptions,
+  PartitionHandler,
+  PartitionStats,
+  TrackedRecord,
+} from './consumer.ts';
+export { createConsumer } from './consumer.ts';
+export type {
+  OutboundRecord,
+  ProduceAck,
+  ProduceErrorCode,
+  ProduceReport,
+  Producer,
+  ProducerOptions,
+} from './producer.ts';
+export { createProducer, ProduceError } from './producer.ts';
