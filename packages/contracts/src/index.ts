@@ -1,1 +1,9 @@
-export {};
+export * from './delivery-state.ts';
+export * from './event.ts';
+export * from './ids.ts';
+export * from './journal.ts';
+export * from './lanes.ts';
+export * from './outcome.ts';
+export * from './records.ts';
+export * from './tiers.ts';
+export * from './topics.ts';

@@ -1,0 +1,47 @@
+/** What an event may look like, wherever it enters. */
+export const MAX_EVENT_BYTES = 256 * 1024;
+export const MAX_LABELS = 20;
+export const MAX_LABEL_KEY_CHARS = 64;
+export const MAX_LABEL_VALUE_CHARS = 128;
+
+export type Labels = Readonly<Record<string, string>>;
+
+const EVENT_TYPE = /^[a-z0-9_-]+(\.[a-z0-9_-]+){0,7}$/;
+const EVENT_TYPE_FILTER = /^(\*|[a-z0-9_-]+(\.[a-z0-9_-]+){0,7}(\.\*)?)$/;
+const LABEL_KEY = /^[a-zA-Z0-9_][a-zA-Z0-9_./-]{0,63}$/;
+export const MAX_EVENT_TYPE_CHARS = 256;
+
+/** 1–8 dot-separated parts of `[a-z0-9_-]`, 256 characters at most: `order.created`, `gitlab.push.created`. */
+export const isEventType = (text: string): boolean =>
+  text.length <= MAX_EVENT_TYPE_CHARS && EVENT_TYPE.test(text);
+
+/** An event type, `*` (every type), or a prefix with `.*` (`order.*` matches `order.created` and `order.item.added`). */
+export const isEventTypeFilter = (text: string): boolean =>
+  text.length <= MAX_EVENT_TYPE_CHARS && EVENT_TYPE_FILTER.test(text);
+
+export const isLabelKey = (text: string): boolean => LABEL_KEY.test(text) && text !== '__proto__';
+
+export interface Subscription {
+  readonly eventTypes: readonly string[];
+  readonly labels: Labels;
+}
+
+/** An endpoint gets an event when one of its type filters matches and the event carries all of its labels. */
+export function matches(subscription: Subscription, eventType: string, labels: Labels): boolean {
+  return matchesType(subscription.eventTypes, eventType) && carriesLabels(subscription.labels, labels);
+}
+
+function matchesType(filters: readonly string[], eventType: string): boolean {
+  for (const filter of filters) {
+    if (filter === '*' || filter === eventType) return true;
+    if (filter.endsWith('.*') && eventType.startsWith(filter.slice(0, -1))) return true;
+  }
+  return false;
+}
+
+function carriesLabels(wanted: Labels, carried: Labels): boolean {
+  for (const key of Object.keys(wanted)) {
+    if (!Object.hasOwn(carried, key) || carried[key] !== wanted[key]) return false;
+  }
+  return true;
+}

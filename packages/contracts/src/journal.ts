@@ -1,0 +1,92 @@
+import type { DeliveryId, EndpointId, EventId, TenantId } from './ids.ts';
+import type { FailureClass } from './outcome.ts';
+import { RecordFormatError } from './records.ts';
+
+/**
+ * The journal: what happened to deliveries, in batches, for the recorder. A record's value is
+ * `{"v":1,"entries":[…]}`, 512 KB at most, in the partition of its tenants so that one delivery's entries keep their
+ * order per producer. Producers race each other: an entry says all that is needed to create the row it is about.
+ */
+export type JournalEntry = DispatchedEntry | AttemptedEntry | CancelledEntry | ReplayedEntry;
+
+interface DeliverySubject {
+  readonly tenantId: TenantId;
+  readonly eventId: EventId;
+  readonly eventType: string;
+  readonly retentionDays: number;
+  /** Unix milliseconds by the writer's clock. */
+  readonly atMs: number;
+}
+
+/** An event was fanned out: these deliveries exist (run 0, pending). None matched: an empty list. */
+export interface DispatchedEntry extends DeliverySubject {
+  readonly kind: 'dispatched';
+  readonly endpointIds: readonly EndpointId[];
+}
+
+/** One HTTP request was made for a delivery. */
+export interface AttemptedEntry extends DeliverySubject {
+  readonly kind: 'attempted';
+  /** The request's own id (UUIDv7). */
+  readonly attemptId: string;
+  readonly deliveryId: DeliveryId;
+  readonly endpointId: EndpointId;
+  readonly run: number;
+  readonly round: number;
+  readonly attempt: number;
+  /** Where this attempt left the delivery. */
+  readonly state: 'success' | 'processing' | 'failed';
+  readonly failure: FailureClass | null;
+  readonly status: number | null;
+  readonly error: string | null;
+  readonly durationMs: number;
+  /** Unix milliseconds at which the next attempt is due; null when there is none. */
+  readonly nextDueAtMs: number | null;
+  /** Base64 of the response's first bytes: 1 KB of a success, 16 KB of a failure. */
+  readonly responseBody: string | null;
+  readonly traceId: string;
+}
+
+/** A delivery will not be tried: its endpoint is gone or was disabled by a person. */
+export interface CancelledEntry extends DeliverySubject {
+  readonly kind: 'cancelled';
+  readonly deliveryId: DeliveryId;
+  readonly endpointId: EndpointId;
+  readonly run: number;
+  readonly round: number;
+  readonly attempt: number;
+  readonly reason: string;
+}
+
+/** A delivery starts again: the next round of a dead letter, or a new run of what had succeeded. */
+export interface ReplayedEntry extends DeliverySubject {
+  readonly kind: 'replayed';
+  readonly deliveryId: DeliveryId;
+  readonly endpointId: EndpointId;
+  readonly run: number;
+  readonly round: number;
+}
+
+const JOURNAL_VERSION = 1;
+
+/** Encodes entries that the caller has already turned into JSON, so that sizes are known before the batch is cut. */
+export function encodeJournal(entriesJson: readonly string[]): Buffer {
+  return Buffer.from(`{"v":${JOURNAL_VERSION},"entries":[${entriesJson.join(',')}]}`);
+}
+
+/** @throws RecordFormatError when the value is not a journal of a known version. */
+export function decodeJournal(value: Buffer): JournalEntry[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(value.toString('utf8'));
+  } catch {
+    throw new RecordFormatError('journal value is not JSON');
+  }
+  const batch = parsed as { v?: unknown; entries?: unknown } | null;
+  if (batch?.v !== JOURNAL_VERSION || !Array.isArray(batch.entries)) {
+    throw new RecordFormatError(
+      `journal version is ${JSON.stringify(batch?.v ?? null)}, not ${JOURNAL_VERSION}`,
+    );
+  }
+  return batch.entries as JournalEntry[];
+}

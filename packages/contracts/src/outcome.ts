@@ -1,0 +1,45 @@
+/**
+ * What came of an attempt: a closed union, classified once (worker `attempt/classify.ts`). The failure class is what
+ * tenants read in the API and what the retry policy decides by.
+ */
+export type FailureClass =
+  | 'timeout'
+  | 'dns'
+  | 'connect'
+  | 'tls'
+  | 'protocol'
+  | 'http_4xx'
+  | 'http_5xx'
+  | 'redirect'
+  | 'rate_limited'
+  | 'gone'
+  | 'invalid_endpoint';
+
+export type Outcome =
+  | { readonly kind: 'success'; readonly status: number }
+  | {
+      readonly kind: 'failure';
+      readonly failure: FailureClass;
+      readonly status: number | null;
+      readonly detail: string;
+      /** Milliseconds the receiver asked us to wait (Retry-After), null when it did not. */
+      readonly retryAfterMs: number | null;
+    };
+
+/** Transient failures are retried on the endpoint's schedule; permanent ones are dead-lettered at once. */
+export const FAILURE_KIND: Readonly<Record<FailureClass, 'transient' | 'permanent'>> = {
+  timeout: 'transient',
+  dns: 'transient',
+  connect: 'transient',
+  tls: 'transient',
+  protocol: 'transient',
+  http_4xx: 'transient',
+  http_5xx: 'transient',
+  redirect: 'transient',
+  rate_limited: 'transient',
+  gone: 'permanent',
+  invalid_endpoint: 'permanent',
+};
+
+/** Why a delivery is in the dead letters. */
+export type DeadLetterReason = 'attempts_exhausted' | 'endpoint_gone' | 'invalid_endpoint';

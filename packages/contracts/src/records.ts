@@ -1,0 +1,238 @@
+import type { Labels } from './event.ts';
+import { type EndpointId, type EventId, isEndpointId, isEventId, isTenantId, type TenantId } from './ids.ts';
+import type { DeadLetterReason } from './outcome.ts';
+
+/**
+ * Kafka records: metadata in headers, the payload's own bytes in the value. `events` follows the CloudEvents Kafka
+ * protocol binding 1.0.2, binary mode (`ce_*`, `content-type`); the records after it carry the same value and headers
+ * and add delivery headers (`ph_*`). Each header is unique, UTF-8 text. Never a secret, never a URL.
+ */
+export type Headers = Record<string, string>;
+
+/** The version of the record format; a reader takes what it knows and sets aside what it does not. */
+export const RECORD_VERSION = '1';
+
+export interface EventMeta {
+  readonly eventId: EventId;
+  readonly tenantId: TenantId;
+  readonly type: string;
+  readonly labels: Labels;
+  /** When it happened, by the sender (`occurred_at`), else when it was accepted. RFC 3339. */
+  readonly occurredAt: string;
+  readonly contentType: string;
+  /** The tenant's configuration revision at acceptance. */
+  readonly revision: number;
+  /** Days the record of this event is kept: 7, 30 or 90. */
+  readonly retentionDays: number;
+  /** W3C trace context of the hop before. */
+  readonly traceparent: string;
+}
+
+/** Which try of which deliveries a record asks for. */
+export interface DeliveryMeta {
+  /** 1–64 endpoints; a retry carries exactly one. */
+  readonly slots: readonly EndpointId[];
+  readonly run: number;
+  readonly round: number;
+  /** The number of the attempt this record asks for, from 1 within its round. */
+  readonly attempt: number;
+  /** The lane it belongs to, for the way back from a tier. */
+  readonly lane: number;
+}
+
+/** How long a record on a tier still has to wait, and where it goes then. */
+export interface WaitMeta {
+  /** Milliseconds from the record's append time to its due time. */
+  readonly delayMs: number;
+  readonly returnTo: 'deliveries' | 'events';
+  /** How often it was put aside without an attempt. */
+  readonly bounces: number;
+}
+
+export interface DeadLetterMeta {
+  readonly reason: DeadLetterReason;
+  readonly lastFailure: string;
+  readonly lastStatus: number | null;
+  readonly lastError: string;
+  /** Attempts made in this round. */
+  readonly attempts: number;
+  /** Unix milliseconds, by the worker. */
+  readonly failedAtMs: number;
+}
+
+export class RecordFormatError extends Error {
+  override name = 'RecordFormatError';
+}
+
+export function encodeEvent(meta: EventMeta): Headers {
+  const headers: Headers = {
+    ce_specversion: '1.0',
+    ce_id: meta.eventId,
+    ce_source: '/posthorn',
+    ce_type: meta.type,
+    ce_time: meta.occurredAt,
+    'content-type': meta.contentType,
+    ce_tenant: meta.tenantId,
+    ph_v: RECORD_VERSION,
+    ph_revision: String(meta.revision),
+    ph_retention: String(meta.retentionDays),
+    traceparent: meta.traceparent,
+  };
+  if (Object.keys(meta.labels).length > 0) headers.ce_labels = JSON.stringify(meta.labels);
+  return headers;
+}
+
+/** @throws RecordFormatError naming the header that is missing or malformed. */
+export function decodeEvent(headers: Headers): EventMeta {
+  if (headers.ph_v !== RECORD_VERSION) throw new RecordFormatError(`ph_v is ${quote(headers.ph_v)}, not 1`);
+  return {
+    eventId: checked(headers, 'ce_id', isEventId),
+    tenantId: checked(headers, 'ce_tenant', isTenantId),
+    type: required(headers, 'ce_type'),
+    labels: decodeLabels(headers.ce_labels),
+    occurredAt: required(headers, 'ce_time'),
+    contentType: required(headers, 'content-type'),
+    revision: integer(headers, 'ph_revision'),
+    retentionDays: integer(headers, 'ph_retention'),
+    traceparent: headers.traceparent ?? '',
+  };
+}
+
+export function encodeDelivery(meta: DeliveryMeta): Headers {
+  return {
+    ph_slots: meta.slots.join(','),
+    ph_run: String(meta.run),
+    ph_round: String(meta.round),
+    ph_attempt: String(meta.attempt),
+    ph_lane: String(meta.lane),
+  };
+}
+
+/** @throws RecordFormatError naming the header that is missing or malformed. */
+export function decodeDelivery(headers: Headers): DeliveryMeta {
+  const slots = decodeSlots(headers);
+  return {
+    slots,
+    run: integer(headers, 'ph_run'),
+    round: integer(headers, 'ph_round'),
+    attempt: integer(headers, 'ph_attempt'),
+    lane: integer(headers, 'ph_lane'),
+  };
+}
+
+/** The endpoints a record names. @throws RecordFormatError when there are none or one is malformed. */
+export function decodeSlots(headers: Headers): EndpointId[] {
+  const slots = required(headers, 'ph_slots').split(',');
+  for (const slot of slots) {
+    if (!isEndpointId(slot)) throw new RecordFormatError(`ph_slots names ${quote(slot)}`);
+  }
+  return slots;
+}
+
+export function encodeWait(meta: WaitMeta): Headers {
+  return {
+    ph_delay_ms: String(meta.delayMs),
+    ph_return: meta.returnTo,
+    ph_bounces: String(meta.bounces),
+  };
+}
+
+/** @throws RecordFormatError naming the header that is missing or malformed. */
+export function decodeWait(headers: Headers): WaitMeta {
+  const returnTo = required(headers, 'ph_return');
+  if (returnTo !== 'deliveries' && returnTo !== 'events') {
+    throw new RecordFormatError(`ph_return is ${quote(returnTo)}`);
+  }
+  return { delayMs: integer(headers, 'ph_delay_ms'), returnTo, bounces: integer(headers, 'ph_bounces') };
+}
+
+/** The headers of a record that leaves its tier: what belonged to the wait is gone, the bounces stay. */
+export function withoutWait(headers: Headers): Headers {
+  const { ph_delay_ms: _delay, ph_return: _return, ...rest } = headers;
+  return rest;
+}
+
+export function encodeDeadLetter(meta: DeadLetterMeta): Headers {
+  return {
+    ph_reason: meta.reason,
+    ph_last_failure: meta.lastFailure,
+    ph_last_status: meta.lastStatus === null ? '' : String(meta.lastStatus),
+    ph_last_error: meta.lastError,
+    ph_attempts: String(meta.attempts),
+    ph_failed_at_ms: String(meta.failedAtMs),
+  };
+}
+
+/** @throws RecordFormatError naming the header that is missing or malformed. */
+export function decodeDeadLetter(headers: Headers): DeadLetterMeta {
+  const status = headers.ph_last_status ?? '';
+  return {
+    reason: required(headers, 'ph_reason') as DeadLetterReason,
+    lastFailure: headers.ph_last_failure ?? '',
+    lastStatus: status === '' ? null : integer(headers, 'ph_last_status'),
+    lastError: headers.ph_last_error ?? '',
+    attempts: integer(headers, 'ph_attempts'),
+    failedAtMs: integer(headers, 'ph_failed_at_ms'),
+  };
+}
+
+/** The event's own headers out of any record that carries them: what the next hop's record starts from. */
+export function eventHeaders(headers: Headers): Headers {
+  const kept: Headers = {};
+  for (const name of EVENT_HEADERS) {
+    const value = headers[name];
+    if (value !== undefined) kept[name] = value;
+  }
+  return kept;
+}
+
+const EVENT_HEADERS = [
+  'ce_specversion',
+  'ce_id',
+  'ce_source',
+  'ce_type',
+  'ce_time',
+  'content-type',
+  'ce_tenant',
+  'ce_labels',
+  'ph_v',
+  'ph_revision',
+  'ph_retention',
+  'traceparent',
+] as const;
+
+function required(headers: Headers, name: string): string {
+  const value = headers[name];
+  if (value === undefined || value === '') throw new RecordFormatError(`header ${name} is missing`);
+  return value;
+}
+
+function checked(headers: Headers, name: string, valid: (text: string) => boolean): string {
+  const value = required(headers, name);
+  if (!valid(value)) throw new RecordFormatError(`header ${name} is ${quote(value)}`);
+  return value;
+}
+
+function integer(headers: Headers, name: string): number {
+  const value = required(headers, name);
+  if (!/^\d{1,15}$/.test(value))
+    throw new RecordFormatError(`header ${name} is ${quote(value)}, not a count`);
+  return Number(value);
+}
+
+function decodeLabels(text: string | undefined): Labels {
+  if (text === undefined) return NO_LABELS;
+  try {
+    const labels: unknown = JSON.parse(text);
+    if (typeof labels === 'object' && labels !== null && !Array.isArray(labels)) return labels as Labels;
+  } catch {
+    // falls through to the one error below
+  }
+  throw new RecordFormatError(`header ce_labels is ${quote(text)}`);
+}
+
+const NO_LABELS: Labels = Object.freeze({});
+
+function quote(text: string | undefined): string {
+  return text === undefined ? 'missing' : JSON.stringify(text.slice(0, 80));
+}
