@@ -1,0 +1,145 @@
+/**
+ * Configuration: each service declares its keys once, as data; `readConfig` turns the environment into a frozen, typed
+ * object or throws one error that lists every fault. `docs/configuration.md` and `.env.example` are generated from the
+ * same declarations. Nothing else reads the environment.
+ */
+export interface ConfigKey<T> {
+  readonly env: string;
+  readonly doc: string;
+  /** How a value looks, for errors and docs: "integer, 1–65535", "one of debug, info". */
+  readonly expected: string;
+  readonly unit?: string;
+  /** As text, the way it would stand in the environment; undefined makes the key required. */
+  readonly fallback?: string;
+  readonly secret: boolean;
+  /** Returns the value, or throws with what is wrong (without quoting the value). */
+  parse(text: string): T;
+}
+
+export type ConfigSpec = Readonly<Record<string, ConfigKey<unknown>>>;
+export type ConfigOf<S extends ConfigSpec> = {
+  readonly [K in keyof S]: S[K] extends ConfigKey<infer T> ? T : never;
+};
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+interface KeyOptions {
+  readonly doc: string;
+  readonly fallback?: string;
+  readonly unit?: string;
+}
+
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+  readonly faults: readonly string[];
+  constructor(faults: readonly string[]) {
+    super(`configuration is not valid:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    this.faults = faults;
+  }
+}
+
+/** @throws ConfigError listing every key that is missing or malformed, with what was expected; secrets are not shown. */
+export function readConfig<S extends ConfigSpec>(spec: S, environment: Environment): ConfigOf<S> {
+  const values: Record<string, unknown> = {};
+  const faults: string[] = [];
+  for (const [name, key] of Object.entries(spec)) {
+    const given = environment[key.env];
+    const text = given === undefined || given === '' ? key.fallback : given;
+    if (text === undefined) {
+      faults.push(`${key.env} is missing: expected ${key.expected}`);
+      continue;
+    }
+    try {
+      values[name] = key.parse(text);
+    } catch (error) {
+      const shown = key.secret ? '(redacted)' : JSON.stringify(text);
+      const why = error instanceof Error && error.message ? ` (${error.message})` : '';
+      faults.push(`${key.env}=${shown}: expected ${key.expected}${why}`);
+    }
+  }
+  if (faults.length > 0) throw new ConfigError(faults);
+  return Object.freeze(values) as ConfigOf<S>;
+}
+
+function key<T>(
+  env: string,
+  expected: string,
+  options: KeyOptions,
+  parse: (text: string) => T,
+): ConfigKey<T> {
+  return { env, expected, secret: false, parse, ...options };
+}
+
+export function text(
+  env: string,
+  options: KeyOptions & { pattern?: RegExp; expected?: string },
+): ConfigKey<string> {
+  const { pattern, expected = 'text', ...rest } = options;
+  return key(env, expected, rest, (value) => {
+    if (pattern && !pattern.test(value)) throw new Error();
+    return value;
+  });
+}
+
+/** A value that no log, error or generated page shows. */
+export function secret(
+  env: string,
+  options: KeyOptions & { expected?: string; check?: (text: string) => void },
+): ConfigKey<string> {
+  const { check, expected = 'a secret', ...rest } = options;
+  const parsed = key(env, expected, rest, (value) => {
+    check?.(value);
+    return value;
+  });
+  return { ...parsed, secret: true };
+}
+
+export function integer(env: string, options: KeyOptions & { min: number; max: number }): ConfigKey<number> {
+  const { min, max, ...rest } = options;
+  return key(env, `an integer from ${min} to ${max}`, rest, (value) => {
+    const number = Number(value);
+    if (!/^-?\d+$/.test(value.trim()) || number < min || number > max) throw new Error();
+    return number;
+  });
+}
+
+export function flag(env: string, options: KeyOptions): ConfigKey<boolean> {
+  return key(env, 'true or false', options, (value) => {
+    if (value !== 'true' && value !== 'false') throw new Error();
+    return value === 'true';
+  });
+}
+
+export function choice<const T extends string>(
+  env: string,
+  choices: readonly T[],
+  options: KeyOptions,
+): ConfigKey<T> {
+  return key(env, `one of ${choices.join(', ')}`, options, (value) => {
+    const found = choices.find((each) => each === value);
+    if (found === undefined) throw new Error();
+    return found;
+  });
+}
+
+/** Comma-separated, trimmed, empty parts dropped. */
+export function list(env: string, options: KeyOptions & { expected?: string }): ConfigKey<readonly string[]> {
+  const { expected = 'a comma-separated list', ...rest } = options;
+  return key(env, expected, rest, (value) =>
+    Object.freeze(
+      value
+        .split(',')
+        .map((part) => part.trim())
+        .filter((part) => part !== ''),
+    ),
+  );
+}
+
+/** For values with a grammar of their own. */
+export function parsed<T>(
+  env: string,
+  expected: string,
+  parse: (text: string) => T,
+  options: KeyOptions,
+): ConfigKey<T> {
+  return key(env, expected, options, parse);
+}

@@ -1,0 +1,95 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Metrics } from './metrics.ts';
+
+export type ComponentState = 'up' | 'degraded' | 'down';
+
+/** One thing a service depends on. `required` false: its absence degrades the service but does not stop it. */
+export interface HealthCheck {
+  readonly name: string;
+  readonly required: boolean;
+  state(): ComponentState | Promise<ComponentState>;
+}
+
+export interface HealthReport {
+  readonly status: 'ok' | 'degraded' | 'down';
+  readonly components: Readonly<Record<string, ComponentState>>;
+}
+
+export async function reportHealth(checks: readonly HealthCheck[]): Promise<HealthReport> {
+  const states = await Promise.all(checks.map(async (check) => [check, await stateOf(check)] as const));
+  const components: Record<string, ComponentState> = {};
+  let status: HealthReport['status'] = 'ok';
+  for (const [check, state] of states) {
+    components[check.name] = state;
+    if (state === 'up') continue;
+    if (check.required && state === 'down') status = 'down';
+    else if (status === 'ok') status = 'degraded';
+  }
+  return { status, components };
+}
+
+async function stateOf(check: HealthCheck): Promise<ComponentState> {
+  try {
+    return await check.state();
+  } catch {
+    return 'down';
+  }
+}
+
+export interface AdminServer {
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+/**
+ * Health and metrics on a port of their own, never on the public one: `/livez` (the process turns), `/readyz` (200
+ * once started and no required component is down, else 503), `/health` (components; always 200), `/metrics`.
+ */
+export async function startAdminServer(options: {
+  readonly host: string;
+  readonly port: number;
+  readonly metrics: Metrics;
+  readonly checks: readonly HealthCheck[];
+  readonly isReady: () => boolean;
+}): Promise<AdminServer> {
+  const server = createServer((request, response) => {
+    const path = (request.url ?? '/').split('?')[0];
+    answer(path ?? '/', options).then(
+      ({ status, type, body }) => response.writeHead(status, { 'content-type': type }).end(body),
+      () => response.writeHead(500).end(),
+    );
+  });
+  server.requestTimeout = 10_000;
+  server.maxConnections = 100;
+  await listen(server, options.port, options.host);
+  return {
+    port: (server.address() as AddressInfo).port,
+    stop: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
+}
+
+async function answer(path: string, options: Parameters<typeof startAdminServer>[0]) {
+  const json = 'application/json; charset=utf-8';
+  if (path === '/livez') return { status: 200, type: json, body: '{"status":"ok"}' };
+  if (path === '/metrics') {
+    const registry = options.metrics.registry;
+    return { status: 200, type: registry.contentType, body: await registry.metrics() };
+  }
+  if (path !== '/readyz' && path !== '/health')
+    return { status: 404, type: json, body: '{"status":"not found"}' };
+  const report = await reportHealth(options.checks);
+  const ready = options.isReady() && report.status !== 'down';
+  return { status: path === '/health' || ready ? 200 : 503, type: json, body: JSON.stringify(report) };
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => resolve());
+  });
+}

@@ -1,0 +1,113 @@
+import { choice, integer, list, parsed, secret, text } from './config.ts';
+
+/** Keys that more than one service reads; a service spreads the groups it needs into its own spec. */
+export const telemetryConfig = {
+  logLevel: choice('LOG_LEVEL', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
+    fallback: 'info',
+    doc: 'Least severe level that is logged.',
+  }),
+  otlpEndpoint: text('OTEL_EXPORTER_OTLP_ENDPOINT', {
+    fallback: 'off',
+    expected: 'an http(s) URL of an OTLP collector, or off',
+    pattern: /^(off|https?:\/\/\S+)$/,
+    doc: 'Where spans are sent (OTLP over HTTP). `off` keeps only the propagation of `traceparent`.',
+  }),
+  traceSamplePercent: integer('TRACE_SAMPLE_PERCENT', {
+    fallback: '1',
+    min: 0,
+    max: 100,
+    unit: '%',
+    doc: 'Share of traces that are started here and recorded; an incoming sampled `traceparent` is always followed.',
+  }),
+} as const;
+
+export const adminConfig = (fallbackPort: number) =>
+  ({
+    adminHost: text('ADMIN_HOST', {
+      fallback: '127.0.0.1',
+      doc: 'Address of the admin server: health and metrics.',
+    }),
+    adminPort: integer('ADMIN_PORT', {
+      fallback: String(fallbackPort),
+      min: 0,
+      max: 65_535,
+      doc: 'Port of the admin server (`/livez`, `/readyz`, `/health`, `/metrics`); 0 takes any free one.',
+    }),
+  }) as const;
+
+export const kafkaConfig = {
+  kafkaBrokers: list('KAFKA_BROKERS', {
+    fallback: '127.0.0.1:9092',
+    expected: 'host:port, comma-separated',
+    doc: 'Kafka bootstrap addresses.',
+  }),
+  topicPrefix: text('KAFKA_TOPIC_PREFIX', {
+    fallback: 'posthorn.',
+    pattern: /^[a-zA-Z0-9._-]{0,60}$/,
+    expected: 'up to 60 of letters, digits, ".", "_" and "-"',
+    doc: 'Put before every topic and consumer group, so that several systems can share a cluster.',
+  }),
+} as const;
+
+export const databaseConfig = (fallbackPool: number) =>
+  ({
+    databaseUrl: secret('DATABASE_URL', {
+      fallback: 'postgres://posthorn:posthorn@127.0.0.1:5432/posthorn',
+      expected: 'a postgres:// URL',
+      doc: 'Postgres: configuration and the record.',
+      check: (value) => {
+        if (!/^postgres(ql)?:\/\//.test(value)) throw new Error();
+      },
+    }),
+    databasePool: integer('DATABASE_POOL', {
+      fallback: String(fallbackPool),
+      min: 1,
+      max: 100,
+      unit: 'connections',
+      doc: 'Most connections to Postgres that this process opens.',
+    }),
+  }) as const;
+
+/** The shape of the topics: the set-up job creates it, every service must be given the same. */
+export const layoutConfig = <T>(parseTiers: (value: string) => T, defaultTiers: string) =>
+  ({
+    lanes: integer('LANES', {
+      fallback: '16',
+      min: 1,
+      max: 1024,
+      unit: 'partitions',
+      doc: 'Partitions of `deliveries`. A tenant is pinned to one of them (64 in production, 16 on a laptop).',
+    }),
+    eventPartitions: integer('EVENT_PARTITIONS', {
+      fallback: '8',
+      min: 1,
+      max: 1024,
+      unit: 'partitions',
+      doc: 'Partitions of `events`.',
+    }),
+    journalPartitions: integer('JOURNAL_PARTITIONS', {
+      fallback: '4',
+      min: 1,
+      max: 256,
+      unit: 'partitions',
+      doc: 'Partitions of `journal`, `dead-letters` and `replay`.',
+    }),
+    tiers: parsed('RETRY_TIERS', 'ascending delays such as 1s,4s,16s', parseTiers, {
+      fallback: defaultTiers,
+      doc: 'The retry topics, one fixed delay each.',
+    }),
+    replicationFactor: integer('KAFKA_REPLICATION_FACTOR', {
+      fallback: '1',
+      min: 1,
+      max: 9,
+      unit: 'replicas',
+      doc: 'Replicas of every topic: 3 in production.',
+    }),
+    minInSyncReplicas: integer('KAFKA_MIN_INSYNC_REPLICAS', {
+      fallback: '1',
+      min: 1,
+      max: 9,
+      unit: 'replicas',
+      doc: 'Replicas that must have a record before it is acknowledged: 2 in production.',
+    }),
+  }) as const;
