@@ -1,0 +1,83 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { freePort } from './free-port.ts';
+import { kafkaLogSettings, kafkaProperties } from './kafka-settings.ts';
+import { type ServerProcess, spawnServer, waitUntilReady } from './server-process.ts';
+
+const run = promisify(execFile);
+const FORMAT_MS = 60_000;
+const READY_MS = 60_000;
+const HEAP_MB = 512;
+const SHORT_LIVED = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC'];
+const LONG_LIVED = ['-XX:+UseG1GC', '-XX:MaxGCPauseMillis=20'];
+
+export type EmbeddedKafka = { brokers: string; server: ServerProcess };
+
+export type KafkaOptions = {
+  /** Holds the data, the settings and the log. */
+  dir: string;
+  libs: string;
+  port?: number;
+  /** A broker for one test run: compiled lightly, so that it is up sooner and takes less of the CPU. */
+  shortLived?: boolean;
+  signal?: AbortSignal;
+};
+
+/** Starts one Kafka broker on loopback; data in `dir` is used again when it is there. */
+export async function startEmbeddedKafka(options: KafkaOptions): Promise<EmbeddedKafka> {
+  const { dir, libs, signal } = options;
+  const port = options.port ?? (await freePort());
+  const logFile = join(dir, 'kafka.log');
+  const settingsFile = join(dir, 'server.properties');
+  const dataDir = join(dir, 'data');
+  await mkdir(dir, { recursive: true });
+  await rm(logFile, { force: true });
+  const controllerPort = await controllerPortOf(dir);
+  await writeFile(settingsFile, kafkaProperties({ dataDir, port, controllerPort }));
+  await writeFile(join(dir, 'log4j2.properties'), kafkaLogSettings(logFile));
+  const java = ['-cp', `${libs}/*`, `-Dlog4j2.configurationFile=${join(dir, 'log4j2.properties')}`];
+  await formatOnce({ dataDir, java, settingsFile, signal });
+  const compile = options.shortLived ? SHORT_LIVED : LONG_LIVED;
+  const server = spawnServer({
+    command: 'java',
+    args: [`-Xms${HEAP_MB / 2}m`, `-Xmx${HEAP_MB}m`, ...compile, ...java, 'kafka.Kafka', settingsFile],
+    logFile: join(dir, 'kafka.out'),
+  });
+  try {
+    const ready = async () =>
+      (await readFile(logFile, 'utf8').catch(() => '')).includes('Kafka Server started');
+    await waitUntilReady({ name: 'Kafka', server, logFile, timeoutMs: READY_MS, signal, ready });
+  } catch (error) {
+    await server.stop('SIGKILL', 0);
+    throw error;
+  }
+  return { brokers: `127.0.0.1:${port}`, server };
+}
+
+type Format = { dataDir: string; java: string[]; settingsFile: string; signal: AbortSignal | undefined };
+
+/** A format that was cut short leaves no meta.properties, and is done again. */
+async function formatOnce({ dataDir, java, settingsFile, signal }: Format): Promise<void> {
+  if (await stat(join(dataDir, 'meta.properties')).catch(() => undefined)) return;
+  await rm(dataDir, { recursive: true, force: true });
+  const clusterId = randomBytes(16).toString('base64url');
+  const tool = ['kafka.tools.StorageTool', 'format', '--standalone', '-t', clusterId, '-c', settingsFile];
+  await run('java', ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', ...java, ...tool], {
+    timeout: FORMAT_MS,
+    signal,
+  });
+}
+
+/** The formatted data names the controller's port, so it is chosen once and kept beside the data. */
+async function controllerPortOf(dir: string): Promise<number> {
+  const file = join(dir, 'controller-port');
+  const kept = Number(await readFile(file, 'utf8').catch(() => ''));
+  const formatted = await stat(join(dir, 'data', 'meta.properties')).catch(() => undefined);
+  if (kept > 0 && formatted) return kept;
+  const port = await freePort();
+  await writeFile(file, String(port));
+  return port;
+}

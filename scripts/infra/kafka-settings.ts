@@ -1,0 +1,63 @@
+export type KafkaPlace = { dataDir: string; port: number; controllerPort: number };
+
+/** One broker that is also its own controller, on loopback, for one developer. Records may be 512 KB, batches 1 MB. */
+export function kafkaProperties({ dataDir, port, controllerPort }: KafkaPlace): string {
+  const settings: Record<string, string | number | boolean> = {
+    'process.roles': 'broker,controller',
+    'node.id': 1,
+    'controller.quorum.bootstrap.servers': `127.0.0.1:${controllerPort}`,
+    'controller.listener.names': 'CONTROLLER',
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'log.dirs': dataDir,
+    'auto.create.topics.enable': false,
+    'default.replication.factor': 1,
+    'min.insync.replicas': 1,
+    'offsets.topic.replication.factor': 1,
+    'offsets.topic.num.partitions': 4,
+    'transaction.state.log.replication.factor': 1,
+    'transaction.state.log.min.isr': 1,
+    'transaction.state.log.num.partitions': 1,
+    'share.coordinator.state.topic.replication.factor': 1,
+    'share.coordinator.state.topic.min.isr': 1,
+    'share.coordinator.state.topic.num.partitions': 1,
+    'group.initial.rebalance.delay.ms': 0,
+    // As long as dead letters are kept: a group that was away must not find its offsets gone.
+    'offsets.retention.minutes': 43_200,
+    'message.max.bytes': 2_097_152,
+    'replica.fetch.max.bytes': 2_097_152,
+    'socket.request.max.bytes': 104_857_600,
+    'num.network.threads': 2,
+    'num.io.threads': 4,
+    // One index file is preallocated per partition: at the default of 10 MB a few hundred partitions look like gigabytes.
+    'log.index.size.max.bytes': 1_048_576,
+    'log.segment.bytes': 67_108_864,
+    'log.cleaner.dedupe.buffer.size': 2_097_152,
+    'broker.heartbeat.interval.ms': 500,
+  };
+  return `${Object.entries(settings)
+    .map(([key, value]) => `${key}=${value}`)
+    .join('\n')}\n`;
+}
+
+/** Warnings to a bounded file; the one line that says the broker is up is let through. */
+export function kafkaLogSettings(logFile: string): string {
+  return `status = error
+appender.file.type = RollingFile
+appender.file.name = file
+appender.file.fileName = ${logFile}
+appender.file.filePattern = ${logFile}.%i
+appender.file.layout.type = PatternLayout
+appender.file.layout.pattern = %d %p %m (%c)%n
+appender.file.policies.type = Policies
+appender.file.policies.size.type = SizeBasedTriggeringPolicy
+appender.file.policies.size.size = 10MB
+appender.file.strategy.type = DefaultRolloverStrategy
+appender.file.strategy.max = 1
+rootLogger.level = warn
+rootLogger.appenderRef.file.ref = file
+logger.started.name = kafka.server.KafkaRaftServer
+logger.started.level = info
+`;
+}
