@@ -101,12 +101,12 @@ function recordedHop(
 }
 
 async function startSdk(service: string, endpoint: string) {
-  const [{ NodeSDK, resources }, { OTLPTraceExporter }] = await Promise.all([
+  const [{ NodeSDK }, { OTLPTraceExporter }] = await Promise.all([
     import('@opentelemetry/sdk-node'),
     import('@opentelemetry/exporter-trace-otlp-http'),
   ]);
   const sdk = new NodeSDK({
-    resource: resources.resourceFromAttributes({ 'service.name': `posthorn-${service}` }),
+    serviceName: `posthorn-${service}`,
     traceExporter: new OTLPTraceExporter({ url: `${endpoint.replace(/\/$/, '')}/v1/traces` }),
     instrumentations: [],
   });
