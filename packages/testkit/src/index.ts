@@ -1,1 +1,5 @@
-export {};
+export * from './fake-clock.ts';
+export * from './infra.ts';
+export * from './receiver.ts';
+export * from './signalled-list.ts';
+export * from './wait.ts';

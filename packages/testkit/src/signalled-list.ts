@@ -1,0 +1,47 @@
+export interface SignalWait {
+  readonly what: string | (() => string);
+  readonly timeoutMs?: number | undefined;
+}
+
+/** A list that wakes its waiters at every push. */
+export interface SignalledList<T> {
+  readonly items: readonly T[];
+  push(item: T): void;
+  clear(): void;
+  /** @throws Error when the condition did not hold in time, naming it. */
+  waitFor(condition: () => boolean, options: SignalWait): Promise<void>;
+}
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+
+export function createSignalledList<T>(): SignalledList<T> {
+  const items: T[] = [];
+  const waiters = new Set<() => void>();
+  return {
+    items,
+    push(item) {
+      items.push(item);
+      for (const wake of waiters) wake();
+    },
+    clear() {
+      items.length = 0;
+    },
+    waitFor(condition, { what, timeoutMs = DEFAULT_TIMEOUT_MS }) {
+      if (condition()) return Promise.resolve();
+      return new Promise((resolve, reject) => {
+        const timer = setTimeout(() => {
+          waiters.delete(wake);
+          const named = typeof what === 'string' ? what : what();
+          reject(new Error(`${named}: not so within ${timeoutMs} ms`));
+        }, timeoutMs);
+        const wake = () => {
+          if (!condition()) return;
+          clearTimeout(timer);
+          waiters.delete(wake);
+          resolve();
+        };
+        waiters.add(wake);
+      });
+    },
+  };
+}
