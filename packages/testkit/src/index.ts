@@ -1,4 +1,5 @@
 export * from './fake-clock.ts';
+export * from './fault-proxy.ts';
 export * from './infra.ts';
 export * from './receiver.ts';
 export * from './signalled-list.ts';

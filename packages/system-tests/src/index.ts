@@ -1,0 +1,4 @@
+export * from './api.ts';
+export * from './ledger.ts';
+export * from './service-process.ts';
+export * from './system.ts';

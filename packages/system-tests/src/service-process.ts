@@ -1,0 +1,104 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { createSignalledList, type SignalWait } from '@posthorn/testkit';
+
+/** A line of a service's log, parsed; lines that are not JSON come with `raw` alone. */
+export interface LogLine {
+  readonly msg?: string;
+  readonly level?: string;
+  readonly raw: string;
+  readonly [field: string]: unknown;
+}
+
+export interface ServiceProcess {
+  readonly name: string;
+  readonly pid: number;
+  readonly lines: readonly LogLine[];
+  readonly exitCode: number | null;
+  /** Resolves when a line that fits has been written, also before the call. */
+  waitForLine(fits: (line: LogLine) => boolean, wait: SignalWait): Promise<LogLine>;
+  signal(signal: NodeJS.Signals): void;
+  /** SIGTERM unless told otherwise; resolves with the exit code, null when a signal ended it. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const START_TIMEOUT_MS = 20_000;
+const LINES_IN_ERROR = 15;
+
+/** Starts `services/<name>` as a process of its own and waits until it says that it has started. */
+export async function startService(
+  name: string,
+  environment: Record<string, string>,
+): Promise<ServiceProcess> {
+  const child = spawn(process.execPath, [`services/${name}/src/main.ts`], {
+    cwd: ROOT,
+    env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const service = follow(name, child);
+  try {
+    await service.waitForLine((line) => line.msg === 'service started' || line.msg === EXITED, {
+      what: () => `${name} to start; its last lines:\n${tail(service.lines)}`,
+      timeoutMs: START_TIMEOUT_MS,
+    });
+    if (service.exitCode !== null) throw new Error(`${name} ended while starting:\n${tail(service.lines)}`);
+  } catch (error) {
+    await service.stop('SIGKILL');
+    throw error;
+  }
+  return service;
+}
+
+const EXITED = '(process ended)';
+
+function follow(name: string, child: ChildProcess): ServiceProcess {
+  const log = createSignalledList<LogLine>();
+  const exited = new Promise<number | null>((resolve) => {
+    child.once('close', (code) => {
+      log.push({ raw: EXITED, msg: EXITED });
+      resolve(code);
+    });
+    child.once('error', (error) => {
+      log.push({ raw: String(error), msg: EXITED });
+      resolve(-1);
+    });
+  });
+  for (const stream of [child.stdout!, child.stderr!]) {
+    createInterface({ input: stream }).on('line', (raw) => log.push(parse(raw)));
+  }
+  return {
+    name,
+    pid: child.pid ?? -1,
+    lines: log.items,
+    get exitCode() {
+      return child.exitCode;
+    },
+    async waitForLine(fits, wait) {
+      await log.waitFor(() => log.items.some(fits), wait);
+      return log.items.find(fits)!;
+    },
+    signal: (signal) => void child.kill(signal),
+    stop(signal = 'SIGTERM') {
+      if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+      return exited;
+    },
+  };
+}
+
+function parse(raw: string): LogLine {
+  if (!raw.startsWith('{')) return { raw };
+  try {
+    return { ...(JSON.parse(raw) as object), raw };
+  } catch {
+    return { raw };
+  }
+}
+
+function tail(lines: readonly LogLine[]): string {
+  return lines
+    .slice(-LINES_IN_ERROR)
+    .map((line) => `  ${line.raw}`)
+    .join('\n');
+}

@@ -1,0 +1,118 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { databaseUrl, kafkaBrokers } from '@posthorn/testkit';
+import { type Api, createApi } from './api.ts';
+import { type ServiceProcess, startService } from './service-process.ts';
+
+export type ServiceName = 'ingest' | 'dispatcher' | 'worker' | 'recorder';
+export const SERVICES: readonly ServiceName[] = ['recorder', 'worker', 'dispatcher', 'ingest'];
+
+export interface SystemOptions {
+  /** Delays of the retry topics; short, so that a test walks through all of them. */
+  readonly tiers?: string;
+  /** The default retry schedule. */
+  readonly schedule?: string;
+  /** Set for every service. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Set for one service, over the rest. */
+  readonly perService?: Partial<Record<ServiceName, Readonly<Record<string, string>>>>;
+}
+
+/** The four services as processes of their own, on topics and a database that no other test file has. */
+export interface System {
+  readonly api: Api;
+  readonly operatorKey: string;
+  readonly topicPrefix: string;
+  readonly databaseUrl: string;
+  service(name: ServiceName): ServiceProcess;
+  /** Starts it (again) with the environment it had. */
+  start(name: ServiceName): Promise<ServiceProcess>;
+  stop(name: ServiceName, signal?: NodeJS.Signals): Promise<number | null>;
+  /** Stops what runs, in the order of an orderly shut-down. */
+  close(): Promise<void>;
+}
+
+const run = promisify(execFile);
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+
+export async function startSystem(options: SystemOptions = {}): Promise<System> {
+  const port = await freePort();
+  const operatorKey = `phk_op_${randomBytes(24).toString('hex')}`;
+  const topicPrefix = `sys-${randomBytes(4).toString('hex')}.`;
+  const database = options.environment?.DATABASE_URL ?? (await databaseUrl());
+  const shared: Record<string, string> = {
+    KAFKA_BROKERS: kafkaBrokers().join(','),
+    KAFKA_TOPIC_PREFIX: topicPrefix,
+    LANES: '4',
+    EVENT_PARTITIONS: '2',
+    JOURNAL_PARTITIONS: '2',
+    RETRY_TIERS: options.tiers ?? '50ms,200ms',
+    RETRY_SCHEDULE: options.schedule ?? '50ms,50ms,50ms,50ms,50ms',
+    ADMIN_PORT: '0',
+    SECRETS_KEY: randomBytes(32).toString('base64'),
+    EGRESS_ALLOWED_CIDRS: '127.0.0.0/8',
+    ...options.environment,
+    DATABASE_URL: database,
+  };
+  const environments = Object.fromEntries(
+    SERVICES.map((name) => [
+      name,
+      {
+        ...shared,
+        ...(name === 'ingest' ? { PORT: String(port), OPERATOR_KEY: operatorKey } : {}),
+        ...options.perService?.[name],
+      },
+    ]),
+  ) as Record<ServiceName, Record<string, string>>;
+
+  await run(process.execPath, ['services/setup/src/main.ts', 'all'], {
+    cwd: ROOT,
+    env: { ...process.env, ...shared },
+  });
+  const running = new Map<ServiceName, ServiceProcess>();
+  const start = async (name: ServiceName): Promise<ServiceProcess> => {
+    const service = await startService(name, environments[name]);
+    running.set(name, service);
+    return service;
+  };
+  const stop = async (name: ServiceName, signal?: NodeJS.Signals): Promise<number | null> => {
+    const code = await running.get(name)?.stop(signal);
+    running.delete(name);
+    return code ?? null;
+  };
+  const close = async (): Promise<void> => {
+    for (const name of [...SERVICES].reverse()) await stop(name);
+  };
+  try {
+    await Promise.all(SERVICES.map(start));
+  } catch (error) {
+    await Promise.all(SERVICES.map((name) => stop(name, 'SIGKILL')));
+    throw error;
+  }
+  return {
+    api: createApi(`http://127.0.0.1:${port}`, operatorKey),
+    operatorKey,
+    topicPrefix,
+    databaseUrl: database,
+    service(name) {
+      const found = running.get(name);
+      if (!found) throw new Error(`${name} is not running`);
+      return found;
+    },
+    start,
+    stop,
+    close,
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

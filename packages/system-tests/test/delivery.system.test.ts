@@ -1,0 +1,176 @@
+import { type Receiver, startReceiver, waitUntil } from '@posthorn/testkit';
+import { Webhook } from 'standardwebhooks';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  CLEAN,
+  type DeliveryView,
+  judge,
+  promised,
+  type System,
+  sendLoad,
+  startSystem,
+} from '../src/index.ts';
+
+let system: System;
+const receivers: Receiver[] = [];
+
+beforeAll(async () => {
+  system = await startSystem();
+});
+
+afterAll(async () => {
+  await system?.close();
+  await Promise.all(receivers.map((receiver) => receiver.close()));
+});
+
+async function receiver(): Promise<Receiver> {
+  const started = await startReceiver();
+  receivers.push(started);
+  return started;
+}
+
+const deliveryOf = async (id: string): Promise<DeliveryView> =>
+  (await system.api.call<DeliveryView>('GET', `/v1/deliveries/${id}`)).body;
+
+const deliveryIn = (id: string, state: string): Promise<DeliveryView> =>
+  waitUntil(
+    async () => {
+      const delivery = await deliveryOf(id);
+      return delivery.state === state && delivery;
+    },
+    { what: `delivery ${id} to be ${state}` },
+  );
+
+test('an event reaches every endpoint that matches, byte for byte and signed, and no other', async () => {
+  const inbox = await receiver();
+  const tenant = await system.api.createTenant();
+  const labels = { region: 'eu' };
+  const make = (path: string, fields: Record<string, unknown>) =>
+    system.api.createWebhook(tenant, { url: inbox.url(path), ...fields });
+  const matching = [
+    await make('/all', { event_types: ['*'] }),
+    await make('/prefix', { event_types: ['order.*'] }),
+    await make('/labelled', { event_types: ['order.created'], labels }),
+  ];
+  await make('/other-label', { event_types: ['order.created'], labels: { region: 'us' } });
+  await make('/other-type', { event_types: ['invoice.*'] });
+
+  const payload = '{ "big": 12345678901234567890.10,\t"b":1, "a":[1 ,2], "a":"twice", "e":"\\u00e9\\/" }';
+  const raw = `{"tenant_id":"${tenant.tenantId}","type":"order.created","labels":{"region":"eu","x":"1"},"payload":${payload}}`;
+  const accepted = await system.api.call<{ delivery_ids: string[] }>('POST', '/v1/events', {
+    raw,
+    key: tenant.key,
+  });
+  expect(accepted.status).toBe(202);
+  const arrivals = await inbox.waitForCount(3);
+
+  expect(arrivals.map((arrival) => arrival.path).sort()).toEqual(['/all', '/labelled', '/prefix']);
+  expect(arrivals.map((arrival) => arrival.headers['webhook-id']).sort()).toEqual(
+    [...accepted.body.delivery_ids].sort(),
+  );
+  for (const [index, path] of ['/all', '/prefix', '/labelled'].entries()) {
+    const arrival = arrivals.find((each) => each.path === path)!;
+    expect(arrival.body.toString()).toBe(payload);
+    const verifier = new Webhook(matching[index]!.secret);
+    expect(() =>
+      verifier.verify(arrival.body.toString(), arrival.headers as Record<string, string>),
+    ).not.toThrow();
+  }
+  for (const id of accepted.body.delivery_ids) await deliveryIn(id, 'success');
+  expect(inbox.arrivals()).toHaveLength(3);
+});
+
+test('an endpoint made right before an event gets it', async () => {
+  const inbox = await receiver();
+  const tenant = await system.api.createTenant();
+  await system.api.postEvent(tenant);
+  await system.api.createWebhook(tenant, { url: inbox.url('/new') });
+  const accepted = await system.api.postEvent(tenant);
+  expect(accepted.webhooks_queued).toBe(1);
+  const arrivals = await inbox.waitForCount(1);
+  expect(arrivals[0]!.headers['webhook-id']).toBe(accepted.delivery_ids![0]);
+});
+
+test('an endpoint that always fails ends in the dead letters after its whole schedule, and a retry brings it back', async () => {
+  const inbox = await receiver();
+  inbox.answer('/broken', { status: 503 });
+  const tenant = await system.api.createTenant();
+  await system.api.createWebhook(tenant, { url: inbox.url('/broken') });
+  const { delivery_ids } = await system.api.postEvent(tenant);
+  const id = delivery_ids![0]!;
+
+  const entries = await waitUntil(
+    async () => {
+      const path = `/v1/dlq?tenant_id=${tenant.tenantId}`;
+      const page = await system.api.call<{ entries: { delivery_id: string; attempts: number }[] }>(
+        'GET',
+        path,
+      );
+      return page.body.entries.length > 0 && page.body.entries;
+    },
+    { what: 'the dead letter' },
+  );
+  expect(entries).toEqual([expect.objectContaining({ delivery_id: id, attempts: 6 })]);
+  expect(inbox.arrivals('/broken')).toHaveLength(6);
+  const failed = await deliveryIn(id, 'failed');
+  expect(failed.attempts!.map((attempt) => attempt.attempt).sort()).toEqual([1, 2, 3, 4, 5, 6]);
+
+  inbox.answer('/broken', { status: 204 });
+  const retried = await system.api.call('POST', `/v1/dlq/${id}/retry`, { key: tenant.key });
+  expect(retried.status).toBe(202);
+  await inbox.waitForCount(7, '/broken');
+  await deliveryIn(id, 'success');
+  const left = await system.api.call<{ total: number }>('GET', `/v1/dlq?tenant_id=${tenant.tenantId}`);
+  expect(left.body.total).toBe(0);
+  expect(new Set(inbox.arrivals('/broken').map((arrival) => arrival.headers['webhook-id']))).toEqual(
+    new Set([id]),
+  );
+});
+
+test('a replay of a delivered event is a new run with an id of its own', async () => {
+  const inbox = await receiver();
+  const tenant = await system.api.createTenant();
+  await system.api.createWebhook(tenant, { url: inbox.url('/again') });
+  const { event_id, delivery_ids } = await system.api.postEvent(tenant);
+  await deliveryIn(delivery_ids![0]!, 'success');
+  const replayed = await system.api.call('POST', `/v1/events/${event_id}/replay`, { key: tenant.key });
+  expect(replayed.status).toBe(202);
+  const [first, second] = await inbox.waitForCount(2, '/again');
+  expect(second!.headers['webhook-id']).not.toBe(first!.headers['webhook-id']);
+  expect(second!.headers['x-webhook-run']).toBe('1');
+  expect(second!.body).toEqual(first!.body);
+});
+
+test('events posted while no worker runs are all delivered once one starts', async () => {
+  const inbox = await receiver();
+  const tenant = await system.api.createTenant();
+  await system.api.createWebhook(tenant, { url: inbox.url('/drain') });
+  expect(await system.stop('worker')).toBe(0);
+  const ledger = await sendLoad(system.api, tenant, { eventsPerSec: 400, until: (sent) => sent === 200 });
+  expect(ledger.ok.size).toBe(200);
+  expect(inbox.arrivals()).toHaveLength(0);
+  await system.start('worker');
+  await inbox.waitForCount(200, '/drain', { timeoutMs: 20_000 });
+  expect(judge(ledger, inbox.arrivals())).toEqual(CLEAN);
+});
+
+test('a thousand events to ten endpoints arrive ten thousand times, none twice', async () => {
+  const inbox = await receiver();
+  const tenant = await system.api.createTenant();
+  for (let i = 0; i < 10; i++) await system.api.createWebhook(tenant, { url: inbox.url(`/fan-${i}`) });
+  const ledger = await sendLoad(system.api, tenant, { eventsPerSec: 1_000, until: (sent) => sent === 1_000 });
+  expect(promised(ledger)).toBe(10_000);
+  await inbox.waitForCount(10_000, undefined, { timeoutMs: 40_000 });
+  expect(judge(ledger, inbox.arrivals())).toEqual(CLEAN);
+  expect(new Set(inbox.arrivals().map((arrival) => arrival.headers['webhook-id'])).size).toBe(10_000);
+});
+
+test('a tenant never has more requests open than its quota', async () => {
+  const inbox = await receiver();
+  inbox.answer('/slow', { delayMs: 40 });
+  const tenant = await system.api.createTenant({ quotas: { max_concurrent_deliveries: 3 } });
+  await system.api.createWebhook(tenant, { url: inbox.url('/slow') });
+  const ledger = await sendLoad(system.api, tenant, { eventsPerSec: 1_000, until: (sent) => sent === 40 });
+  await inbox.waitForCount(promised(ledger), '/slow');
+  expect(inbox.peakOpen).toBe(3);
+});

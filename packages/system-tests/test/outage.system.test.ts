@@ -1,0 +1,121 @@
+import {
+  databaseUrl,
+  type FaultProxy,
+  type Receiver,
+  startFaultProxy,
+  startReceiver,
+  waitUntil,
+} from '@posthorn/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  CLEAN,
+  type DeliveryView,
+  drained,
+  judge,
+  type System,
+  sendLoad,
+  startSystem,
+} from '../src/index.ts';
+
+let system: System;
+let inbox: Receiver;
+let postgres: FaultProxy;
+let kafka: FaultProxy | undefined;
+
+/** A listener of the broker that advertises the address of a proxy: `<broker's port>:<proxy's port>`. */
+const proxied = process.env.KAFKA_PROXIED_LISTENER?.split(':').map(Number);
+
+beforeAll(async () => {
+  const direct = new URL(await databaseUrl());
+  postgres = await startFaultProxy({ targetPort: Number(direct.port) });
+  const url = new URL(direct);
+  url.port = String(postgres.port);
+  if (proxied) kafka = await startFaultProxy({ targetPort: proxied[0]!, port: proxied[1]! });
+  [system, inbox] = await Promise.all([
+    startSystem({
+      environment: { DATABASE_URL: url.href },
+      perService: kafka ? { ingest: { KAFKA_BROKERS: `127.0.0.1:${kafka.port}` } } : {},
+    }),
+    startReceiver(),
+  ]);
+});
+
+afterAll(async () => {
+  postgres?.heal();
+  kafka?.heal();
+  await system?.close();
+  await Promise.all([inbox?.close(), postgres?.close(), kafka?.close()]);
+});
+
+test('with Postgres gone under load, events of cached tenants still arrive and the record catches up', async () => {
+  const tenant = await system.api.createTenant();
+  await system.api.createWebhook(tenant, { url: inbox.url('/while-away') });
+  await system.api.postEvent(tenant);
+  await inbox.waitForCount(1);
+
+  let healed = false;
+  const load = sendLoad(system.api, tenant, { eventsPerSec: 50, until: () => healed });
+  await inbox.waitForCount(5);
+  postgres.cut();
+  const before = inbox.arrivals().length;
+  await inbox.waitForCount(before + 100);
+  const health = await system.api.call<{ status: string }>('GET', '/health');
+  expect([health.status, health.body.status]).toEqual([200, 'degraded']);
+  postgres.heal();
+  healed = true;
+  const ledger = await load;
+
+  expect(ledger.refused).toEqual([]);
+  await drained(inbox, ledger);
+  const first = inbox.arrivals()[0]!;
+  const others = inbox
+    .arrivals()
+    .filter((arrival) => arrival.headers['webhook-id'] !== first.headers['webhook-id']);
+  expect(judge(ledger, others)).toEqual(CLEAN);
+  for (const accepted of ledger.ok.values()) {
+    await waitUntil(
+      async () => {
+        const answer = await system.api.call<DeliveryView>(
+          'GET',
+          `/v1/deliveries/${accepted.delivery_ids![0]}`,
+        );
+        return answer.status === 200 && answer.body.state === 'success';
+      },
+      { what: `the record of event ${accepted.event_id}`, timeoutMs: 20_000 },
+    );
+  }
+});
+
+test.skipIf(!proxied)('with Kafka gone, an event is refused with 503 and never pretended', async () => {
+  const tenant = await system.api.createTenant();
+  await system.api.createWebhook(tenant, { url: inbox.url('/no-kafka') });
+  const before = await system.api.postEvent(tenant);
+  kafka!.cut();
+  const body = { tenant_id: tenant.tenantId, type: 'order.created', payload: {} };
+  const answers = await Promise.all(
+    Array.from({ length: 5 }, () => system.api.call('POST', '/v1/events', { body, key: tenant.key })),
+  );
+  for (const answer of answers) {
+    expect(answer.status).toBe(503);
+    expect(answer.headers['retry-after']).toMatch(/^\d+$/);
+    expect(['not_accepted', 'outcome_unknown']).toContain(answer.body.code);
+  }
+  kafka!.heal();
+  const after = await waitUntil(
+    async () => {
+      const answer = await system.api.call<{ delivery_ids: string[] }>('POST', '/v1/events', {
+        body,
+        key: tenant.key,
+      });
+      return answer.status === 202 && answer.body;
+    },
+    { what: 'events to be accepted again', timeoutMs: 20_000 },
+  );
+  await inbox.waitFor((arrivals) =>
+    arrivals.some((each) => each.headers['webhook-id'] === after.delivery_ids[0]),
+  );
+  const refusedOnes = answers.filter((answer) => answer.body.code === 'not_accepted').length;
+  const arrived = inbox.arrivals('/no-kafka').map((arrival) => arrival.headers['webhook-id']);
+  expect(arrived).toContain(before.delivery_ids![0]);
+  expect(arrived.length).toBeLessThanOrEqual(2 + answers.length - refusedOnes);
+});
