@@ -1,0 +1,78 @@
+import { type ChildProcess, execFile, fork, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { waitUntil } from '@posthorn/testkit';
+
+export const ROOT = fileURLToPath(new URL('..', import.meta.url));
+export const SERVICES = ['recorder', 'worker', 'dispatcher', 'ingest'] as const;
+const STOP_MS = 30_000;
+const run = promisify(execFile);
+
+export interface RunningService {
+  readonly name: string;
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+export async function runSetup(environment: Record<string, string>): Promise<void> {
+  await run(process.execPath, ['services/setup/src/main.ts', 'all'], {
+    cwd: ROOT,
+    env: { ...process.env, ...environment },
+  });
+}
+
+/** Starts one service, its log in a file of `logDir`, and waits until it says that it has started. */
+export async function startService(
+  name: string,
+  environment: Record<string, string>,
+  logDir: string,
+): Promise<RunningService> {
+  const logFile = join(logDir, `${name}.log`);
+  const log = openSync(logFile, 'w');
+  const child = spawn(process.execPath, [`services/${name}/src/main.ts`], {
+    cwd: ROOT,
+    env: { PATH: process.env.PATH, ...environment },
+    stdio: ['ignore', log, log],
+  });
+  closeSync(log);
+  await waitUntil(
+    async () => {
+      if (child.exitCode !== null) throw new Error(`${name} ended while starting: see ${logFile}`);
+      return (await readFile(logFile, 'utf8')).includes('service started');
+    },
+    { what: `${name} to start (${logFile})`, timeoutMs: 30_000 },
+  );
+  return { name, pid: child.pid!, stop: () => stopChild(child) };
+}
+
+async function stopChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+  await exited;
+  clearTimeout(timer);
+}
+
+/** A helper process of the load test itself, spoken to over IPC: one message, one answer. */
+export interface Peer {
+  ask<T>(message: unknown): Promise<T>;
+  stop(): void;
+}
+
+export async function startPeer(script: string, args: readonly string[] = []): Promise<Peer> {
+  const child = fork(fileURLToPath(new URL(script, import.meta.url)), [...args], { stdio: 'inherit' });
+  await once(child, 'message');
+  return {
+    async ask<T>(message: unknown) {
+      const answered = once(child, 'message');
+      child.send(message as object);
+      return (await answered)[0] as T;
+    },
+    stop: () => child.disconnect(),
+  };
+}
