@@ -1,0 +1,198 @@
+/**
+ * Finds where the members of a JSON document's top-level object stand, so that the payload's own bytes can be taken
+ * out of the request without parsing or re-serialising them. The same pass checks the whole text against RFC 8259 and
+ * bounds its depth, so nothing of the payload is ever built in memory. A property test holds it against JSON.parse.
+ * The bytes must be valid UTF-8 (checked by the caller): no rule here looks into a character above 0x7f.
+ */
+export interface Member {
+  /** The key without its quotes, escapes as they were written. */
+  readonly keyStart: number;
+  readonly keyEnd: number;
+  readonly valueStart: number;
+  valueEnd: number;
+}
+
+export type Scan =
+  | { readonly kind: 'object'; readonly members: readonly Member[] }
+  | { readonly kind: 'not_object' }
+  | { readonly kind: 'invalid'; readonly at: number }
+  | { readonly kind: 'too_deep'; readonly at: number };
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const MINUS = 0x2d;
+const POINT = 0x2e;
+const COLON = 0x3a;
+const OPEN_BRACKET = 0x5b;
+const BACKSLASH = 0x5c;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+/** In ASCII "]" and "}" are two after "[" and "{". */
+const CLOSES_AFTER_OPEN = 2;
+
+const LITERALS: Readonly<Record<number, Buffer>> = {
+  116: Buffer.from('true'),
+  102: Buffer.from('false'),
+  110: Buffer.from('null'),
+};
+
+/** Where a text stops being JSON, as a negative number that no offset can be. */
+const faultAt = (at: number): number => -at - 1;
+
+/** Walks the document once; `maxDepth` counts nested objects and arrays, the outermost one included. */
+export function scanDocument(body: Buffer, maxDepth: number): Scan {
+  const members: Member[] = [];
+  const containers: number[] = [];
+  let at = skipSpace(body, 0);
+  const isObject = body[at] === OPEN_BRACE;
+  for (;;) {
+    const byte = body[at]!;
+    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      if (containers.length === maxDepth) return { kind: 'too_deep', at };
+      const close = byte + CLOSES_AFTER_OPEN;
+      at = skipSpace(body, at + 1);
+      if (body[at] !== close) {
+        containers.push(close);
+        if (byte === OPEN_BRACE) at = readKey(body, at, containers.length === 1 ? members : null);
+        if (at < 0) return { kind: 'invalid', at: -at - 1 };
+        continue;
+      }
+      at += 1;
+    } else {
+      at = skipScalar(body, at);
+      if (at < 0) return { kind: 'invalid', at: -at - 1 };
+    }
+    at = afterValue(body, at, containers, members);
+    if (at < 0) return { kind: 'invalid', at: -at - 1 };
+    if (containers.length === 0) break;
+  }
+  if (at < body.length) return { kind: 'invalid', at };
+  return isObject ? { kind: 'object', members } : { kind: 'not_object' };
+}
+
+/** From behind a value over what closes after it, to where the next value starts or the document ends. */
+function afterValue(body: Buffer, from: number, containers: number[], members: Member[]): number {
+  let at = from;
+  while (containers.length > 0) {
+    const close = containers[containers.length - 1]!;
+    const inTopObject = containers.length === 1 && close === CLOSE_BRACE;
+    if (inTopObject) members[members.length - 1]!.valueEnd = at;
+    at = skipSpace(body, at);
+    if (body[at] === COMMA) {
+      at = skipSpace(body, at + 1);
+      return close === CLOSE_BRACE ? readKey(body, at, inTopObject ? members : null) : at;
+    }
+    if (body[at] !== close) return faultAt(at);
+    containers.pop();
+    at += 1;
+  }
+  return skipSpace(body, at);
+}
+
+/** Over `"key" :` to its value; the member is noted when `members` is given. */
+function readKey(body: Buffer, at: number, members: Member[] | null): number {
+  if (body[at] !== QUOTE) return faultAt(at);
+  const end = skipString(body, at);
+  if (end < 0) return end;
+  const colon = skipSpace(body, end);
+  if (body[colon] !== COLON) return faultAt(colon);
+  const valueStart = skipSpace(body, colon + 1);
+  members?.push({ keyStart: at + 1, keyEnd: end - 1, valueStart, valueEnd: valueStart });
+  return valueStart;
+}
+
+function skipSpace(body: Buffer, from: number): number {
+  let at = from;
+  for (;;) {
+    const byte = body[at];
+    if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return at;
+    at += 1;
+  }
+}
+
+function skipScalar(body: Buffer, at: number): number {
+  const byte = body[at];
+  if (byte === undefined) return faultAt(at);
+  if (byte === QUOTE) return skipString(body, at);
+  if (byte === MINUS || isDigit(byte)) return skipNumber(body, at);
+  const literal = LITERALS[byte];
+  if (!literal) return faultAt(at);
+  for (let i = 1; i < literal.length; i++) if (body[at + i] !== literal[i]) return faultAt(at + i);
+  return at + literal.length;
+}
+
+function skipString(body: Buffer, start: number): number {
+  let at = start + 1;
+  const length = body.length;
+  while (at < length) {
+    const byte = body[at]!;
+    if (byte === QUOTE) return at + 1;
+    if (byte < 0x20) return faultAt(at);
+    if (byte !== BACKSLASH) {
+      at += 1;
+      continue;
+    }
+    const escaped = body[at + 1]!;
+    if (escaped === 0x75) {
+      for (let i = 2; i < 6; i++) if (!isHex(body[at + i])) return faultAt(at + i);
+      at += 6;
+    } else if (isSimpleEscape(escaped)) at += 2;
+    else return faultAt(at + 1);
+  }
+  return faultAt(length);
+}
+
+function skipNumber(body: Buffer, start: number): number {
+  let at = body[start] === MINUS ? start + 1 : start;
+  if (!isDigit(body[at])) return faultAt(at);
+  at = body[at] === 0x30 ? at + 1 : skipDigits(body, at);
+  if (body[at] === POINT) {
+    if (!isDigit(body[at + 1])) return faultAt(at + 1);
+    at = skipDigits(body, at + 1);
+  }
+  if (body[at] === 0x65 || body[at] === 0x45) {
+    at += body[at + 1] === 0x2b || body[at + 1] === MINUS ? 2 : 1;
+    if (!isDigit(body[at])) return faultAt(at);
+    at = skipDigits(body, at);
+  }
+  return at;
+}
+
+function skipDigits(body: Buffer, from: number): number {
+  let at = from;
+  while (isDigit(body[at])) at += 1;
+  return at;
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x30 && byte <= 0x39;
+}
+
+function isHex(byte: number | undefined): boolean {
+  if (byte === undefined) return false;
+  const lower = byte | 0x20;
+  return isDigit(byte) || (lower >= 0x61 && lower <= 0x66);
+}
+
+/** One of `"\/bfnrt`. */
+function isSimpleEscape(byte: number): boolean {
+  switch (byte) {
+    case QUOTE:
+    case BACKSLASH:
+    case 0x2f:
+    case 0x62:
+    case 0x66:
+    case 0x6e:
+    case 0x72:
+    case 0x74:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** A member's key as text, its escapes resolved. */
+export function readMemberKey(body: Buffer, member: Member): string {
+  const text = body.toString('utf8', member.keyStart, member.keyEnd);
+  return text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text;
+}
