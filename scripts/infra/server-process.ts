@@ -9,7 +9,8 @@ const LOG_LINES_SHOWN = 5;
 export type ServerProcess = {
   readonly pid: number;
   running(): boolean;
-  exited: Promise<void>;
+  readonly exited: Promise<void>;
+  kill(signal: NodeJS.Signals): void;
   /** Sends `signal` and, when the process is still there after `graceMs`, SIGKILL. Safe twice. */
   stop(signal: NodeJS.Signals, graceMs: number): Promise<void>;
 };
@@ -48,6 +49,7 @@ export function spawnServer(options: ServerCommand): ServerProcess {
     pid: child.pid ?? 0,
     running,
     exited,
+    kill: (signal) => void (running() && child.kill(signal)),
     async stop(signal, graceMs) {
       if (!running()) return;
       child.kill(signal);

@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import postgres from 'postgres';
+
+const MIGRATIONS = join(import.meta.dirname, '..', '..', 'packages', 'db', 'migrations');
+/** Any number that nothing else locks: only one run makes the template. */
+const LOCK = 7_404_679;
+
+/** Makes the database that tests clone, once for every state of the migrations, and answers its name. */
+export async function ensureTemplate(databaseUrl: string): Promise<string> {
+  const name = `posthorn_template_${await fingerprint()}`;
+  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
+  try {
+    await sql`select pg_advisory_lock(${LOCK})`;
+    const found = await sql`select 1 from pg_database where datname = ${name}`;
+    if (found.length > 0) return name;
+    const draft = `${name}_draft`;
+    await sql.unsafe(`drop database if exists ${draft} with (force)`);
+    await sql.unsafe(`create database ${draft}`);
+    const url = new URL(databaseUrl);
+    url.pathname = `/${draft}`;
+    await migrate(url.href);
+    await sql.unsafe(`alter database ${draft} rename to ${name}`);
+    return name;
+  } finally {
+    await sql.end();
+  }
+}
+
+/** Loaded late, so that tests of other packages run while the migrations do not. */
+async function migrate(url: string): Promise<void> {
+  const db = await import('@posthorn/db');
+  if ('migrate' in db && typeof db.migrate === 'function') await db.migrate(url);
+}
+
+async function fingerprint(): Promise<string> {
+  const names = (await readdir(MIGRATIONS).catch(() => [])).sort();
+  const hash = createHash('sha256');
+  for (const name of names) hash.update(`${name}\0`).update(await readFile(join(MIGRATIONS, name)));
+  return hash.digest('hex').slice(0, 12);
+}
+
+/** Drops what this run's test files cloned. */
+export async function dropTestDatabases(databaseUrl: string, run: string): Promise<void> {
+  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
+  try {
+    const names = await sql<{ datname: string }[]>`
+      select datname from pg_database where starts_with(datname, ${`test_${run}_`})`;
+    for (const { datname } of names) await sql.unsafe(`drop database if exists ${datname} with (force)`);
+  } finally {
+    await sql.end();
+  }
+}

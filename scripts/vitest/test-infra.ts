@@ -1,0 +1,62 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { findKafka, findPostgres, type Infra } from '../infra/find-infra.ts';
+import type { Say } from '../infra/kafka-jars.ts';
+import { openRunFile, readRunFile, stopLeftovers } from '../run-file.mjs';
+
+const root = resolve(import.meta.dirname, '..', '..');
+
+export type TestInfra = {
+  readonly kafkaBrokers: string;
+  readonly databaseUrl: string;
+  /** Whether Postgres goes away with the run, and all databases in it. */
+  readonly ephemeral: boolean;
+  stop(): Promise<void>;
+};
+
+/** One Kafka and one Postgres for a test run, their data thrown away afterwards. */
+export async function startTestInfra(say: Say, signal = new AbortController().signal): Promise<TestInfra> {
+  await removeLeftovers();
+  const dir = join(root, '.posthorn', `test-${process.pid}`);
+  const runFile = join(dir, 'run.json');
+  await mkdir(dir, { recursive: true });
+  const running = openRunFile(runFile, 'test run');
+  const found: Infra[] = [];
+  const keep = async (start: Promise<Infra>) => {
+    const infra = await start;
+    found.push(infra);
+    running.add(infra.name, infra.pid);
+    return infra;
+  };
+  const stop = async () => {
+    await Promise.all(found.map((each) => each.stop(signal)));
+    await rm(dir, { recursive: true, force: true });
+  };
+  const options = { root, dir, shortLived: true, signal, say };
+  const both = await Promise.allSettled([keep(findKafka(options)), keep(findPostgres(options))]);
+  const failed = both.find((each) => each.status === 'rejected');
+  const [kafka, postgres] = both;
+  if (failed || kafka.status !== 'fulfilled' || postgres.status !== 'fulfilled') {
+    await stop();
+    throw failed?.reason;
+  }
+  return {
+    kafkaBrokers: kafka.value.address,
+    databaseUrl: postgres.value.address,
+    ephemeral: postgres.value.from !== 'environment',
+    stop,
+  };
+}
+
+/** Stops and removes what killed test runs left; runs that are still going are left alone. */
+async function removeLeftovers(): Promise<void> {
+  const base = join(root, '.posthorn');
+  const names = (await readdir(base).catch(() => [])).filter((name) => name.startsWith('test-'));
+  for (const name of names) {
+    const runFile = join(base, name, 'run.json');
+    const alive = await readRunFile(runFile);
+    if (alive.some((each) => each.name === 'test run')) continue;
+    await stopLeftovers(runFile);
+    await rm(join(base, name), { recursive: true, force: true });
+  }
+}

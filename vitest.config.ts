@@ -1,0 +1,55 @@
+import { defineConfig } from 'vitest/config';
+
+/** The delivery core: each of these must be covered by unit and integration tests to this share, or the run fails. */
+const CORE = [
+  'services/dispatcher',
+  'services/worker',
+  'packages/contracts',
+  'packages/kafka',
+  'packages/signing',
+  'packages/egress',
+];
+const LEAST_COVERED_PERCENT = { lines: 75, branches: 75 };
+const IGNORED = ['**/node_modules/**', '.toolchain/**', '.posthorn/**'];
+const INFRA = 'scripts/vitest/global-setup.ts';
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['{packages,services,scripts,bench}/**/*.test.ts'],
+          exclude: [...IGNORED, '**/*.integration.test.ts', '**/*.system.test.ts'],
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: ['{packages,services,scripts}/**/*.integration.test.ts'],
+          exclude: IGNORED,
+          globalSetup: [INFRA],
+          testTimeout: 20_000,
+          hookTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: 'system',
+          include: ['packages/system-tests/test/**/*.system.test.ts'],
+          exclude: IGNORED,
+          globalSetup: [INFRA],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+    coverage: {
+      provider: 'v8',
+      include: ['{packages,services}/*/src/**/*.ts'],
+      exclude: ['**/*.test.ts', 'packages/{testkit,system-tests}/**'],
+      reporter: [['text-summary'], ['html'], ['json-summary']],
+      thresholds: Object.fromEntries(CORE.map((folder) => [`${folder}/src/**/*.ts`, LEAST_COVERED_PERCENT])),
+    },
+  },
+});
