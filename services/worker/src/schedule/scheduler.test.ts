@@ -1,0 +1,319 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Lane, Slot, Work } from './lane.ts';
+import { createScheduler, type Scheduler, type SchedulerOptions } from './scheduler.ts';
+
+const NOW = 0;
+
+interface Item extends Work {
+  readonly name: string;
+}
+
+function setup(options: Partial<SchedulerOptions> = {}) {
+  const roomIn: number[] = [];
+  const scheduler = createScheduler<Item>({
+    maxInFlight: 100,
+    laneBounds: { maxSlots: 100, maxBytes: 1_000 },
+    capOf: () => 10,
+    onRoom: (lane) => void roomIn.push(lane.number),
+    ...options,
+  });
+  return { scheduler, lane: scheduler.openLane(0), roomIn };
+}
+
+const item = (tenantId: string, name: string, slots = 1, bytes = 1): Item => ({
+  tenantId,
+  name,
+  bytes,
+  endpointIds: Array.from({ length: slots }, (_, i) => `${name}#${i}`),
+});
+const all = (work: Work) => work.endpointIds.map((_, index) => index);
+const offer = (scheduler: Scheduler<Item>, lane: Lane, work: Item) => scheduler.offer(lane, work, all(work));
+const take = (scheduler: Scheduler<Item>, count: number) =>
+  Array.from({ length: count }, () => scheduler.next(NOW)?.endpointId ?? null);
+
+test('a tenant gets its slots first come, first served', () => {
+  const { scheduler, lane } = setup();
+  offer(scheduler, lane, item('a', 'one', 2));
+  offer(scheduler, lane, item('a', 'two'));
+  expect(take(scheduler, 4)).toEqual(['one#0', 'one#1', 'two#0', null]);
+});
+
+test('a deep queue delays another tenant by one turn', () => {
+  const { scheduler, lane } = setup();
+  offer(scheduler, lane, item('deep', 'deep', 50));
+  expect(take(scheduler, 2)).toEqual(['deep#0', 'deep#1']);
+  offer(scheduler, lane, item('other', 'other'));
+  expect(take(scheduler, 2)).toContain('other#0');
+});
+
+test('tenants of a crowded lane get as many turns as those of an empty one', () => {
+  const { scheduler, lane } = setup();
+  const second = scheduler.openLane(1);
+  offer(scheduler, lane, item('a', 'a', 5));
+  offer(scheduler, lane, item('b', 'b', 5));
+  offer(scheduler, second, item('c', 'c', 5));
+  const taken = take(scheduler, 6).map((id) => id?.[0]);
+  expect(taken).toEqual(['a', 'b', 'c', 'a', 'b', 'c']);
+});
+
+test('only slots that are not done are queued', () => {
+  const { scheduler, lane } = setup();
+  scheduler.offer(lane, item('a', 'one', 4), [1, 3]);
+  expect(take(scheduler, 3)).toEqual(['one#1', 'one#3', null]);
+});
+
+test('a tenant at its cap waits for one of its own to settle while others go on', () => {
+  const { scheduler, lane } = setup({ capOf: (tenant) => (tenant === 'a' ? 1 : 10) });
+  offer(scheduler, lane, item('a', 'a', 2));
+  offer(scheduler, lane, item('b', 'b', 2));
+  const first = scheduler.next(NOW)!;
+  expect(take(scheduler, 3)).toEqual(['b#0', 'b#1', null]);
+  expect(scheduler.stats().tenantsAtCap).toBe(1);
+  scheduler.settle(first);
+  expect(take(scheduler, 1)).toEqual(['a#1']);
+});
+
+test('a raised quota holds at the next recheck although nothing settled', () => {
+  let cap = 1;
+  const { scheduler, lane } = setup({ capOf: () => cap });
+  offer(scheduler, lane, item('a', 'a', 3));
+  expect(take(scheduler, 2)).toEqual(['a#0', null]);
+  cap = 2;
+  expect(take(scheduler, 1)).toEqual([null]);
+  scheduler.recheckCaps();
+  expect(take(scheduler, 2)).toEqual(['a#1', null]);
+});
+
+test('a lowered quota holds for the next slot', () => {
+  let cap = 3;
+  const { scheduler, lane } = setup({ capOf: () => cap });
+  offer(scheduler, lane, item('a', 'a', 4));
+  const taken = [scheduler.next(NOW)!, scheduler.next(NOW)!];
+  cap = 1;
+  scheduler.settle(taken[0]!);
+  expect(take(scheduler, 1)).toEqual([null]);
+  scheduler.settle(taken[1]!);
+  expect(take(scheduler, 2)).toEqual(['a#2', null]);
+});
+
+test('the worker total holds over all tenants', () => {
+  const { scheduler, lane } = setup({ maxInFlight: 2 });
+  offer(scheduler, lane, item('a', 'a', 3));
+  offer(scheduler, lane, item('b', 'b', 3));
+  const first = scheduler.next(NOW)!;
+  expect(take(scheduler, 2)).toEqual(['b#0', null]);
+  scheduler.settle(first);
+  expect(take(scheduler, 2)).toEqual(['a#1', null]);
+});
+
+test('nothing starts while any reason to pause stands', () => {
+  const { scheduler, lane } = setup();
+  offer(scheduler, lane, item('a', 'a', 2));
+  scheduler.pause('rejoin');
+  scheduler.pause('produce');
+  scheduler.resume('rejoin');
+  expect(take(scheduler, 1)).toEqual([null]);
+  scheduler.resume('produce');
+  expect(take(scheduler, 1)).toEqual(['a#0']);
+});
+
+test('a slot that was put back is the next of its tenant and holds no cap', () => {
+  const { scheduler, lane } = setup({ capOf: () => 1 });
+  offer(scheduler, lane, item('a', 'a', 2));
+  scheduler.putBack(scheduler.next(NOW)!);
+  expect(scheduler.inFlight).toBe(0);
+  expect(take(scheduler, 2)).toEqual(['a#0', null]);
+});
+
+test('a record too many is refused whole, and room is announced at half', () => {
+  const { scheduler, lane, roomIn } = setup({ laneBounds: { maxSlots: 4, maxBytes: 1_000 } });
+  expect(offer(scheduler, lane, item('a', 'a', 3))).toBe(true);
+  expect(offer(scheduler, lane, item('a', 'b', 2))).toBe(false);
+  expect(scheduler.stats()).toMatchObject({ queuedSlots: 3, fullLanes: 1 });
+  expect(roomIn).toEqual([]);
+  scheduler.next(NOW);
+  expect(roomIn).toEqual([0]);
+});
+
+test('bytes are held until the last slot of a record has settled', () => {
+  const { scheduler, lane, roomIn } = setup({ laneBounds: { maxSlots: 100, maxBytes: 100 } });
+  offer(scheduler, lane, item('a', 'a', 2, 90));
+  expect(offer(scheduler, lane, item('a', 'b', 1, 20))).toBe(false);
+  const taken = [scheduler.next(NOW)!, scheduler.next(NOW)!];
+  scheduler.settle(taken[0]!);
+  expect(scheduler.stats().heldBytes).toBe(90);
+  scheduler.settle(taken[1]!);
+  expect(scheduler.stats().heldBytes).toBe(0);
+  expect(roomIn).toEqual([0]);
+});
+
+test('a record larger than the buffer is taken by an empty lane', () => {
+  const { scheduler, lane } = setup({ laneBounds: { maxSlots: 2, maxBytes: 10 } });
+  expect(offer(scheduler, lane, item('a', 'a', 5, 50))).toBe(true);
+  expect(offer(scheduler, lane, item('a', 'b'))).toBe(false);
+});
+
+test('a lost lane drops what is queued and counts what is in flight until it settles', () => {
+  const { scheduler, lane } = setup({ capOf: () => 2 });
+  offer(scheduler, lane, item('a', 'old', 4));
+  const inFlight = [scheduler.next(NOW)!, scheduler.next(NOW)!];
+  scheduler.loseLane(lane);
+  expect(scheduler.offer(lane, item('a', 'late'), [0])).toBe(false);
+  const again = scheduler.openLane(0);
+  offer(scheduler, again, item('a', 'new', 2));
+  expect(take(scheduler, 1)).toEqual([null]);
+  scheduler.settle(inFlight[0]!);
+  expect(take(scheduler, 2)).toEqual(['new#0', null]);
+  scheduler.putBack(inFlight[1]!);
+  expect(take(scheduler, 2)).toEqual(['new#1', null]);
+});
+
+type Step =
+  | { readonly do: 'offer'; readonly tenant: number; readonly slots: number; readonly bytes: number }
+  | { readonly do: 'next' | 'lose' | 'pause' | 'resume' | 'recheck' }
+  | { readonly do: 'settle' | 'putBack'; readonly which: number }
+  | { readonly do: 'cap'; readonly tenant: number; readonly cap: number };
+
+const TENANTS = 4;
+const LANES = 2;
+const MAX_IN_FLIGHT = 6;
+const tenant = fc.integer({ min: 0, max: TENANTS - 1 });
+const steps: fc.Arbitrary<Step[]> = fc.array(
+  fc.oneof(
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        do: fc.constant('offer' as const),
+        tenant,
+        slots: fc.integer({ min: 1, max: 5 }),
+        bytes: fc.integer({ min: 0, max: 30 }),
+      }),
+    },
+    { weight: 8, arbitrary: fc.record({ do: fc.constant('next' as const) }) },
+    { weight: 5, arbitrary: fc.record({ do: fc.constant('settle' as const), which: fc.nat(99) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('putBack' as const), which: fc.nat(99) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ do: fc.constantFrom('lose', 'pause', 'resume', 'resume', 'recheck') }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({ do: fc.constant('cap' as const), tenant, cap: fc.integer({ min: 1, max: 4 }) }),
+    },
+  ),
+  { minLength: 20, maxLength: 200 },
+);
+
+/** Plays steps on a scheduler and keeps its own books of where every slot is. */
+function play(script: readonly Step[]) {
+  const caps = new Map(Array.from({ length: TENANTS }, (_, i) => [`t${i}`, 3]));
+  const { scheduler, lane: first } = setup({
+    maxInFlight: MAX_IN_FLIGHT,
+    laneBounds: { maxSlots: 12, maxBytes: 80 },
+    capOf: (tenantId) => caps.get(tenantId)!,
+  });
+  const lanes: Lane[] = [first, scheduler.openLane(1)];
+  const queued = new Set<string>();
+  const laneOfSlot = new Map<string, Lane>();
+  const inFlight: Slot<Item>[] = [];
+  let paused = false;
+  let offered = 0;
+
+  const perTenant = (tenantId: string) => inFlight.filter((slot) => slot.work.tenantId === tenantId).length;
+
+  function next(): void {
+    const slot = scheduler.next(NOW);
+    if (!slot) return;
+    expect(paused).toBe(false);
+    expect(queued.delete(slot.endpointId)).toBe(true);
+    expect(perTenant(slot.work.tenantId)).toBeLessThan(caps.get(slot.work.tenantId)!);
+    inFlight.push(slot);
+    expect(inFlight.length).toBeLessThanOrEqual(MAX_IN_FLIGHT);
+  }
+
+  function lose(index: number): void {
+    scheduler.loseLane(lanes[index]!);
+    for (const [id, lane] of laneOfSlot) if (lane === lanes[index]) queued.delete(id);
+    lanes[index] = scheduler.openLane(index);
+  }
+
+  function run(step: Step): void {
+    if (step.do === 'offer') {
+      // A tenant is pinned to one lane.
+      const lane = lanes[step.tenant % LANES]!;
+      const work = item(`t${step.tenant}`, `w${offered++}`, step.slots, step.bytes);
+      if (!offer(scheduler, lane, work)) return;
+      for (const id of work.endpointIds) {
+        queued.add(id);
+        laneOfSlot.set(id, lane);
+      }
+    } else if (step.do === 'next') next();
+    else if (step.do === 'settle' || step.do === 'putBack') {
+      const [slot] = inFlight.splice(step.which % Math.max(inFlight.length, 1), 1);
+      if (!slot) return;
+      scheduler[step.do](slot);
+      if (step.do === 'putBack' && slot.hold.lane.mode !== 'lost') queued.add(slot.endpointId);
+    } else if (step.do === 'lose') lose(offered % LANES);
+    else if (step.do === 'cap') caps.set(`t${step.tenant}`, step.cap);
+    else if (step.do === 'recheck') scheduler.recheckCaps();
+    else {
+      paused = step.do === 'pause';
+      scheduler[step.do]('rejoin');
+    }
+  }
+
+  for (const step of script) {
+    run(step);
+    const stats = scheduler.stats();
+    expect(stats.queuedSlots).toBe(queued.size);
+    expect(stats.inFlight).toBe(inFlight.length);
+  }
+  return { scheduler, queued, inFlight };
+}
+
+test('over any sequence caps hold, and every slot is queued, in flight, settled or lost: once', () => {
+  fc.assert(
+    fc.property(steps, (script) => {
+      const { scheduler, queued, inFlight } = play(script);
+      scheduler.resume('rejoin');
+      scheduler.recheckCaps();
+      for (let turns = 0; queued.size > 0 || inFlight.length > 0; turns++) {
+        expect(turns).toBeLessThan(10_000);
+        const slot = scheduler.next(NOW);
+        if (slot) {
+          expect(queued.delete(slot.endpointId)).toBe(true);
+          inFlight.push(slot);
+        } else {
+          expect(inFlight.length).toBeGreaterThan(0);
+          scheduler.settle(inFlight.pop()!);
+        }
+      }
+      expect(scheduler.next(NOW)).toBeNull();
+      expect(scheduler.stats()).toMatchObject({ queuedSlots: 0, inFlight: 0, tenantsAtCap: 0 });
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('between two turns of a tenant with work every other tenant with work gets at most one', () => {
+  const depths = fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 2, maxLength: 6 });
+  fc.assert(
+    fc.property(depths, (counts) => {
+      const { scheduler, lane } = setup({ laneBounds: { maxSlots: 1_000, maxBytes: 1_000 } });
+      for (const [i, count] of counts.entries()) offer(scheduler, lane, item(`t${i}`, `t${i}`, count));
+      const left = [...counts];
+      const since = counts.map(() => counts.map(() => 0));
+      for (let slot = scheduler.next(NOW); slot; slot = scheduler.next(NOW)) {
+        scheduler.settle(slot);
+        const who = Number(slot.work.tenantId.slice(1));
+        left[who]! -= 1;
+        for (const [waiting, turns] of since.entries()) {
+          if (waiting === who) turns.fill(0);
+          else if (left[waiting]! > 0) expect(++turns[who]!).toBeLessThanOrEqual(1);
+        }
+      }
+      expect(left.every((count) => count === 0)).toBe(true);
+    }),
+  );
+});
