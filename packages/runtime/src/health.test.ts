@@ -1,0 +1,67 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { type HealthCheck, reportHealth, startAdminServer } from './health.ts';
+import { createMetrics } from './metrics.ts';
+
+const check = (name: string, required: boolean, state: HealthCheck['state']): HealthCheck => ({
+  name,
+  required,
+  state,
+});
+
+test('a required component that is down is down; one that is not, or is degraded, degrades', async () => {
+  const up = check('kafka', true, () => 'up');
+  const without = await reportHealth([up, check('postgres', false, () => 'down')]);
+  expect(without).toEqual({ status: 'degraded', components: { kafka: 'up', postgres: 'down' } });
+  expect((await reportHealth([check('kafka', true, () => 'degraded')])).status).toBe('degraded');
+  expect(
+    (await reportHealth([check('kafka', true, () => 'down'), check('x', false, () => 'down')])).status,
+  ).toBe('down');
+  expect((await reportHealth([up])).status).toBe('ok');
+});
+
+test('a check that throws is down', async () => {
+  const report = await reportHealth([check('kafka', true, () => Promise.reject(new Error('away')))]);
+  expect(report.status).toBe('down');
+});
+
+async function setup(state: 'up' | 'down', ready = true) {
+  const metrics = createMetrics('test');
+  metrics.counter('posthorn_things_total', 'Things.').inc();
+  const checks = [check('kafka', true, () => state)];
+  const server = await startAdminServer({
+    host: '127.0.0.1',
+    port: 0,
+    metrics,
+    checks,
+    isReady: () => ready,
+  });
+  onTestFinished(() => server.stop());
+  return async (path: string) => {
+    const response = await fetch(`http://127.0.0.1:${server.port}${path}`);
+    return { status: response.status, text: await response.text() };
+  };
+}
+
+test('the admin server answers for life, readiness, health and metrics', async () => {
+  const get = await setup('up');
+  expect((await get('/livez')).status).toBe(200);
+  expect((await get('/readyz?x=1')).status).toBe(200);
+  expect(await get('/health')).toEqual({ status: 200, text: '{"status":"ok","components":{"kafka":"up"}}' });
+  expect((await get('/metrics')).text).toContain('posthorn_things_total{service="test"} 1');
+  expect((await get('/other')).status).toBe(404);
+});
+
+test('what is down or not started yet is alive but not ready', async () => {
+  const down = await setup('down');
+  expect([
+    (await down('/readyz')).status,
+    (await down('/livez')).status,
+    (await down('/health')).status,
+  ]).toEqual([503, 200, 200]);
+  const starting = await setup('up', false);
+  expect((await starting('/readyz')).status).toBe(503);
+});
+
+test('a metric that is not named for the product is refused', () => {
+  expect(() => createMetrics('test').counter('things_total', 'Things.')).toThrow('things_total');
+});
