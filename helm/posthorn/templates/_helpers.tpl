@@ -1,0 +1,58 @@
+{{- define "posthorn.fullname" -}}
+{{- if contains "posthorn" .Release.Name -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-posthorn" .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Of one component. Takes (dict "root" $ "component" name), as those below. */}}
+{{- define "posthorn.selectorLabels" -}}
+app.kubernetes.io/name: posthorn
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end -}}
+
+{{- define "posthorn.labels" -}}
+{{ include "posthorn.selectorLabels" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
+{{- end -}}
+
+{{- define "posthorn.image" -}}
+{{- printf "%s-%s:%s" .root.Values.image.repository .component (.root.Values.image.tag | default .root.Chart.AppVersion) -}}
+{{- end -}}
+
+{{/* Each component is given only the secrets that it reads. */}}
+{{- define "posthorn.secretEnv" -}}
+{{- $keys := dict
+  "setup" (list "DATABASE_URL")
+  "ingest" (list "DATABASE_URL" "SECRETS_KEY" "OPERATOR_KEY")
+  "dispatcher" (list "DATABASE_URL")
+  "worker" (list "DATABASE_URL" "SECRETS_KEY")
+  "recorder" (list "DATABASE_URL") }}
+{{- range get $keys .component }}
+- name: {{ . }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $.root.Values.existingSecret }}
+      key: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{- define "posthorn.podSecurityContext" -}}
+runAsNonRoot: true
+runAsUser: 1000
+runAsGroup: 1000
+fsGroup: 1000
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "posthorn.securityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
