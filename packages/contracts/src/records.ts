@@ -1,6 +1,7 @@
 import type { Labels } from './event.ts';
 import { type EndpointId, type EventId, isEndpointId, isEventId, isTenantId, type TenantId } from './ids.ts';
 import type { DeadLetterReason } from './outcome.ts';
+import { MAX_SLOTS } from './topics.ts';
 
 /**
  * Kafka records: metadata in headers, the payload's own bytes in the value. `events` follows the CloudEvents Kafka
@@ -115,23 +116,25 @@ export function decodeDelivery(headers: Headers): DeliveryMeta {
     slots,
     run: integer(headers, 'ph_run'),
     round: integer(headers, 'ph_round'),
-    attempt: integer(headers, 'ph_attempt'),
+    attempt: fromOne(headers, 'ph_attempt'),
     lane: integer(headers, 'ph_lane'),
   };
 }
 
-/** The endpoints a record names. @throws RecordFormatError when there are none or one is malformed. */
+/** The endpoints a record names. @throws RecordFormatError when there are none, too many, or one is malformed. */
 export function decodeSlots(headers: Headers): EndpointId[] {
   const slots = required(headers, 'ph_slots').split(',');
+  if (slots.length > MAX_SLOTS) throw new RecordFormatError(`ph_slots names ${slots.length} endpoints`);
   for (const slot of slots) {
     if (!isEndpointId(slot)) throw new RecordFormatError(`ph_slots names ${quote(slot)}`);
   }
   return slots;
 }
 
+/** Whole milliseconds, none less than 0: what is left of a wait may come from a clock that counts fractions. */
 export function encodeWait(meta: WaitMeta): Headers {
   return {
-    ph_delay_ms: String(meta.delayMs),
+    ph_delay_ms: String(Math.max(0, Math.round(meta.delayMs))),
     ph_return: meta.returnTo,
     ph_bounces: String(meta.bounces),
   };
@@ -218,6 +221,12 @@ function integer(headers: Headers, name: string): number {
   if (!/^\d{1,15}$/.test(value))
     throw new RecordFormatError(`header ${name} is ${quote(value)}, not a count`);
   return Number(value);
+}
+
+function fromOne(headers: Headers, name: string): number {
+  const value = integer(headers, name);
+  if (value < 1) throw new RecordFormatError(`header ${name} is "0": attempts count from 1`);
+  return value;
 }
 
 function decodeLabels(text: string | undefined): Labels {

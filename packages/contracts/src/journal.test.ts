@@ -1,0 +1,32 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { decodeJournal, encodeJournal } from './journal.ts';
+import { FAILURE_KIND } from './outcome.ts';
+import { RecordFormatError } from './records.ts';
+
+test('entries come back as they went in, in their order', () => {
+  const entries = fc.array(
+    fc.record({ kind: fc.constant('attempted'), error: fc.string({ unit: 'binary' }) }),
+  );
+  fc.assert(
+    fc.property(entries, (some) => {
+      expect(decodeJournal(encodeJournal(some.map((each) => JSON.stringify(each))))).toEqual(some);
+    }),
+  );
+});
+
+test.each([
+  ['no JSON', 'x', /not JSON/],
+  ['of another version', '{"v":2,"entries":[]}', /version is 2/],
+  ['without a version', '{"entries":[]}', /version is null/],
+  ['null', 'null', /version is null/],
+  ['without entries', '{"v":1}', /version is 1/],
+])('a value that is %s is refused', (_, value, message) => {
+  expect(() => decodeJournal(Buffer.from(value))).toThrow(message);
+  expect(() => decodeJournal(Buffer.from(value))).toThrow(RecordFormatError);
+});
+
+test('only what another try cannot mend is permanent', () => {
+  const permanent = Object.entries(FAILURE_KIND).filter(([, kind]) => kind === 'permanent');
+  expect(permanent.map(([failure]) => failure)).toEqual(['gone', 'invalid_endpoint']);
+});
