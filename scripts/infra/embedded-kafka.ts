@@ -4,7 +4,7 @@ import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePort } from './free-port.ts';
-import { kafkaLogSettings, kafkaProperties } from './kafka-settings.ts';
+import { kafkaLogSettings, kafkaProperties, type ProxiedListener } from './kafka-settings.ts';
 import { type ServerProcess, spawnServer, waitUntilReady } from './server-process.ts';
 
 const run = promisify(execFile);
@@ -21,6 +21,7 @@ export type KafkaOptions = {
   dir: string;
   libs: string;
   port?: number;
+  proxied?: ProxiedListener | undefined;
   /** A broker for one test run: compiled lightly, so that it is up sooner and takes less of the CPU. */
   shortLived?: boolean;
   signal?: AbortSignal;
@@ -36,7 +37,7 @@ export async function startEmbeddedKafka(options: KafkaOptions): Promise<Embedde
   await mkdir(dir, { recursive: true });
   await rm(logFile, { force: true });
   const controllerPort = await controllerPortOf(dir);
-  await writeFile(settingsFile, kafkaProperties({ dataDir, port, controllerPort }));
+  await writeFile(settingsFile, kafkaProperties({ dataDir, port, controllerPort, proxied: options.proxied }));
   await writeFile(join(dir, 'log4j2.properties'), kafkaLogSettings(logFile));
   const java = ['-cp', `${libs}/*`, `-Dlog4j2.configurationFile=${join(dir, 'log4j2.properties')}`];
   await formatOnce({ dataDir, java, settingsFile, signal });

@@ -3,6 +3,7 @@ import { dockerAnswers, startKafkaContainer, startPostgresContainer } from './co
 import { startEmbeddedKafka } from './embedded-kafka.ts';
 import { startEmbeddedPostgres } from './embedded-postgres.ts';
 import { checkJava, ensureKafkaJars, type Say } from './kafka-jars.ts';
+import type { ProxiedListener } from './kafka-settings.ts';
 import type { ServerProcess } from './server-process.ts';
 
 export type Infra = {
@@ -22,6 +23,8 @@ export type InfraOptions = {
   readonly shortLived: boolean;
   readonly signal: AbortSignal;
   readonly say: Say;
+  /** For tests that cut Kafka off from one service; only an embedded broker has it. */
+  readonly proxied?: ProxiedListener;
 };
 
 const STOP_GRACE_MS = 15_000;
@@ -35,8 +38,14 @@ export async function findKafka(options: InfraOptions): Promise<Infra> {
   await checkJava();
   const pom = join(options.root, 'infra', 'kafka', 'pom.xml');
   const libs = await ensureKafkaJars(pom, join(options.root, '.toolchain'), options.say);
-  const { signal, shortLived } = options;
-  const kafka = await startEmbeddedKafka({ dir: join(options.dir, 'kafka'), libs, signal, shortLived });
+  const { signal, shortLived, proxied } = options;
+  const kafka = await startEmbeddedKafka({
+    dir: join(options.dir, 'kafka'),
+    libs,
+    signal,
+    shortLived,
+    proxied,
+  });
   return embedded('Kafka', kafka.brokers, kafka.server, shortLived ? 'SIGKILL' : 'SIGTERM', 'SIGKILL');
 }
 

@@ -1,15 +1,24 @@
-export type KafkaPlace = { dataDir: string; port: number; controllerPort: number };
+/** A second listener that tells clients to come back to another port: that of a proxy in front of it. */
+export type ProxiedListener = { port: number; proxyPort: number };
+export type KafkaPlace = {
+  dataDir: string;
+  port: number;
+  controllerPort: number;
+  proxied?: ProxiedListener | undefined;
+};
 
 /** One broker that is also its own controller, on loopback, for one developer. Records may be 512 KB, batches 1 MB. */
-export function kafkaProperties({ dataDir, port, controllerPort }: KafkaPlace): string {
+export function kafkaProperties({ dataDir, port, controllerPort, proxied }: KafkaPlace): string {
+  const own = `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`;
   const settings: Record<string, string | number | boolean> = {
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.bootstrap.servers': `127.0.0.1:${controllerPort}`,
     'controller.listener.names': 'CONTROLLER',
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    listeners: proxied ? `${own},PROXIED://127.0.0.1:${proxied.port}` : own,
+    'advertised.listeners': proxied ? `${own},PROXIED://127.0.0.1:${proxied.proxyPort}` : own,
+    'inter.broker.listener.name': 'PLAINTEXT',
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT',
     'log.dirs': dataDir,
     'auto.create.topics.enable': false,
     'default.replication.factor': 1,

@@ -11,6 +11,7 @@ export async function setup(): Promise<(() => Promise<void>) | undefined> {
   const infra = await startTestInfra(console.log);
   process.env.KAFKA_BROKERS = infra.kafkaBrokers;
   process.env.DATABASE_URL = infra.databaseUrl;
+  if (infra.proxiedListener) process.env.KAFKA_PROXIED_LISTENER = infra.proxiedListener;
   process.env.POSTHORN_TEST_TEMPLATE = await ensureTemplate(infra.databaseUrl);
   const run = randomBytes(4).toString('hex');
   process.env.POSTHORN_TEST_RUN = run;

@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { findKafka, findPostgres, type Infra } from '../infra/find-infra.ts';
+import { freePort } from '../infra/free-port.ts';
 import type { Say } from '../infra/kafka-jars.ts';
 import { openRunFile, readRunFile, stopLeftovers } from '../run-file.mjs';
 
@@ -9,6 +10,8 @@ const root = resolve(import.meta.dirname, '..', '..');
 export type TestInfra = {
   readonly kafkaBrokers: string;
   readonly databaseUrl: string;
+  /** `<port>:<proxy's port>` of a listener that sends its clients through a proxy; where the broker is ours. */
+  readonly proxiedListener: string | undefined;
   /** Whether Postgres goes away with the run, and all databases in it. */
   readonly ephemeral: boolean;
   stop(): Promise<void>;
@@ -32,7 +35,8 @@ export async function startTestInfra(say: Say, signal = new AbortController().si
     await Promise.all(found.map((each) => each.stop(signal)));
     await rm(dir, { recursive: true, force: true });
   };
-  const options = { root, dir, shortLived: true, signal, say };
+  const proxied = { port: await freePort(), proxyPort: await freePort() };
+  const options = { root, dir, shortLived: true, signal, say, proxied };
   const both = await Promise.allSettled([keep(findKafka(options)), keep(findPostgres(options))]);
   const failed = both.find((each) => each.status === 'rejected');
   const [kafka, postgres] = both;
@@ -43,6 +47,7 @@ export async function startTestInfra(say: Say, signal = new AbortController().si
   return {
     kafkaBrokers: kafka.value.address,
     databaseUrl: postgres.value.address,
+    proxiedListener: kafka.value.from === 'embedded' ? `${proxied.port}:${proxied.proxyPort}` : undefined,
     ephemeral: postgres.value.from !== 'environment',
     stop,
   };
