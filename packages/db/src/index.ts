@@ -1,1 +1,14 @@
-export {};
+export * from './api-keys.ts';
+export * from './attempts.ts';
+export * from './audit-log.ts';
+export * from './changes.ts';
+export * from './database.ts';
+export * from './dead-letters.ts';
+export * from './deliveries.ts';
+export * from './endpoints.ts';
+export * from './events.ts';
+export * from './migrate.ts';
+export * from './partitions.ts';
+export * from './replays.ts';
+export * from './set-aside.ts';
+export * from './tenants.ts';

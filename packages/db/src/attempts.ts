@@ -1,0 +1,82 @@
+import { dayOf } from '@posthorn/contracts';
+import type { Sql } from './database.ts';
+
+/** A batch of attempts by column. */
+export interface AttemptColumns {
+  readonly attemptId: string[];
+  readonly deliveryId: string[];
+  readonly tenantId: string[];
+  readonly endpointId: string[];
+  readonly eventId: string[];
+  readonly run: number[];
+  readonly round: number[];
+  readonly attempt: number[];
+  /** Where the attempt left the delivery. */
+  readonly state: ('success' | 'processing' | 'failed')[];
+  readonly startedAtMs: number[];
+  readonly durationMs: number[];
+  readonly status: (number | null)[];
+  readonly failure: (string | null)[];
+  readonly error: (string | null)[];
+  /** Base64. */
+  readonly responseBody: (string | null)[];
+  readonly traceId: string[];
+  readonly retentionDays: number[];
+  /** Days since 1970-01-01, from the event's id. */
+  readonly day: number[];
+}
+
+export interface AttemptRow {
+  readonly attemptId: string;
+  readonly deliveryId: string;
+  readonly run: number;
+  readonly round: number;
+  readonly attempt: number;
+  readonly state: 'success' | 'processing' | 'failed';
+  readonly startedAt: Date;
+  readonly durationMs: number;
+  readonly status: number | null;
+  readonly failure: string | null;
+  readonly error: string | null;
+  readonly responseBody: Buffer | null;
+  readonly traceId: string;
+}
+
+/** Inserts what is not there yet; gives back how many that were. */
+export async function recordAttempts(sql: Sql, rows: AttemptColumns): Promise<number> {
+  if (rows.attemptId.length === 0) return 0;
+  const inserted = await sql`
+    insert into attempts (attempt_id, delivery_id, tenant_id, endpoint_id, event_id, run, round, attempt, state,
+                          started_at, duration_ms, status, failure, error, response_body, trace_id,
+                          retention_days, day)
+    select attempt_id, delivery_id, tenant_id, endpoint_id, event_id, run, round, attempt, state,
+           to_timestamp(started_at_ms::float8 / 1000), duration_ms, status, failure, error,
+           decode(response_body, 'base64'), trace_id, retention_days, '1970-01-01'::date + day
+    from unnest(
+      ${rows.attemptId}::uuid[], ${rows.deliveryId}::text[], ${rows.tenantId}::text[],
+      ${rows.endpointId}::text[], ${rows.eventId}::uuid[], ${rows.run}::int[], ${rows.round}::int[],
+      ${rows.attempt}::int[], ${rows.state}::text[], ${rows.startedAtMs}::bigint[], ${rows.durationMs}::int[],
+      ${rows.status}::int[], ${rows.failure}::text[], ${rows.error}::text[], ${rows.responseBody}::text[],
+      ${rows.traceId}::text[], ${rows.retentionDays}::smallint[], ${rows.day}::int[]
+    ) as given (attempt_id, delivery_id, tenant_id, endpoint_id, event_id, run, round, attempt, state,
+                started_at_ms, duration_ms, status, failure, error, response_body, trace_id, retention_days, day)
+    on conflict do nothing`;
+  return inserted.count;
+}
+
+/** A delivery's attempts, oldest first. */
+export async function listAttempts(
+  sql: Sql,
+  tenantId: string,
+  deliveryId: string,
+  limit = MAX_ATTEMPTS_LISTED,
+): Promise<AttemptRow[]> {
+  return sql<AttemptRow[]>`
+    select attempt_id, delivery_id, run, round, attempt, state, started_at, duration_ms, status, failure, error,
+           response_body, trace_id
+    from attempts
+    where delivery_id = ${deliveryId} and day = ${dayOf(deliveryId)}::date and tenant_id = ${tenantId}
+    order by round, attempt, attempt_id limit ${limit}`;
+}
+
+export const MAX_ATTEMPTS_LISTED = 1_000;

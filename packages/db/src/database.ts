@@ -1,0 +1,96 @@
+import postgres from 'postgres';
+
+/** The driver's handle: a pool (`openDatabase`) or a transaction. Queries take either. */
+export type Sql = postgres.Sql<{ bigint: number }> | postgres.TransactionSql<{ bigint: number }>;
+export type PoolSql = postgres.Sql<{ bigint: number }>;
+
+export interface Database {
+  readonly sql: PoolSql;
+  /** Ends the connections; queries under way get `timeoutMs` to finish. Safe twice. */
+  close(timeoutMs?: number): Promise<void>;
+  /** Whether Postgres answers within `timeoutMs`. */
+  ping(timeoutMs?: number): Promise<boolean>;
+}
+
+export interface DatabaseOptions {
+  readonly url: string;
+  /** Most connections. */
+  readonly pool: number;
+  /** Seen in `pg_stat_activity`. */
+  readonly applicationName: string;
+  readonly connectTimeoutMs?: number;
+  /** Longest time of one statement, by the server's clock. */
+  readonly statementTimeoutMs?: number;
+  readonly log?: { debug(fields: object, message: string): void };
+}
+
+export const DEFAULT_CONNECT_TIMEOUT_MS = 5_000;
+export const DEFAULT_STATEMENT_TIMEOUT_MS = 10_000;
+const DEFAULT_PING_TIMEOUT_MS = 1_000;
+const DEFAULT_CLOSE_TIMEOUT_MS = 5_000;
+const MAX_RECONNECT_DELAY_S = 1;
+
+/** Connects lazily and again after a loss. Result columns come in camelCase, `bigint` as a number. */
+export function openDatabase(options: DatabaseOptions): Database {
+  const sql = postgres(options.url, {
+    max: options.pool,
+    connect_timeout: (options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS) / 1_000,
+    backoff: (retries: number) => Math.min(MAX_RECONNECT_DELAY_S, 0.05 * 2 ** retries),
+    keep_alive: 10,
+    onnotice: (notice) => options.log?.debug({ notice: notice.message }, 'postgres notice'),
+    transform: { column: { from: postgres.toCamel } },
+    types: { bigint: { to: 20, from: [20], parse: Number, serialize: String } },
+    connection: {
+      application_name: options.applicationName,
+      statement_timeout: options.statementTimeoutMs ?? DEFAULT_STATEMENT_TIMEOUT_MS,
+    },
+  });
+  return {
+    sql,
+    close: (timeoutMs = DEFAULT_CLOSE_TIMEOUT_MS) => sql.end({ timeout: timeoutMs / 1_000 }),
+    async ping(timeoutMs = DEFAULT_PING_TIMEOUT_MS) {
+      try {
+        await within(timeoutMs, sql`select 1`);
+        return true;
+      } catch {
+        return false;
+      }
+    },
+  };
+}
+
+export class DatabaseTimeoutError extends Error {
+  override name = 'DatabaseTimeoutError';
+}
+
+/**
+ * A server that hangs with its connections open answers nothing, its own time-out neither: whoever must go on waits
+ * with this. The query itself is left to the driver.
+ * @throws DatabaseTimeoutError
+ */
+export async function within<T>(timeoutMs: number, query: PromiseLike<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new DatabaseTimeoutError(`no answer within ${timeoutMs} ms`)), timeoutMs);
+  });
+  try {
+    return await Promise.race([query, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Runs `work` in a transaction of its own, or in a savepoint when it is given a transaction. */
+export async function inTransaction<T>(sql: Sql, work: (transaction: Sql) => Promise<T>): Promise<T> {
+  const run = (transaction: postgres.TransactionSql<{ bigint: number }>) => work(transaction);
+  return (await ('begin' in sql ? sql.begin(run) : sql.savepoint(run))) as T;
+}
+
+/**
+ * Whether an error is about the data that was sent (SQLSTATE classes 21, 22 and 23: wrong value, broken constraint),
+ * so that sending it again would fail again; anything else may pass with time.
+ */
+export function isDataError(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' && /^(21|22|23)[0-9A-Z]{3}$/.test(code);
+}

@@ -1,0 +1,167 @@
+import { dayOf } from '@posthorn/contracts';
+import type { Sql } from './database.ts';
+
+/** A batch of dead letters by column, each delivery once. */
+export interface DeadLetterColumns {
+  readonly deliveryId: string[];
+  readonly tenantId: string[];
+  readonly endpointId: string[];
+  readonly eventId: string[];
+  readonly eventType: string[];
+  readonly run: number[];
+  readonly round: number[];
+  /** `standingOrder` of the failure. */
+  readonly standing: number[];
+  readonly reason: string[];
+  readonly lastFailure: string[];
+  readonly lastStatus: (number | null)[];
+  readonly lastError: string[];
+  readonly attempts: number[];
+  readonly failedAtMs: number[];
+  readonly topic: string[];
+  readonly partition: number[];
+  readonly offset: number[];
+  readonly retentionDays: number[];
+  /** Days since 1970-01-01, from the event's id. */
+  readonly day: number[];
+}
+
+export interface DeadLetterRow {
+  readonly deliveryId: string;
+  readonly tenantId: string;
+  readonly endpointId: string;
+  readonly eventId: string;
+  readonly eventType: string;
+  readonly run: number;
+  readonly round: number;
+  readonly reason: string;
+  readonly lastFailure: string;
+  readonly lastStatus: number | null;
+  readonly lastError: string;
+  readonly attempts: number;
+  readonly failedAt: Date;
+  /** The dead letter's record. */
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
+export interface DeadLetterFilter {
+  readonly endpointId?: string | undefined;
+  readonly eventType?: string | undefined;
+}
+
+/**
+ * Inserts dead letters of deliveries that still stand where the dead letter says. Run it after `recordDeliveries` of
+ * the same failures in the same transaction: that holds the rows' locks, so a replay that comes at the same time is
+ * either seen here or removes the row. Gives back how many were written.
+ */
+export async function recordDeadLetters(sql: Sql, rows: DeadLetterColumns): Promise<number> {
+  if (rows.deliveryId.length === 0) return 0;
+  const written = await sql`
+    insert into dead_letters as l (delivery_id, tenant_id, endpoint_id, event_id, event_type, run, round, standing,
+                                   reason, last_failure, last_status, last_error, attempts, failed_at, topic,
+                                   partition, "offset", retention_days, day)
+    select g.delivery_id, g.tenant_id, g.endpoint_id, g.event_id, g.event_type, g.run, g.round, g.standing,
+           g.reason, g.last_failure, g.last_status, g.last_error, g.attempts,
+           to_timestamp(g.failed_at_ms::float8 / 1000), g.topic, g.partition, g.record_offset,
+           g.retention_days, g.given_day
+    from (
+      select *, '1970-01-01'::date + day as given_day from unnest(
+        ${rows.deliveryId}::text[], ${rows.tenantId}::text[], ${rows.endpointId}::text[],
+        ${rows.eventId}::uuid[], ${rows.eventType}::text[], ${rows.run}::int[], ${rows.round}::int[],
+        ${rows.standing}::bigint[], ${rows.reason}::text[], ${rows.lastFailure}::text[],
+        ${rows.lastStatus}::int[], ${rows.lastError}::text[], ${rows.attempts}::int[],
+        ${rows.failedAtMs}::bigint[], ${rows.topic}::text[], ${rows.partition}::int[],
+        ${rows.offset}::bigint[], ${rows.retentionDays}::smallint[], ${rows.day}::int[]
+      ) as given (delivery_id, tenant_id, endpoint_id, event_id, event_type, run, round, standing, reason,
+                  last_failure, last_status, last_error, attempts, failed_at_ms, topic, partition,
+                  record_offset, retention_days, day)
+    ) g
+    join deliveries d on d.delivery_id = g.delivery_id and d.day = g.given_day
+      and d.retention_days = g.retention_days and d.standing <= g.standing
+    on conflict (delivery_id, day, retention_days) do update set
+      round = excluded.round, standing = excluded.standing, reason = excluded.reason,
+      last_failure = excluded.last_failure, last_status = excluded.last_status,
+      last_error = excluded.last_error, attempts = excluded.attempts, failed_at = excluded.failed_at,
+      topic = excluded.topic, partition = excluded.partition, "offset" = excluded."offset"
+    where (excluded.standing, excluded.failed_at, excluded.partition, excluded."offset")
+        > (l.standing, l.failed_at, l.partition, l."offset")`;
+  return written.count;
+}
+
+/** Removes the dead letters among these deliveries whose delivery has moved on; gives back how many. */
+export async function removeDeadLetters(sql: Sql, deliveryIds: readonly string[]): Promise<number> {
+  if (deliveryIds.length === 0) return 0;
+  const removed = await sql`
+    delete from dead_letters l using deliveries d
+    where l.delivery_id = any(${[...deliveryIds]}::text[])
+      and l.day = any(${[...new Set(deliveryIds.map(dayOf))]}::date[])
+      and d.delivery_id = l.delivery_id and d.day = l.day and d.retention_days = l.retention_days
+      and d.standing > l.standing`;
+  return removed.count;
+}
+
+/** Of tenants whose policy is `drop_oldest`: removes the oldest dead letters beyond their quota. */
+export async function trimDeadLetters(sql: Sql, tenantIds: readonly string[]): Promise<number> {
+  if (tenantIds.length === 0) return 0;
+  const removed = await sql`
+    delete from dead_letters l
+    using quotas q, lateral (
+      select delivery_id, day, retention_days from dead_letters
+      where dead_letters.tenant_id = q.tenant_id
+      order by failed_at desc, delivery_id offset q.max_dlq_size
+    ) beyond
+    where q.tenant_id = any(${[...tenantIds]}::text[]) and q.dlq_policy = 'drop_oldest'
+      and l.delivery_id = beyond.delivery_id and l.day = beyond.day
+      and l.retention_days = beyond.retention_days`;
+  return removed.count;
+}
+
+/** Newest failure first. */
+export async function listDeadLetters(
+  sql: Sql,
+  tenantId: string,
+  page: DeadLetterFilter & { readonly limit: number; readonly offset: number },
+): Promise<DeadLetterRow[]> {
+  return sql<DeadLetterRow[]>`
+    select ${deadLetterColumns(sql)} from dead_letters
+    where tenant_id = ${tenantId} ${filtered(sql, page)}
+    order by failed_at desc, delivery_id limit ${page.limit} offset ${page.offset}`;
+}
+
+export async function countDeadLetters(
+  sql: Sql,
+  tenantId: string,
+  filter: DeadLetterFilter = {},
+): Promise<number> {
+  const [row] = await sql<{ count: number }[]>`
+    select count(*)::int as count from dead_letters where tenant_id = ${tenantId} ${filtered(sql, filter)}`;
+  return row!.count;
+}
+
+export async function findDeadLetter(
+  sql: Sql,
+  tenantId: string,
+  deliveryId: string,
+): Promise<DeadLetterRow | null> {
+  const [row] = await sql<DeadLetterRow[]>`
+    select ${deadLetterColumns(sql)} from dead_letters
+    where delivery_id = ${deliveryId} and day = ${dayOf(deliveryId)}::date and tenant_id = ${tenantId}`;
+  return row ?? null;
+}
+
+/** Dead letters of each tenant that has any. */
+export async function deadLetterCounts(sql: Sql): Promise<Map<string, number>> {
+  const rows = await sql<{ tenantId: string; count: number }[]>`
+    select tenant_id, count(*)::int as count from dead_letters group by tenant_id`;
+  return new Map(rows.map((row) => [row.tenantId, row.count]));
+}
+
+const deadLetterColumns = (sql: Sql) => sql`
+  delivery_id, tenant_id, endpoint_id, event_id, event_type, run, round, reason, last_failure, last_status,
+  last_error, attempts, failed_at, topic, partition, "offset"`;
+
+const filtered = (sql: Sql, filter: DeadLetterFilter) => sql`
+  ${filter.endpointId === undefined ? sql`` : sql`and endpoint_id = ${filter.endpointId}`}
+  ${filter.eventType === undefined ? sql`` : sql`and event_type = ${filter.eventType}`}`;

@@ -1,0 +1,85 @@
+import { dayOf } from '@posthorn/contracts';
+import type { Sql } from './database.ts';
+
+/** A batch of events by column: `[i]` of each is one event. */
+export interface EventColumns {
+  readonly tenantId: string[];
+  readonly eventId: string[];
+  readonly type: string[];
+  /** JSON text of an object. */
+  readonly labels: string[];
+  readonly contentType: string[];
+  readonly payload: Uint8Array[];
+  /** RFC 3339. */
+  readonly occurredAt: string[];
+  /** Unix milliseconds. */
+  readonly acceptedAtMs: number[];
+  readonly revision: number[];
+  readonly retentionDays: number[];
+  /** Days since 1970-01-01, from the event's id. */
+  readonly day: number[];
+}
+
+export interface EventRow {
+  readonly eventId: string;
+  readonly type: string;
+  readonly labels: Record<string, string>;
+  readonly contentType: string;
+  readonly occurredAt: Date;
+  readonly acceptedAt: Date;
+  readonly revision: number;
+  readonly retentionDays: number;
+}
+
+export interface EventPayload extends EventRow {
+  readonly payload: Buffer;
+}
+
+/** Inserts what is not there yet; gives back how many that were. */
+export async function recordEvents(sql: Sql, rows: EventColumns): Promise<number> {
+  if (rows.eventId.length === 0) return 0;
+  // One bytea that the statement cuts up: quoting each payload as an array element costs several times the CPU.
+  const lengths = rows.payload.map((payload) => payload.length);
+  const starts: number[] = [];
+  let total = 0;
+  for (const length of lengths) {
+    starts.push(total + 1);
+    total += length;
+  }
+  const inserted = await sql`
+    insert into events (tenant_id, event_id, type, labels, content_type, payload, occurred_at, accepted_at,
+                        revision, retention_days, day)
+    select tenant_id, event_id, type, labels, content_type,
+           substring(${Buffer.concat(rows.payload, total)}::bytea from start for length), occurred_at,
+           to_timestamp(accepted_at_ms::float8 / 1000), revision, retention_days, '1970-01-01'::date + day
+    from unnest(
+      ${rows.tenantId}::text[], ${rows.eventId}::uuid[], ${rows.type}::text[], ${rows.labels}::jsonb[],
+      ${rows.contentType}::text[], ${starts}::int[], ${lengths}::int[], ${rows.occurredAt}::timestamptz[],
+      ${rows.acceptedAtMs}::bigint[], ${rows.revision}::bigint[], ${rows.retentionDays}::smallint[],
+      ${rows.day}::int[]
+    ) as given (tenant_id, event_id, type, labels, content_type, start, length, occurred_at, accepted_at_ms,
+                revision, retention_days, day)
+    on conflict do nothing`;
+  return inserted.count;
+}
+
+export async function findEvent(sql: Sql, tenantId: string, eventId: string): Promise<EventRow | null> {
+  const [row] = await sql<EventRow[]>`
+    select event_id, type, labels, content_type, occurred_at, accepted_at, revision, retention_days
+    from events
+    where event_id = ${eventId}::uuid and day = ${dayOf(eventId)}::date and tenant_id = ${tenantId}`;
+  return row ?? null;
+}
+
+/** The event with its bytes: what a replay starts from. */
+export async function findEventPayload(
+  sql: Sql,
+  tenantId: string,
+  eventId: string,
+): Promise<EventPayload | null> {
+  const [row] = await sql<EventPayload[]>`
+    select event_id, type, labels, content_type, payload, occurred_at, accepted_at, revision, retention_days
+    from events
+    where event_id = ${eventId}::uuid and day = ${dayOf(eventId)}::date and tenant_id = ${tenantId}`;
+  return row ?? null;
+}

@@ -1,0 +1,117 @@
+import { inTransaction, type PoolSql, type Sql } from './database.ts';
+
+export const RETENTION_CLASSES = [7, 30, 90] as const;
+const RECORD_TABLES = ['events', 'deliveries', 'attempts', 'dead_letters'] as const;
+/** Rows of a delivery are written until its last attempt: past retention a partition is kept this much longer. */
+export const LONGEST_SCHEDULE_DAYS = 4;
+/** Room in each page for rows that are written again, so that an update stays on its page and touches no index. */
+const FILL_FACTOR: Readonly<Record<(typeof RECORD_TABLES)[number], number>> = {
+  events: 100,
+  deliveries: 85,
+  attempts: 100,
+  dead_letters: 100,
+};
+
+interface DayPartition {
+  readonly name: string;
+  readonly retentionDays: number;
+  readonly day: string;
+}
+
+/**
+ * Makes the partitions of the days from `fromDay` to `toDay` (`YYYY-MM-DD`, both included) of every record table and
+ * retention class, moving rows of such a day out of the default partition. Gives back the names it made.
+ */
+export async function ensurePartitions(sql: PoolSql, fromDay: string, toDay: string): Promise<string[]> {
+  const present = new Set((await listDayPartitions(sql)).map((partition) => partition.name));
+  const made: string[] = [];
+  for (const day of daysBetween(fromDay, toDay)) {
+    for (const table of RECORD_TABLES) {
+      for (const retentionDays of RETENTION_CLASSES) {
+        const name = partitionName(table, retentionDays, day);
+        if (present.has(name)) continue;
+        await inTransaction(sql, (transaction) => createPartition(transaction, table, retentionDays, day));
+        made.push(name);
+      }
+    }
+  }
+  return made;
+}
+
+async function createPartition(
+  sql: Sql,
+  table: (typeof RECORD_TABLES)[number],
+  retentionDays: number,
+  day: string,
+): Promise<void> {
+  const name = partitionName(table, retentionDays, day);
+  const parent = `${table}_${retentionDays}`;
+  // One at a time: two recorders start together. A name that is there by now is theirs.
+  await sql`select pg_advisory_xact_lock(hashtext(${parent}))`;
+  const [there] = await sql`select 1 from pg_class where oid = to_regclass(${name})`;
+  if (there) return;
+  // A day that has rows in the default partition cannot be attached: they move first, with writers waiting.
+  await sql`lock table ${sql(`${parent}_default`)} in access exclusive mode`;
+  await sql.unsafe(
+    `create table ${name} (like ${parent} including all) with (fillfactor = ${FILL_FACTOR[table]})`,
+  );
+  await sql.unsafe(`
+    with moved as (delete from ${parent}_default where day = '${day}' returning *)
+    insert into ${name} select * from moved`);
+  await sql.unsafe(
+    `alter table ${parent} attach partition ${name} for values from ('${day}') to ('${addDays(day, 1)}')`,
+  );
+}
+
+/** Drops the partitions of days that are past their retention and the longest schedule. Gives back their names. */
+export async function dropExpiredPartitions(sql: PoolSql, today: string): Promise<string[]> {
+  const dropped: string[] = [];
+  for (const partition of await listDayPartitions(sql)) {
+    if (partition.day >= addDays(today, -(partition.retentionDays + LONGEST_SCHEDULE_DAYS))) continue;
+    await inTransaction(sql, async (transaction) => {
+      // Rather come again in an hour than make every reader and writer queue behind a waiting lock.
+      await transaction`set local lock_timeout = '2s'`;
+      await transaction`drop table if exists ${transaction(partition.name)}`;
+    });
+    dropped.push(partition.name);
+  }
+  return dropped;
+}
+
+/** Rows that no day's partition took, at most `limit` counted: an alarm when it is not zero. */
+export async function countUnpartitionedRows(sql: Sql, limit = 1_000): Promise<number> {
+  const names = RECORD_TABLES.flatMap((table) =>
+    RETENTION_CLASSES.map((retentionDays) => `${table}_${retentionDays}_default`),
+  );
+  const [row] = await sql.unsafe<{ count: number }[]>(`
+    select count(*)::int as count from (
+      ${names.map((name) => `(select 1 from ${name} limit ${limit})`).join(' union all ')}
+    ) found`);
+  return Math.min(row!.count, limit);
+}
+
+async function listDayPartitions(sql: Sql): Promise<DayPartition[]> {
+  const rows = await sql<{ name: string }[]>`
+    select c.relname as name from pg_class c join pg_inherits i on i.inhrelid = c.oid
+    where c.relname ~ '_p[0-9]{8}$' and c.relkind = 'r' and c.relnamespace = current_schema()::regnamespace`;
+  return rows.flatMap(({ name }) => {
+    const match = /_(\d+)_p(\d{4})(\d{2})(\d{2})$/.exec(name);
+    if (!match) return [];
+    return [{ name, retentionDays: Number(match[1]), day: `${match[2]}-${match[3]}-${match[4]}` }];
+  });
+}
+
+const partitionName = (table: string, retentionDays: number, day: string): string =>
+  `${table}_${retentionDays}_p${day.replaceAll('-', '')}`;
+
+export function addDays(day: string, days: number): string {
+  const date = new Date(`${day}T00:00:00Z`);
+  date.setUTCDate(date.getUTCDate() + days);
+  return date.toISOString().slice(0, 10);
+}
+
+function daysBetween(fromDay: string, toDay: string): string[] {
+  const days: string[] = [];
+  for (let day = addDays(fromDay, 0); day <= toDay; day = addDays(day, 1)) days.push(day);
+  return days;
+}
