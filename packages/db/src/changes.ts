@@ -44,7 +44,7 @@ export async function changesSince(sql: Sql, sequence: number): Promise<Changes>
     select s.value, t.tenant_id, t.revision
     from config_sequence s left join lateral (
       select tenant_id, revision from tenants where revision > ${sequence}::bigint
-      order by revision fetch first ${MAX_CHANGES_PER_POLL}::int rows with ties
+      order by revision fetch first (${MAX_CHANGES_PER_POLL}::int) rows with ties
     ) t on true`;
   return toChanges(rows);
 }
@@ -72,7 +72,7 @@ export async function pollReplica(
     ) others
     left join lateral (
       select tenant_id, revision from tenants where revision > ${replica.applied}::bigint
-      order by revision fetch first ${MAX_CHANGES_PER_POLL}::int rows with ties
+      order by revision fetch first (${MAX_CHANGES_PER_POLL}::int) rows with ties
     ) t on true`;
   return { ...toChanges(rows), appliedByOthers: rows[0]!.appliedByOthers };
 }

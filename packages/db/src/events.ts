@@ -49,11 +49,11 @@ export async function recordEvents(sql: Sql, rows: EventColumns): Promise<number
   const inserted = await sql`
     insert into events (tenant_id, event_id, type, labels, content_type, payload, occurred_at, accepted_at,
                         revision, retention_days, day)
-    select tenant_id, event_id, type, labels, content_type,
+    select tenant_id, event_id, type, labels::jsonb, content_type,
            substring(${Buffer.concat(rows.payload, total)}::bytea from start for length), occurred_at,
            to_timestamp(accepted_at_ms::float8 / 1000), revision, retention_days, '1970-01-01'::date + day
     from unnest(
-      ${rows.tenantId}::text[], ${rows.eventId}::uuid[], ${rows.type}::text[], ${rows.labels}::jsonb[],
+      ${rows.tenantId}::text[], ${rows.eventId}::uuid[], ${rows.type}::text[], ${rows.labels}::text[],
       ${rows.contentType}::text[], ${starts}::int[], ${lengths}::int[], ${rows.occurredAt}::timestamptz[],
       ${rows.acceptedAtMs}::bigint[], ${rows.revision}::bigint[], ${rows.retentionDays}::smallint[],
       ${rows.day}::int[]
