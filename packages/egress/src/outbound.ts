@@ -1,0 +1,73 @@
+/**
+ * Where a request goes, parsed once when the endpoint is loaded (`parseTarget`): the hot path never parses a URL.
+ * `hostname` is what WHATWG made of it (lower case, ASCII, literals normalised, IPv6 without brackets, no trailing dot).
+ */
+export interface Target {
+  readonly protocol: 'http:' | 'https:';
+  readonly hostname: string;
+  readonly port: number;
+  /** `https://example.com:8443`, without a default port. */
+  readonly origin: string;
+  /** Path and query, as sent in the request line. */
+  readonly path: string;
+}
+
+export interface OutboundRequest {
+  readonly target: Target;
+  readonly method: 'POST' | 'PUT';
+  /** Names to values, or a flat list of name, value, name, value. Neither Host nor Content-Length. */
+  readonly headers: Readonly<Record<string, string>> | readonly string[];
+  readonly body: Buffer;
+  /** Milliseconds from the call of `send` for all of it: waiting, DNS, connection, TLS, headers and body. */
+  readonly deadlineMs: number;
+  /** How much of the response's body is read; the rest is left and the connection closed. Default 64 KB. */
+  readonly maxResponseBytes?: number;
+}
+
+/**
+ * `blocked` is for operators: to the tenant it is a refused connection, in words (`detail`) and in schedule.
+ * `connect` also covers a connection that ends before the response does.
+ */
+export type SendFailure =
+  | 'timeout'
+  | 'dns'
+  | 'connect'
+  | 'tls'
+  | 'protocol'
+  | 'response_too_large'
+  | 'blocked';
+
+export interface SendTiming {
+  readonly totalMs: number;
+  /** Milliseconds until the connection was usable; null when an open one was used or none was had. */
+  readonly connectMs: number | null;
+  readonly reusedConnection: boolean;
+}
+
+export interface SentResponse {
+  readonly kind: 'response';
+  readonly status: number;
+  /** Lower-case names; at most 64 of them. */
+  readonly headers: Readonly<Record<string, string | string[]>>;
+  /** As received: never decompressed, at most `maxResponseBytes`. */
+  readonly body: Buffer;
+  readonly truncated: boolean;
+  readonly retryAfter?: string;
+  readonly timing: SendTiming;
+}
+
+export interface FailedSend {
+  readonly kind: 'failure';
+  readonly failure: SendFailure;
+  /** Safe to show the tenant. */
+  readonly detail: string;
+  /** Only for operators: addresses, error codes. */
+  readonly operatorDetail?: string;
+  /** Whether the receiver may have seen any of the request. */
+  readonly sentAnyBytes: boolean;
+  /** The status, if the response broke off after its headers. */
+  readonly status?: number;
+  readonly timing: SendTiming;
+}
+
+export type SendResult = SentResponse | FailedSend;
