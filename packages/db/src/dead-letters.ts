@@ -118,25 +118,26 @@ export async function trimDeadLetters(sql: Sql, tenantIds: readonly string[]): P
   return removed.count;
 }
 
-/** Newest failure first. */
+/** Newest failure first. Without a tenant: of all, for callers that may act for any. */
 export async function listDeadLetters(
   sql: Sql,
-  tenantId: string,
+  tenantId: string | null,
   page: DeadLetterFilter & { readonly limit: number; readonly offset: number },
 ): Promise<DeadLetterRow[]> {
   return sql<DeadLetterRow[]>`
     select ${deadLetterColumns(sql)} from dead_letters
-    where tenant_id = ${tenantId} ${filtered(sql, page)}
+    where ${ofTenant(sql, tenantId)} ${filtered(sql, page)}
     order by failed_at desc, delivery_id limit ${page.limit} offset ${page.offset}`;
 }
 
 export async function countDeadLetters(
   sql: Sql,
-  tenantId: string,
+  tenantId: string | null,
   filter: DeadLetterFilter = {},
 ): Promise<number> {
   const [row] = await sql<{ count: number }[]>`
-    select count(*)::int as count from dead_letters where tenant_id = ${tenantId} ${filtered(sql, filter)}`;
+    select count(*)::int as count from dead_letters
+    where ${ofTenant(sql, tenantId)} ${filtered(sql, filter)}`;
   return row!.count;
 }
 
@@ -161,6 +162,9 @@ export async function deadLetterCounts(sql: Sql): Promise<Map<string, number>> {
 const deadLetterColumns = (sql: Sql) => sql`
   delivery_id, tenant_id, endpoint_id, event_id, event_type, run, round, reason, last_failure, last_status,
   last_error, attempts, failed_at, topic, partition, "offset"`;
+
+const ofTenant = (sql: Sql, tenantId: string | null) =>
+  tenantId === null ? sql`true` : sql`tenant_id = ${tenantId}`;
 
 const filtered = (sql: Sql, filter: DeadLetterFilter) => sql`
   ${filter.endpointId === undefined ? sql`` : sql`and endpoint_id = ${filter.endpointId}`}

@@ -8,6 +8,7 @@ export * from './deliveries.ts';
 export * from './endpoints.ts';
 export * from './events.ts';
 export * from './migrate.ts';
+export * from './owners.ts';
 export * from './partitions.ts';
 export * from './replays.ts';
 export * from './set-aside.ts';
