@@ -39,7 +39,8 @@ function matchesType(filters: readonly string[], eventType: string): boolean {
   return false;
 }
 
-function carriesLabels(wanted: Labels, carried: Labels): boolean {
+/** Whether the event carries every label that is wanted. */
+export function carriesLabels(wanted: Labels, carried: Labels): boolean {
   for (const key of Object.keys(wanted)) {
     if (!Object.hasOwn(carried, key) || carried[key] !== wanted[key]) return false;
   }
