@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { runStep, secondsSince } from './step.mjs';
 
 /** Megabytes to download, as pnpm's store has them after a first install on linux-x64. */
-const PACKAGES_MB = 110;
+const PACKAGES_MB = 240;
 const PARENTS = ['packages', 'services'];
 const SINGLE = ['bench', 'scripts'];
 
