@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { type CheckName, runCheck } from './static-checks.ts';
+import { runCheck } from './static-checks.ts';
 
 /** `npm run lint`, `npm run type-check`: one check, its faults and an exit code. */
 const USAGE = `npm run lint [-- --fix]     style and common faults (Biome)
@@ -18,7 +18,7 @@ function parse() {
   if (values.help) return undefined;
   if (name !== 'lint' && name !== 'type-check')
     throw new Error(`Which check? lint or type-check, not ${name}`);
-  return { name: name satisfies CheckName, options: values };
+  return { name, options: values } as const;
 }
 
 try {

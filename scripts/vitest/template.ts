@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { migrate, openDatabase } from '@posthorn/db';
 import postgres from 'postgres';
 
 const MIGRATIONS = join(import.meta.dirname, '..', '..', 'packages', 'db', 'migrations');
@@ -20,7 +21,7 @@ export async function ensureTemplate(databaseUrl: string): Promise<string> {
     await sql.unsafe(`create database ${draft}`);
     const url = new URL(databaseUrl);
     url.pathname = `/${draft}`;
-    await migrate(url.href);
+    await applyMigrations(url.href);
     await sql.unsafe(`alter database ${draft} rename to ${name}`);
     return name;
   } finally {
@@ -28,10 +29,13 @@ export async function ensureTemplate(databaseUrl: string): Promise<string> {
   }
 }
 
-/** Loaded late, so that tests of other packages run while the migrations do not. */
-async function migrate(url: string): Promise<void> {
-  const db = await import('@posthorn/db');
-  if ('migrate' in db && typeof db.migrate === 'function') await db.migrate(url);
+async function applyMigrations(url: string): Promise<void> {
+  const database = openDatabase({ url, pool: 1, applicationName: 'posthorn-tests' });
+  try {
+    await migrate(database.sql);
+  } finally {
+    await database.close();
+  }
 }
 
 async function fingerprint(): Promise<string> {
