@@ -1,0 +1,64 @@
+import { topicSpecs } from '@posthorn/contracts';
+import { openDatabase } from '@posthorn/db';
+import { connectKafka, createAdmin } from '@posthorn/kafka';
+import type { Clock } from '@posthorn/runtime';
+import { applyMigrations } from './apply-migrations.ts';
+import { applyTopics } from './apply-topics.ts';
+import type { SetupConfig } from './config.ts';
+import { waitFor } from './wait-for.ts';
+
+export const STEPS = ['all', 'migrate', 'topics'] as const;
+export type Step = (typeof STEPS)[number];
+
+/** Safe to run again, and by several at once. @throws Error whose message is one clear line per fault. */
+export async function setUp(
+  step: Step,
+  config: SetupConfig,
+  clock: Clock,
+  say: (line: string) => void,
+): Promise<void> {
+  if (step !== 'topics') await setUpPostgres(config, clock, say);
+  if (step !== 'migrate') await setUpKafka(config, clock, say);
+}
+
+async function setUpPostgres(config: SetupConfig, clock: Clock, say: (line: string) => void): Promise<void> {
+  const database = openDatabase({
+    url: config.databaseUrl,
+    pool: config.databasePool,
+    applicationName: 'posthorn-setup',
+  });
+  try {
+    await waitFor('Postgres', () => database.sql`select 1`, {
+      timeoutMs: config.waitTimeoutMs,
+      clock,
+      waiting: say,
+      isFinal: isRefusal,
+    });
+    await applyMigrations(database, clock.nowMs(), say);
+  } finally {
+    await database.close();
+  }
+}
+
+async function setUpKafka(config: SetupConfig, clock: Clock, say: (line: string) => void): Promise<void> {
+  const client = connectKafka({ brokers: [...config.kafkaBrokers], clientId: 'posthorn-setup' }, quiet);
+  const admin = createAdmin(client);
+  const specs = topicSpecs({ ...config, prefix: config.topicPrefix });
+  try {
+    await waitFor(`Kafka at ${config.kafkaBrokers.join(', ')}`, () => admin.ensureTopics([]), {
+      timeoutMs: config.waitTimeoutMs,
+      clock,
+      waiting: say,
+    });
+    await applyTopics(admin, specs, say);
+  } finally {
+    await admin.close();
+  }
+}
+
+/** What the client retries is told by `waitFor`. */
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** SQLSTATE 28 and 3D: wrong user or password, no such database. (A server that starts or stops says 57P.) */
+const isRefusal = (error: unknown): boolean =>
+  /^(28|3D)/.test(String((error as { code?: unknown } | null)?.code ?? ''));
