@@ -35,6 +35,8 @@ test('every topic has the settings that the promises rest on', () => {
       'unclean.leader.election.enable': 'false',
       'message.timestamp.type': 'LogAppendTime',
     });
+    for (const key of spec.promises) expect(spec.config).toHaveProperty([key]);
+    expect(spec.promises).not.toContain('retention.ms');
   }
 });
 

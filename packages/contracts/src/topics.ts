@@ -27,7 +27,18 @@ export interface TopicSpec {
   readonly partitions: number;
   readonly replicationFactor: number;
   readonly config: Readonly<Record<string, string>>;
+  /** Keys of `config` that a live topic is held to: with another value a promise would break. */
+  readonly promises: readonly string[];
 }
+
+/** Retention is not among them: an operator may keep records longer. */
+const PROMISED_SETTINGS = [
+  'cleanup.policy',
+  'min.insync.replicas',
+  'unclean.leader.election.enable',
+  'max.message.bytes',
+  'message.timestamp.type',
+] as const;
 
 /** Slots in one deliveries record. */
 export const MAX_SLOTS = 64;
@@ -69,6 +80,7 @@ export function topicSpecs(layout: TopicLayout): TopicSpec[] {
       'max.message.bytes': String(MAX_RECORD_BYTES),
       'message.timestamp.type': 'LogAppendTime',
     },
+    promises: PROMISED_SETTINGS,
   });
   return [
     spec(names.events, layout.eventPartitions, 7 * DAY_MS),

@@ -1,0 +1,23 @@
+import { createLogger, createMetrics, runProcess, startTracing, systemClock } from '@posthorn/runtime';
+import { readServiceConfig } from './config.ts';
+import { createDispatcher } from './service.ts';
+
+const config = readServiceConfig(process.env);
+const log = createLogger('dispatcher', config.logLevel);
+const tracing = await startTracing({
+  service: 'dispatcher',
+  otlpEndpoint: config.otlpEndpoint,
+  samplePercent: config.traceSamplePercent,
+});
+const { lifecycle } = createDispatcher({
+  config,
+  log,
+  tracing,
+  clock: systemClock,
+  metrics: createMetrics('dispatcher'),
+  onFatal(error) {
+    log.fatal({ err: error }, 'a consumer is dead');
+    void lifecycle.stop('a consumer is dead').then(() => process.exit(1));
+  },
+});
+await runProcess(lifecycle, log);

@@ -1,0 +1,149 @@
+import type { JournalStats } from '@posthorn/journal';
+import type { ConsumerStats } from '@posthorn/kafka';
+import type { Metrics } from '@posthorn/runtime';
+import type { FanOutObserver } from './fan-out/consume-events.ts';
+import type { InFlight } from './in-flight.ts';
+import type { ReleaseObserver, Releaser } from './release/consume-tiers.ts';
+import type { ReplayResult } from './replay/consume-replays.ts';
+import type { Phase, SetAsideReason } from './set-aside.ts';
+
+const LATENCY_BUCKETS_S = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600];
+const LATENESS_BUCKETS_S = [0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300];
+
+export interface DispatcherMetrics {
+  readonly fanOut: FanOutObserver;
+  readonly release: ReleaseObserver;
+  replayed(result: ReplayResult): void;
+  setAside(phase: Phase, reason: SetAsideReason): void;
+  retried(phase: Phase): void;
+}
+
+export function createDispatcherMetrics(metrics: Metrics): DispatcherMetrics {
+  const events = metrics.counter('posthorn_dispatcher_events_total', 'Events by what came of them.', [
+    'result',
+  ]);
+  const records = metrics.counter(
+    'posthorn_dispatcher_deliveries_records_total',
+    'Records published to lanes.',
+  );
+  const slots = metrics.counter(
+    'posthorn_dispatcher_slots_total',
+    'Deliveries published to lanes by fan-out.',
+  );
+  const fanOutSeconds = metrics.histogram(
+    'posthorn_dispatcher_fan_out_seconds',
+    "From an event's append to the acknowledgement of all its deliveries.",
+    LATENCY_BUCKETS_S,
+  );
+  const released = metrics.counter('posthorn_dispatcher_released_total', 'Records released from tiers.', [
+    'to',
+  ]);
+  const hops = metrics.counter('posthorn_dispatcher_hops_total', 'Records moved from one tier to the next.');
+  const lateness = metrics.histogram(
+    'posthorn_dispatcher_release_lateness_seconds',
+    "From due to the append of the released record, by the broker's clock.",
+    LATENESS_BUCKETS_S,
+  );
+  const replays = metrics.counter('posthorn_dispatcher_replays_total', 'Replays by result.', ['result']);
+  const setAside = metrics.counter(
+    'posthorn_dispatcher_set_aside_total',
+    'Records that can never be handled.',
+    ['phase', 'reason'],
+  );
+  const retries = metrics.counter('posthorn_dispatcher_produce_retries_total', 'Records sent again.', [
+    'phase',
+  ]);
+
+  return {
+    fanOut: {
+      fannedOut(recordCount, slotCount, sinceAcceptedMs) {
+        events.inc({ result: slotCount === 0 ? 'unmatched' : 'fanned_out' });
+        records.inc(recordCount);
+        slots.inc(slotCount);
+        fanOutSeconds.observe(Math.max(0, sinceAcceptedMs) / 1_000);
+      },
+      putAside: () => events.inc({ result: 'put_aside' }),
+    },
+    release: {
+      released(to, latenessMs) {
+        released.inc({ to });
+        lateness.observe(Math.max(0, latenessMs) / 1_000);
+      },
+      hopped: () => hops.inc(),
+    },
+    replayed: (result) => replays.inc({ result }),
+    setAside: (phase, reason) => setAside.inc({ phase, reason }),
+    retried: (phase) => retries.inc({ phase }),
+  };
+}
+
+export interface Gauged {
+  readonly groups: ReadonlyArray<{ readonly group: string; stats(): ConsumerStats }>;
+  readonly inFlight: ReadonlyArray<{
+    readonly phase: Phase;
+    readonly work: InFlight;
+    readonly maxRecords: number;
+  }>;
+  readonly releaser: Pick<Releaser, 'stats'>;
+  readonly maxTierRecords: number;
+  readonly journal: () => JournalStats;
+}
+
+/** Gauges read what the parts say of themselves when Prometheus asks. */
+export function registerGauges(metrics: Metrics, gauged: Gauged): void {
+  metrics.gauge('posthorn_dispatcher_lag_records', 'Records not read yet, by group.', ['group'], (gauge) => {
+    for (const { group, stats } of gauged.groups) {
+      gauge.set(
+        { group },
+        stats().partitions.reduce((sum, { lag }) => sum + (lag ?? 0), 0),
+      );
+    }
+  });
+  metrics.gauge(
+    'posthorn_dispatcher_paused_partitions',
+    'Partitions that are paused, by group.',
+    ['group'],
+    (gauge) => {
+      for (const { group, stats } of gauged.groups) {
+        gauge.set({ group }, stats().partitions.filter(({ paused }) => paused).length);
+      }
+    },
+  );
+  metrics.gauge('posthorn_dispatcher_in_flight_records', 'Records under way.', ['phase'], (gauge) => {
+    for (const { phase, work } of gauged.inFlight) gauge.set({ phase }, work.records);
+  });
+  metrics.gauge('posthorn_dispatcher_in_flight_bytes', 'Payload bytes under way.', ['phase'], (gauge) => {
+    for (const { phase, work } of gauged.inFlight) gauge.set({ phase }, work.bytes);
+  });
+  metrics.gauge(
+    'posthorn_dispatcher_in_flight_limit_records',
+    'Most records under way.',
+    ['phase'],
+    (gauge) => {
+      for (const { phase, maxRecords } of gauged.inFlight) gauge.set({ phase }, maxRecords);
+    },
+  );
+  metrics.gauge(
+    'posthorn_dispatcher_waiting_records',
+    'Records that wait for their time in memory.',
+    ['tier'],
+    (gauge) => {
+      for (const { tier, records } of gauged.releaser.stats()) gauge.set({ tier }, records);
+    },
+  );
+  metrics.gauge('posthorn_dispatcher_waiting_bytes', 'Their payload bytes.', ['tier'], (gauge) => {
+    for (const { tier, bytes } of gauged.releaser.stats()) gauge.set({ tier }, bytes);
+  });
+  metrics.gauge(
+    'posthorn_dispatcher_waiting_limit_records',
+    'Most records that wait, per tier.',
+    [],
+    (gauge) => gauge.set(gauged.maxTierRecords),
+  );
+  metrics.gauge(
+    'posthorn_dispatcher_journal_buffered_bytes',
+    'Journal entries not acknowledged yet.',
+    [],
+    (gauge) => gauge.set(gauged.journal().bufferedBytes),
+  );
+}

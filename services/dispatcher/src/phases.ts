@@ -1,0 +1,209 @@
+import { type TopicLayout, type TopicNames, topicNames } from '@posthorn/contracts';
+import type { Database } from '@posthorn/db';
+import type { JournalWriter } from '@posthorn/journal';
+import {
+  type Consumer,
+  type ConsumerOptions,
+  createConsumer,
+  type KafkaClient,
+  type PartitionHandler,
+  type Producer,
+} from '@posthorn/kafka';
+import type { Clock, Logger, Tracing } from '@posthorn/runtime';
+import type { TenantConfigs } from '@posthorn/tenant-config';
+import type { DispatcherConfig } from './config.ts';
+import { type ConsumerHandle, createConsumerHandle } from './consumer-handle.ts';
+import { createFanOut } from './fan-out/consume-events.ts';
+import { createFindConfig } from './fan-out/find-config.ts';
+import { createInFlight, type InFlight } from './in-flight.ts';
+import type { DispatcherMetrics } from './metrics.ts';
+import type { BrokerClock } from './release/broker-clock.ts';
+import { createReleaser, type Releaser } from './release/consume-tiers.ts';
+import { createReplays } from './replay/consume-replays.ts';
+import { createReplayStore } from './replay/replay-store.ts';
+import { createSend, type Send } from './send.ts';
+import { createSetAside, type Phase, type SetAside } from './set-aside.ts';
+
+/** What all three phases work with. */
+export interface PhaseContext {
+  readonly config: DispatcherConfig;
+  readonly kafka: KafkaClient;
+  readonly producer: Producer;
+  readonly journal: JournalWriter;
+  readonly configs: TenantConfigs;
+  readonly database: Database;
+  readonly brokerClock: BrokerClock;
+  readonly clock: Clock;
+  readonly tracing: Tracing;
+  readonly log: Logger;
+  readonly metrics: DispatcherMetrics;
+  onFatal(error: Error): void;
+}
+
+/** One consumer group with its handlers. The three are apart so that scaling one never stops the others. */
+export interface WiredPhase {
+  readonly group: string;
+  readonly consumer: Consumer;
+  stop(): Promise<void>;
+}
+
+interface PhaseParts {
+  readonly handle: ConsumerHandle;
+  readonly send: Send;
+  readonly setAside: SetAside;
+}
+
+/** A paused partition comes back with the next fetch: this bounds how late a tier's next record is read. */
+const TIER_FETCH_WAIT_MS = 100;
+const MAX_REPLAY_BYTES = 32 * 1024 * 1024;
+/** Longest wait for work under way before a rebalance and at a stop: a second, and a little for slow brokers. */
+const DRAIN_TIMEOUT_MS = 1_000;
+const STOP_DRAIN_TIMEOUT_MS = 5_000;
+
+export const layoutOf = (config: DispatcherConfig): TopicLayout => ({
+  ...config,
+  prefix: config.topicPrefix,
+});
+
+export const namesOf = (config: DispatcherConfig): TopicNames => topicNames(config.topicPrefix);
+
+export function wireFanOut(context: PhaseContext): WiredPhase & { readonly inFlight: InFlight } {
+  const { config, configs, metrics } = context;
+  const names = namesOf(config);
+  const parts = partsOf(context, 'fan_out');
+  const inFlight = createInFlight({
+    maxRecords: config.maxFanOutRecords,
+    maxBytes: config.maxFanOutBytes,
+    resume: parts.handle.resume,
+  });
+  const handler = createFanOut({
+    ...context,
+    ...parts,
+    inFlight,
+    findConfig: createFindConfig({
+      configs,
+      maxWaitMs: config.maxConfigWaitMs,
+      maxWaiting: Math.ceil(config.maxFanOutRecords / 4),
+    }),
+    deliveriesTopic: names.deliveries,
+    tierTopic: names.tier,
+    tiers: config.tiers,
+    lanes: config.lanes,
+    observe: metrics.fanOut,
+  });
+  const phase = consume(context, parts.handle, {
+    name: 'fan-out',
+    topics: [names.events],
+    assigned: () => handler,
+    idle: () => inFlight.idle(),
+    finishFirst: true,
+  });
+  return { ...phase, inFlight };
+}
+
+export function wireRelease(context: PhaseContext): WiredPhase & { readonly releaser: Releaser } {
+  const { config, clock, metrics } = context;
+  const names = namesOf(config);
+  const parts = partsOf(context, 'release');
+  const releaser = createReleaser({
+    ...context,
+    ...parts,
+    names,
+    tiers: config.tiers,
+    lanes: config.lanes,
+    eventPartitions: config.eventPartitions,
+    maxWaitingRecords: config.maxTierRecords,
+    maxWaitingBytes: config.maxTierBytes,
+    monotonicMs: () => clock.monotonicMs(),
+    mayAct: parts.handle.mayAct,
+    resume: parts.handle.resume,
+    observe: metrics.release,
+  });
+  const phase = consume(context, parts.handle, {
+    name: 'release',
+    topics: config.tiers.map((tier) => names.tier(tier)),
+    assigned: (topic, partition) => releaser.assigned(topic, partition),
+    idle: () => releaser.idle(),
+    finishFirst: false,
+    fetch: { maxWaitMs: TIER_FETCH_WAIT_MS },
+  });
+  return { ...phase, releaser };
+}
+
+export function wireReplay(context: PhaseContext): WiredPhase & { readonly inFlight: InFlight } {
+  const { config, database, metrics } = context;
+  const names = namesOf(config);
+  const parts = partsOf(context, 'replay');
+  const inFlight = createInFlight({
+    maxRecords: config.maxReplayRecords,
+    maxBytes: MAX_REPLAY_BYTES,
+    resume: parts.handle.resume,
+  });
+  const handler = createReplays({
+    ...context,
+    ...parts,
+    inFlight,
+    store: createReplayStore(database.sql),
+    maxUnknownWaitMs: config.maxUnknownWaitMs,
+    deliveriesTopic: names.deliveries,
+    observe: (result) => metrics.replayed(result),
+  });
+  const phase = consume(context, parts.handle, {
+    name: 'replay',
+    topics: [names.replay],
+    assigned: () => handler,
+    idle: () => inFlight.idle(),
+    finishFirst: true,
+  });
+  return { ...phase, inFlight };
+}
+
+function partsOf({ producer, log, metrics }: PhaseContext, phase: Phase): PhaseParts {
+  const handle = createConsumerHandle();
+  return {
+    handle,
+    send: createSend({ producer, mayAct: handle.mayAct, log, onRetry: () => metrics.retried(phase) }),
+    setAside: createSetAside(phase, log, metrics.setAside),
+  };
+}
+
+interface Consumption {
+  readonly name: string;
+  readonly topics: string[];
+  assigned(topic: string, partition: number): PartitionHandler;
+  idle(): Promise<void>;
+  /** Whether what was taken ends before the hold (it is all under way), or waits for its time and stays. */
+  readonly finishFirst: boolean;
+  readonly fetch?: NonNullable<ConsumerOptions['fetch']>;
+}
+
+function consume(context: PhaseContext, handle: ConsumerHandle, options: Consumption): WiredPhase {
+  const { name, topics, assigned, idle, finishFirst, fetch = {} } = options;
+  const group = `${context.config.topicPrefix}${name}`;
+  const consumer = handle.attach(
+    createConsumer(context.kafka, {
+      groupId: group,
+      topics,
+      assigned,
+      fetch,
+      drainTimeoutMs: DRAIN_TIMEOUT_MS,
+      async beforeRejoin() {
+        if (!finishFirst) handle.holdUntilNextGeneration();
+        await idle();
+        handle.holdUntilNextGeneration();
+      },
+      onFatal: context.onFatal,
+    }),
+  );
+  const drain = (): Promise<void> => within(STOP_DRAIN_TIMEOUT_MS, idle());
+  return { group, consumer, stop: () => consumer.stop({ drain }) };
+}
+
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
+}
