@@ -1,4 +1,5 @@
-import type { KafkaClient } from './client.ts';
+import kafkajs from 'kafkajs';
+import { type KafkaClient, openAdmin } from './client.ts';
 
 export interface TopicSpec {
   name: string;
@@ -28,6 +29,156 @@ export interface Admin {
   close(): Promise<void>;
 }
 
-export function createAdmin(_client: KafkaClient): Admin {
-  throw new Error('not built yet');
+type KafkaJsAdmin = ReturnType<typeof openAdmin>;
+
+const CREATE_TIMEOUT_MS = 10_000;
+const LEADER_TIMEOUT_MS = 15_000;
+const LEADER_POLL_MS = 50;
+
+export function createAdmin(client: KafkaClient): Admin {
+  const admin = openAdmin(client);
+  let connected: Promise<void> | undefined;
+  const connect = (): Promise<void> => {
+    connected ??= admin.connect().catch((error: unknown) => {
+      connected = undefined;
+      throw error;
+    });
+    return connected;
+  };
+
+  return {
+    async ensureTopics(specs) {
+      await connect();
+      const present = new Set(await admin.listTopics());
+      const created: string[] = [];
+      const existing: string[] = [];
+      for (const spec of specs) {
+        const made = !present.has(spec.name) && (await createTopic(admin, spec));
+        (made ? created : existing).push(spec.name);
+      }
+      await untilLed(admin, created);
+      return { created, existing };
+    },
+    async checkTopics(specs) {
+      await connect();
+      return checkTopics(admin, specs);
+    },
+    async deleteTopicsWithPrefix(prefix) {
+      await connect();
+      if (prefix === '') throw new Error('a prefix is needed: an empty one would delete every topic');
+      const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(prefix));
+      if (topics.length > 0) await admin.deleteTopics({ topics });
+      return topics;
+    },
+    async endOffsets(topic) {
+      await connect();
+      const offsets = await admin.fetchTopicOffsets(topic);
+      return offsets
+        .map(({ partition, low, high }) => ({ partition, low: Number(low), high: Number(high) }))
+        .sort((a, b) => a.partition - b.partition);
+    },
+    async fetchCommitted(groupId, topics) {
+      await connect();
+      const found = await admin.fetchOffsets({ groupId, topics: [...topics] });
+      return found.flatMap(({ topic, partitions }) =>
+        partitions.map(({ partition, offset, metadata }) => ({
+          topic,
+          partition,
+          offset: Number(offset),
+          metadata,
+        })),
+      );
+    },
+    async close() {
+      if (connected !== undefined) await connected.then(() => admin.disconnect()).catch(() => {});
+      connected = undefined;
+    },
+  };
+}
+
+/** False when somebody else made it meanwhile. One by one: createTopics fails as a whole when one of several exists. */
+async function createTopic(admin: KafkaJsAdmin, spec: TopicSpec): Promise<boolean> {
+  return admin.createTopics({
+    timeout: CREATE_TIMEOUT_MS,
+    waitForLeaders: false,
+    topics: [
+      {
+        topic: spec.name,
+        numPartitions: spec.partitions,
+        replicationFactor: spec.replicationFactor,
+        configEntries: Object.entries(spec.config).map(([name, value]) => ({ name, value })),
+      },
+    ],
+  });
+}
+
+/** A consumer that subscribes to a topic without leaders crashes. */
+async function untilLed(admin: KafkaJsAdmin, topics: readonly string[]): Promise<void> {
+  if (topics.length === 0) return;
+  const untilMs = performance.now() + LEADER_TIMEOUT_MS;
+  for (;;) {
+    const led = await admin
+      .fetchTopicMetadata({ topics: [...topics] })
+      .then((found) => found.topics.every((topic) => topic.partitions.every(({ leader }) => leader >= 0)))
+      .catch(() => false);
+    if (led) return;
+    if (performance.now() > untilMs) {
+      throw new Error(`topics without a leader after ${LEADER_TIMEOUT_MS} ms: ${topics.join(', ')}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, LEADER_POLL_MS));
+  }
+}
+
+async function checkTopics(admin: KafkaJsAdmin, specs: readonly TopicSpec[]): Promise<string[]> {
+  const present = new Set(await admin.listTopics());
+  const found = specs.filter(({ name }) => present.has(name));
+  const faults = specs
+    .filter(({ name }) => !present.has(name))
+    .map(
+      ({ name }) => `topic ${name} does not exist: create it (with its settings) before the services start`,
+    );
+  if (found.length === 0) return faults;
+
+  const { topics } = await admin.fetchTopicMetadata({ topics: found.map(({ name }) => name) });
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: found.map(({ name, promises }) => ({
+      type: kafkajs.ConfigResourceTypes.TOPIC,
+      name,
+      configNames: [...(promises ?? [])],
+    })),
+  });
+  for (const spec of found) {
+    const partitions = topics.find(({ name }) => name === spec.name)?.partitions ?? [];
+    const entries = resources.find(({ resourceName }) => resourceName === spec.name)?.configEntries ?? [];
+    const live = new Map(entries.map(({ configName, configValue }) => [configName, configValue]));
+    faults.push(...faultsOf(spec, partitions, live));
+  }
+  return faults;
+}
+
+function faultsOf(
+  spec: TopicSpec,
+  partitions: ReadonlyArray<{ replicas: readonly number[] }>,
+  live: ReadonlyMap<string, string>,
+): string[] {
+  const faults: string[] = [];
+  if (partitions.length !== spec.partitions) {
+    faults.push(
+      `topic ${spec.name} has ${partitions.length} partitions, but ${spec.partitions} are expected`,
+    );
+  }
+  const replicas = Math.min(...partitions.map((partition) => partition.replicas.length));
+  if (replicas < spec.replicationFactor) {
+    faults.push(`topic ${spec.name} has ${replicas} replicas, but ${spec.replicationFactor} are promised`);
+  }
+  for (const key of spec.promises ?? []) {
+    const expected = spec.config[key];
+    if (expected !== undefined && live.get(key) !== expected) {
+      faults.push(
+        `topic ${spec.name} has ${key}=${live.get(key) ?? '(not set)'}, but ${expected} is promised`,
+      );
+    }
+  }
+  return faults;
 }

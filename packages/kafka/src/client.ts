@@ -1,4 +1,7 @@
 import type { ConnectionOptions } from 'node:tls';
+import type { ConsumerConfig, Kafka, Consumer as KafkaJsConsumer, LogEntry, RetryOptions } from 'kafkajs';
+import kafkajs from 'kafkajs';
+import type { InternalCluster } from './kafkajs-internals.ts';
 
 export interface KafkaConnection {
   brokers: string[];
@@ -21,6 +24,71 @@ export interface KafkaClient {
   readonly log: KafkaLog;
 }
 
+const CONNECTION_TIMEOUT_MS = 10_000;
+const METADATA_MAX_AGE_MS = 300_000;
+
 export function connectKafka(connection: KafkaConnection, log: KafkaLog): KafkaClient {
+  if (connection.brokers.length === 0) throw new Error('brokers must name at least one host:port');
   return { connection, log };
+}
+
+/** Tries for as long as a cluster may be away; the waits stay far below a session time-out. */
+const PATIENT: RetryOptions = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 1_000_000 };
+/** Each caller of these has its own deadline or its own loop. */
+const NO_RETRY: RetryOptions = { initialRetryTime: 100, maxRetryTime: 500, retries: 0 };
+const FEW_RETRIES: RetryOptions = { initialRetryTime: 100, maxRetryTime: 500, retries: 4 };
+
+export function openProduceCluster(client: KafkaClient, requestTimeoutMs: number): InternalCluster {
+  const kafka = openKafka(client, requestTimeoutMs, NO_RETRY) as Kafka & {
+    cluster(options: object): InternalCluster;
+  };
+  return kafka.cluster({ metadataMaxAge: METADATA_MAX_AGE_MS, allowAutoTopicCreation: false });
+}
+
+export function openConsumer(client: KafkaClient, config: ConsumerConfig): KafkaJsConsumer {
+  const kafka = openKafka(client, CONSUMER_REQUEST_TIMEOUT_MS, PATIENT);
+  return kafka.consumer({
+    ...config,
+    metadataMaxAge: METADATA_MAX_AGE_MS,
+    allowAutoTopicCreation: false,
+    retry: PATIENT,
+  });
+}
+
+export function openAdmin(client: KafkaClient) {
+  return openKafka(client, ADMIN_REQUEST_TIMEOUT_MS, FEW_RETRIES).admin({ retry: FEW_RETRIES });
+}
+
+/** One fetch that hangs on a cut broker must end before the session does. */
+const CONSUMER_REQUEST_TIMEOUT_MS = 6_000;
+const ADMIN_REQUEST_TIMEOUT_MS = 10_000;
+
+function openKafka(client: KafkaClient, requestTimeoutMs: number, retry: RetryOptions): Kafka {
+  const { brokers, clientId, ssl, sasl } = client.connection;
+  return new kafkajs.Kafka({
+    brokers,
+    clientId,
+    ...(ssl === undefined ? {} : { ssl }),
+    ...(sasl === undefined ? {} : { sasl: sasl as never }),
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    requestTimeout: requestTimeoutMs,
+    enforceRequestTimeout: true,
+    retry,
+    logLevel: kafkajs.logLevel.INFO,
+    logCreator: () => (entry) => forwardLog(client.log, entry),
+  });
+}
+
+/**
+ * kafkajs calls an error what is part of every rebalance and every broker restart, and info what happens several times
+ * a second. What matters of it comes back as a rejection, and is reported by whoever receives that.
+ */
+export function forwardLog(log: KafkaLog, { level, namespace, log: entry }: LogEntry): void {
+  const { message, timestamp: _timestamp, logger: _logger, stack: _stack, ...fields } = entry;
+  const said = { kafkajs: namespace, ...fields };
+  if (level === kafkajs.logLevel.ERROR && !/rebalanc|rejoin/i.test(`${message} ${fields.error ?? ''}`)) {
+    log.warn(said, message);
+  } else {
+    log.debug(said, message);
+  }
 }
