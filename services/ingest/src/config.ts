@@ -1,0 +1,116 @@
+import { DEFAULT_TIERS, parseTiers } from '@posthorn/contracts';
+import {
+  adminConfig,
+  type ConfigOf,
+  databaseConfig,
+  type Environment,
+  integer,
+  kafkaConfig,
+  layoutConfig,
+  list,
+  parsed,
+  readConfig,
+  secret,
+  telemetryConfig,
+  text,
+} from '@posthorn/runtime';
+import { parseSecretsKey } from '@posthorn/tenant-config';
+
+const ADMIN_PORT = 9_400;
+const DATABASE_POOL = 10;
+const MIN_OPERATOR_KEY_CHARS = 16;
+const OPERATOR_KEY = /^[A-Za-z0-9._~+/=-]{16,256}$/;
+
+export const spec = {
+  ...telemetryConfig,
+  ...adminConfig(ADMIN_PORT),
+  ...kafkaConfig,
+  ...databaseConfig(DATABASE_POOL),
+  ...layoutConfig(parseTiers, DEFAULT_TIERS),
+  host: text('HOST', { fallback: '127.0.0.1', doc: 'Address of the API.' }),
+  port: integer('PORT', {
+    fallback: '3000',
+    min: 0,
+    max: 65_535,
+    doc: 'Port of the API; 0 takes any free one.',
+  }),
+  operatorKey: secret('OPERATOR_KEY', {
+    fallback: '',
+    expected: `at least ${MIN_OPERATOR_KEY_CHARS} of letters, digits and ._~+/=-`,
+    doc: 'An operator key that is made to exist at the start. Not needed once there is one.',
+    check: (value) => {
+      if (value !== '' && !OPERATOR_KEY.test(value)) throw new Error();
+    },
+  }),
+  secretsKey: {
+    ...parsed('SECRETS_KEY', 'base64 of 32 bytes', parseSecretsKey, {
+      doc: 'The key that endpoint secrets are encrypted under in Postgres; the same for ingest and worker.',
+    }),
+    secret: true,
+  },
+  egressAllowedCidrs: list('EGRESS_ALLOWED_CIDRS', {
+    fallback: '',
+    expected: 'CIDR blocks, comma-separated',
+    doc: 'Private or loopback addresses that endpoints may have all the same.',
+  }),
+  produceTimeoutMs: integer('PRODUCE_TIMEOUT_MS', {
+    fallback: '5000',
+    min: 100,
+    max: 60_000,
+    unit: 'ms',
+    doc: 'How long Kafka may take to acknowledge an event before the sender is told 503.',
+  }),
+  maxBufferedBytes: integer('MAX_BUFFERED_BYTES', {
+    fallback: '33554432',
+    min: 1_048_576,
+    max: 1_073_741_824,
+    unit: 'bytes',
+    doc: 'Event bytes that wait for Kafka; beyond them events are answered 503 not_accepted.',
+  }),
+  maxRequestsInFlight: integer('MAX_REQUESTS_IN_FLIGHT', {
+    fallback: '2000',
+    min: 1,
+    max: 100_000,
+    unit: 'requests',
+    doc: 'Requests under way; beyond them requests are answered 503 overloaded.',
+  }),
+  maxRequestBytesInFlight: integer('MAX_REQUEST_BYTES_IN_FLIGHT', {
+    fallback: '67108864',
+    min: 1_048_576,
+    max: 1_073_741_824,
+    unit: 'bytes',
+    doc: 'Body bytes of requests under way; beyond them requests are answered 503 overloaded.',
+  }),
+  maxConnections: integer('MAX_CONNECTIONS', {
+    fallback: '5000',
+    min: 1,
+    max: 100_000,
+    unit: 'connections',
+    doc: 'Open client connections; more are closed at once.',
+  }),
+  maxCachedEndpoints: integer('MAX_CACHED_ENDPOINTS', {
+    fallback: '100000',
+    min: 100,
+    max: 10_000_000,
+    unit: 'endpoints',
+    doc: 'Bound of the configuration cache; tenants used least recently go first.',
+  }),
+  maxCachedKeys: integer('MAX_CACHED_KEYS', {
+    fallback: '10000',
+    min: 100,
+    max: 1_000_000,
+    unit: 'keys',
+    doc: 'API keys remembered between lookups.',
+  }),
+  configMaxAgeMs: integer('CONFIG_MAX_AGE_MS', {
+    fallback: '3600000',
+    min: 1_000,
+    max: 86_400_000,
+    unit: 'ms',
+    doc: 'How long cached tenants and keys are believed while Postgres is away.',
+  }),
+} as const;
+
+export type IngestConfig = ConfigOf<typeof spec>;
+
+export const readServiceConfig = (environment: Environment): IngestConfig => readConfig(spec, environment);

@@ -1,0 +1,19 @@
+import { createLogger, createMetrics, runProcess, startTracing, systemClock } from '@posthorn/runtime';
+import { readServiceConfig } from './config.ts';
+import { createIngest } from './service.ts';
+
+const config = readServiceConfig(process.env);
+const log = createLogger('ingest', config.logLevel);
+const tracing = await startTracing({
+  service: 'ingest',
+  otlpEndpoint: config.otlpEndpoint,
+  samplePercent: config.traceSamplePercent,
+});
+const { lifecycle } = createIngest({
+  config,
+  log,
+  tracing,
+  clock: systemClock,
+  metrics: createMetrics('ingest'),
+});
+await runProcess(lifecycle, log);

@@ -1,0 +1,68 @@
+import type { Metrics } from '@posthorn/runtime';
+
+/** What the gauges ask when they are scraped. */
+export interface Gauged {
+  bufferedBytes(): number;
+  bufferedRecords(): number;
+  requestsInFlight(): number;
+  requestBytesInFlight(): number;
+  cachedKeys(): number;
+  rateWindows(): number;
+  postgresUp(): boolean;
+  kafkaUp(): boolean;
+}
+
+const REQUEST_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const PRODUCE_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
+export interface IngestMetrics {
+  /** `result` is `accepted` or the code of the problem. */
+  countEvent(result: string): void;
+  countPayloadBytes(bytes: number): void;
+  observeRequest(route: string, status: number, durationMs: number): void;
+  observeProduce(outcome: string, durationMs: number): void;
+  countShed(): void;
+  gaugeFrom(gauged: Gauged): void;
+}
+
+export function createIngestMetrics(metrics: Metrics): IngestMetrics {
+  const events = metrics.counter('posthorn_ingest_events_total', 'Events posted, by what became of them.', [
+    'result',
+  ]);
+  const bytes = metrics.counter('posthorn_ingest_accepted_bytes_total', 'Request bytes of accepted events.');
+  const shed = metrics.counter('posthorn_ingest_shed_requests_total', 'Requests turned away as overloaded.');
+  const requests = metrics.histogram(
+    'posthorn_ingest_request_duration_seconds',
+    'Requests from their first byte to the end of their answer.',
+    REQUEST_BUCKETS,
+    ['route', 'status_class'],
+  );
+  const produces = metrics.histogram(
+    'posthorn_ingest_produce_duration_seconds',
+    'Produce requests to Kafka, by how they ended.',
+    PRODUCE_BUCKETS,
+    ['outcome'],
+  );
+  return {
+    countEvent: (result) => events.inc({ result }),
+    countPayloadBytes: (count) => bytes.inc(count),
+    observeRequest: (route, status, durationMs) =>
+      requests.observe({ route, status_class: `${Math.floor(status / 100)}xx` }, durationMs / 1_000),
+    observeProduce: (outcome, durationMs) => produces.observe({ outcome }, durationMs / 1_000),
+    countShed: () => shed.inc(),
+    gaugeFrom: (gauged) => registerGauges(metrics, gauged),
+  };
+}
+
+function registerGauges(metrics: Metrics, gauged: Gauged): void {
+  const gauge = (name: string, help: string, read: () => number) =>
+    metrics.gauge(name, help, [], (self) => self.set(read()));
+  gauge('posthorn_ingest_buffered_bytes', 'Event bytes waiting for Kafka.', gauged.bufferedBytes);
+  gauge('posthorn_ingest_buffered_records', 'Events waiting for Kafka.', gauged.bufferedRecords);
+  gauge('posthorn_ingest_requests_in_flight', 'Requests under way.', gauged.requestsInFlight);
+  gauge('posthorn_ingest_request_bytes', 'Body bytes of requests under way.', gauged.requestBytesInFlight);
+  gauge('posthorn_ingest_cached_keys', 'API keys remembered.', gauged.cachedKeys);
+  gauge('posthorn_ingest_rate_windows', 'Tenants with a rate window in memory.', gauged.rateWindows);
+  gauge('posthorn_ingest_postgres_up', '1 when Postgres answered last.', () => Number(gauged.postgresUp()));
+  gauge('posthorn_ingest_kafka_up', '1 when Kafka answered last.', () => Number(gauged.kafkaUp()));
+}

@@ -1,0 +1,133 @@
+import { isEndpointId, isEventType, isTenantId } from '@posthorn/contracts';
+import type { DeadLetterRow } from '@posthorn/db';
+import Type, { type Static } from 'typebox';
+import type { App, AppParts } from '../app.ts';
+import { mayActFor } from '../auth.ts';
+import { unknownTenant } from '../authorise.ts';
+import { findTenantOfDelivery } from '../find-tenant.ts';
+import { TENANT_ID_RULE } from '../parse-event.ts';
+import { isProblem, type Problem, problem, sendProblem } from '../problem.ts';
+import { ReplayStarted, requestReplay } from '../request-replay.ts';
+import { unknownDelivery } from './deliveries.ts';
+
+const DEFAULT_LIMIT = 50;
+const MAX_LIMIT = 1_000;
+const MAX_OFFSET = 1_000_000;
+
+const Query = Type.Object(
+  {
+    tenant_id: Type.Optional(Type.Refine(Type.String(), isTenantId, () => TENANT_ID_RULE)),
+    webhook_id: Type.Optional(Type.Refine(Type.String(), isEndpointId, () => 'must be the id of a webhook')),
+    event_type: Type.Optional(Type.Refine(Type.String(), isEventType, () => 'must be an event type')),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_LIMIT })),
+    offset: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_OFFSET })),
+  },
+  { additionalProperties: false },
+);
+
+const Entry = Type.Object({
+  delivery_id: Type.String(),
+  tenant_id: Type.String(),
+  webhook_id: Type.String(),
+  event_id: Type.String(),
+  event_type: Type.String(),
+  reason: Type.String(),
+  last_error: Type.String(),
+  last_status: Type.Union([Type.Integer(), Type.Null()]),
+  last_failure: Type.String(),
+  attempts: Type.Integer(),
+  created_at: Type.String(),
+});
+
+const Page = Type.Object({
+  entries: Type.Array(Entry),
+  total: Type.Integer(),
+  limit: Type.Integer(),
+  offset: Type.Integer(),
+  next: Type.Union([Type.String(), Type.Null()]),
+});
+
+const Retried = Type.Intersect([
+  Type.Object({ delivery_id: Type.String(), webhook_id: Type.String() }),
+  ReplayStarted,
+]);
+
+export function deadLetterRoutes(app: App, parts: AppParts): void {
+  listDeadLetters(app, parts);
+  retryDeadLetter(app, parts);
+}
+
+function listDeadLetters(app: App, parts: AppParts): void {
+  app.get('/dlq', { schema: { querystring: Query, response: { 200: Page } } }, async (request, reply) => {
+    const { query, caller } = request;
+    if (query.tenant_id !== undefined && !mayActFor(caller, query.tenant_id))
+      return sendProblem(reply, unknownTenant(query.tenant_id));
+    const { limit = DEFAULT_LIMIT, offset = 0 } = query;
+    const { rows, total } = await parts.store.listDeadLetters(caller.tenantId ?? query.tenant_id ?? null, {
+      limit,
+      offset,
+      endpointId: query.webhook_id,
+      eventType: query.event_type,
+    });
+    const next = offset + rows.length < total && rows.length > 0 ? nextPage(query, limit, offset) : null;
+    return reply.send({ entries: rows.map(viewDeadLetter), total, limit, offset, next });
+  });
+}
+
+function nextPage(query: Static<typeof Query>, limit: number, offset: number): string {
+  const page = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) page.set(name, String(value));
+  page.set('limit', String(limit));
+  page.set('offset', String(offset + limit));
+  return `/v1/dlq?${page}`;
+}
+
+function viewDeadLetter(row: DeadLetterRow): Static<typeof Entry> {
+  return {
+    delivery_id: row.deliveryId,
+    tenant_id: row.tenantId,
+    webhook_id: row.endpointId,
+    event_id: row.eventId,
+    event_type: row.eventType,
+    reason: row.reason,
+    last_error: row.lastError,
+    last_status: row.lastStatus,
+    last_failure: row.lastFailure,
+    attempts: row.attempts,
+    created_at: row.failedAt.toISOString(),
+  };
+}
+
+function retryDeadLetter(app: App, parts: AppParts): void {
+  app.post<{ Params: { delivery_id: string } }>(
+    '/dlq/:delivery_id/retry',
+    { schema: { body: NoBody, response: { 202: Retried } } },
+    async (request, reply) => {
+      const { delivery_id: deliveryId } = request.params;
+      const tenantId = await findTenantOfDelivery(parts, request.caller, deliveryId);
+      const delivery = tenantId === null ? null : await parts.store.findDelivery(tenantId, deliveryId);
+      if (tenantId === null || delivery === null) return sendProblem(reply, unknownDelivery(deliveryId));
+      if (delivery.state !== 'failed') return sendProblem(reply, notDead(delivery.state));
+      const event = await parts.store.findEvent(tenantId, delivery.eventId);
+      if (event === null) return sendProblem(reply, PAYLOAD_EXPIRED);
+      const { endpointId } = delivery;
+      const actor = request.caller.keyId;
+      const started = await requestReplay(parts, {
+        tenantId,
+        event,
+        endpointIds: [endpointId],
+        actor,
+        subject: deliveryId,
+      });
+      if (isProblem(started)) return sendProblem(reply, started);
+      return reply.code(202).send({ delivery_id: deliveryId, webhook_id: endpointId, ...started });
+    },
+  );
+}
+
+const NoBody = Type.Optional(Type.Object({}, { additionalProperties: false }));
+
+const notDead = (state: string): Problem =>
+  problem('not_a_dead_letter', `the delivery is ${state}; only a failed one is retried`);
+
+const PAYLOAD_EXPIRED: Problem = problem('payload_expired', 'the event is past its retention');

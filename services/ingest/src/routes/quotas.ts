@@ -1,0 +1,108 @@
+import type { Quotas } from '@posthorn/db';
+import type { TenantConfig } from '@posthorn/tenant-config';
+import Type, { type Static } from 'typebox';
+import type { App, AppParts } from '../app.ts';
+import { authorise, confirmChange, operatorsOnly, unknownTenant } from '../authorise.ts';
+import { isProblem, sendProblem } from '../problem.ts';
+
+/** The bounds are those of the database, and of one tenant's rate window in memory. */
+export const Limits = Type.Object({
+  max_events_per_sec: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+  max_concurrent_deliveries: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+  max_dlq_size: Type.Integer({ minimum: 0, maximum: 1_000_000_000 }),
+  max_webhooks: Type.Integer({ minimum: 0, maximum: 1_000_000 }),
+});
+export const DlqPolicy = Type.Union([
+  Type.Literal('refuse'),
+  Type.Literal('drop_oldest'),
+  Type.Literal('warn'),
+]);
+/** What a request may set; a tenant's creation has the policy outside of its quotas. */
+export const GivenLimits = Type.Object(Type.Partial(Limits).properties, { additionalProperties: false });
+const QuotaChanges = Type.Object(
+  { ...GivenLimits.properties, dlq_policy: Type.Optional(DlqPolicy) },
+  { additionalProperties: false, minProperties: 1 },
+);
+
+const Usage = Type.Object({
+  tenant_id: Type.String(),
+  limits: Limits,
+  dlq_policy: DlqPolicy,
+  current_usage: Type.Object({
+    events_sent: Type.Integer(),
+    dlq_count: Type.Integer(),
+    webhooks: Type.Integer(),
+  }),
+  remaining: Type.Object({ events: Type.Integer(), dlq: Type.Integer(), webhooks: Type.Integer() }),
+});
+
+export function quotaRoutes(app: App, parts: AppParts): void {
+  app.get<{ Params: { tenant: string } }>(
+    '/quotas/:tenant',
+    { schema: { response: { 200: Usage } } },
+    async (request, reply) => {
+      const tenant = await authorise(parts.tenants, request.caller, request.params.tenant);
+      return isProblem(tenant) ? sendProblem(reply, tenant) : reply.send(viewUsage(parts, tenant));
+    },
+  );
+  app.patch<{ Params: { tenant: string }; Body: Static<typeof QuotaChanges> }>(
+    '/quotas/:tenant',
+    { schema: { body: QuotaChanges, response: { 200: Usage } } },
+    async (request, reply) => {
+      const refused = operatorsOnly(request.caller);
+      if (refused) return sendProblem(reply, refused);
+      const { tenant: tenantId } = request.params;
+      const known = await authorise(parts.tenants, request.caller, tenantId);
+      if (isProblem(known)) return sendProblem(reply, known);
+      const { keyId } = request.caller;
+      const updated = await parts.store.updateQuotas(tenantId, toQuotas(request.body), keyId);
+      if (!updated) return sendProblem(reply, unknownTenant(tenantId));
+      const open = await confirmChange(parts.tenants, updated.change, { tenant_id: tenantId });
+      if (open) return sendProblem(reply, open);
+      parts.log.info({ tenant_id: tenantId, key_id: keyId }, 'quotas changed');
+      return reply.send(viewUsage(parts, { ...known, quotas: updated.quotas }));
+    },
+  );
+}
+
+/** The events of this process in the last second; the dead letters as of the last look, at most 2 s ago. */
+function viewUsage(parts: AppParts, tenant: TenantConfig): Static<typeof Usage> {
+  const { tenantId, quotas, endpoints } = tenant;
+  const eventsSent = parts.rate.used(tenantId, parts.clock.monotonicMs());
+  const dlqCount = parts.countDeadLetters(tenantId);
+  let webhooks = 0;
+  for (const endpoint of endpoints.values()) if (endpoint.state !== 'deleted') webhooks += 1;
+  const left = (limit: number, used: number): number => Math.max(0, limit - used);
+  return {
+    tenant_id: tenantId,
+    limits: viewLimits(quotas),
+    dlq_policy: quotas.dlqPolicy,
+    current_usage: { events_sent: eventsSent, dlq_count: dlqCount, webhooks },
+    remaining: {
+      events: left(quotas.maxEventsPerSec, eventsSent),
+      dlq: left(quotas.maxDlqSize, dlqCount),
+      webhooks: left(quotas.maxWebhooks, webhooks),
+    },
+  };
+}
+
+export function viewLimits(quotas: Quotas): Static<typeof Limits> {
+  return {
+    max_events_per_sec: quotas.maxEventsPerSec,
+    max_concurrent_deliveries: quotas.maxConcurrentDeliveries,
+    max_dlq_size: quotas.maxDlqSize,
+    max_webhooks: quotas.maxWebhooks,
+  };
+}
+
+/** Only what was given: the rest keeps its value, or its default at creation. */
+export function toQuotas(given: Static<typeof QuotaChanges>): Partial<Quotas> {
+  const quotas = {
+    maxEventsPerSec: given.max_events_per_sec,
+    maxConcurrentDeliveries: given.max_concurrent_deliveries,
+    maxDlqSize: given.max_dlq_size,
+    maxWebhooks: given.max_webhooks,
+    dlqPolicy: given.dlq_policy,
+  };
+  return Object.fromEntries(Object.entries(quotas).filter(([, value]) => value !== undefined));
+}

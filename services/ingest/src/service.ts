@@ -1,0 +1,218 @@
+import { randomBytes } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import { topicNames, topicSpecs } from '@posthorn/contracts';
+import { type Database, openDatabase } from '@posthorn/db';
+import { checkUrl, createAddressPolicy } from '@posthorn/egress';
+import { type Admin, connectKafka, createAdmin, createProducer, type Producer } from '@posthorn/kafka';
+import {
+  type AdminServer,
+  type Clock,
+  createLifecycle,
+  type HealthCheck,
+  type Lifecycle,
+  type Logger,
+  type Metrics,
+  type Part,
+  startAdminServer,
+  type Tracing,
+} from '@posthorn/runtime';
+import { createTenantConfigs, type TenantConfigs } from '@posthorn/tenant-config';
+import { type AppParts, createApp } from './app.ts';
+import { createKeys, hashKey } from './auth.ts';
+import type { IngestConfig } from './config.ts';
+import { createIngestMetrics, type IngestMetrics } from './metrics.ts';
+import { createRateWindow } from './rate-window.ts';
+import { createLoadShedder } from './shed-load.ts';
+import { openStore, type Store } from './store.ts';
+import { createKafkaWatch, type KafkaWatch } from './watch-kafka.ts';
+import { createPostgresWatch, type PostgresWatch } from './watch-postgres.ts';
+
+export interface IngestOptions {
+  readonly config: IngestConfig;
+  readonly log: Logger;
+  readonly tracing: Tracing;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+}
+
+export interface Ingest {
+  readonly lifecycle: Lifecycle;
+  /** Where the API is served; undefined before the start. */
+  readonly port: number | undefined;
+}
+
+/** What outlives a request: connections, caches, and what watches them. */
+interface Resources {
+  readonly database: Database;
+  readonly store: Store;
+  readonly configs: TenantConfigs;
+  readonly admin: Admin;
+  readonly producer: Producer;
+  readonly kafka: KafkaWatch;
+  readonly postgres: PostgresWatch;
+}
+
+/** Ingest: the HTTP API, and the producer of `events` and `replay`. */
+export function createIngest(options: IngestOptions): Ingest {
+  const { config, log } = options;
+  const ingestMetrics = createIngestMetrics(options.metrics);
+  const resources = openResources(options, ingestMetrics);
+  const isReady = (): boolean => lifecycle.mode === 'running';
+  const app = createApp(wireApp(options, resources, ingestMetrics, isReady));
+  let adminServer: AdminServer | undefined;
+  const startAdmin = async (): Promise<void> => {
+    const { adminHost: host, adminPort: port } = config;
+    const checks = healthChecks(resources);
+    adminServer = await startAdminServer({ host, port, metrics: options.metrics, checks, isReady });
+  };
+  const { database, store, configs, admin, producer, kafka, postgres } = resources;
+  // Stopped from the end: first no request is taken any more, then those under way end, then connections close.
+  const parts: Part[] = [
+    { name: 'tracing', stop: () => options.tracing.stop() },
+    { name: 'postgres', stop: () => database.close() },
+    { name: 'admin server', start: startAdmin, stop: () => adminServer?.stop() },
+    { name: 'topics', start: () => refuseUnsafeTopics(admin, config), stop: () => admin.close() },
+    { name: 'operator key', start: () => addOperatorKey(store, config, log) },
+    { name: 'postgres watch', start: () => postgres.start(), stop: () => postgres.stop() },
+    { name: 'tenant configuration', start: () => configs.start(), stop: () => configs.stop() },
+    { name: 'producer', start: () => producer.start(), stop: () => producer.stop() },
+    { name: 'kafka watch', start: () => kafka.start(), stop: () => kafka.stop() },
+    {
+      name: 'http',
+      async start() {
+        const address = await app.listen({ host: config.host, port: config.port });
+        log.info({ address }, 'api listening');
+      },
+      stop: () => app.close(),
+    },
+  ];
+  const lifecycle = createLifecycle(parts, log);
+  return {
+    lifecycle,
+    get port() {
+      return (app.server.address() as AddressInfo | null)?.port;
+    },
+  };
+}
+
+function openResources({ config, log, clock }: IngestOptions, ingestMetrics: IngestMetrics): Resources {
+  const database = openDatabase({
+    url: config.databaseUrl,
+    pool: config.databasePool,
+    applicationName: 'posthorn-ingest',
+    log,
+  });
+  const store = openStore(database);
+  const client = connectKafka({ brokers: [...config.kafkaBrokers], clientId: 'posthorn-ingest' }, log);
+  const admin = createAdmin(client);
+  const kafka = createKafkaWatch({ admin, topic: topicNames(config.topicPrefix).events, log });
+  return {
+    database,
+    store,
+    admin,
+    kafka,
+    configs: createTenantConfigs({
+      database,
+      secretsKey: config.secretsKey,
+      log,
+      clock,
+      maxEndpoints: config.maxCachedEndpoints,
+      maxAgeMs: config.configMaxAgeMs,
+      replicaId: `ingest-${randomBytes(8).toString('hex')}`,
+    }),
+    producer: createProducer(client, {
+      deliveryTimeoutMs: config.produceTimeoutMs,
+      maxBufferedBytes: config.maxBufferedBytes,
+      onRequest: (report) => {
+        kafka.observe(report);
+        ingestMetrics.observeProduce(report.outcome, report.durationMs);
+      },
+    }),
+    postgres: createPostgresWatch({
+      ping: () => database.ping(),
+      deadLetterCounts: () => store.deadLetterCounts(),
+      log,
+    }),
+  };
+}
+
+function wireApp(
+  { config, log, clock, tracing }: IngestOptions,
+  { store, configs, producer, kafka, postgres, ...rest }: Resources,
+  ingestMetrics: IngestMetrics,
+  isReady: () => boolean,
+): AppParts {
+  const topics = topicNames(config.topicPrefix);
+  const policy = createAddressPolicy({ allowedCidrs: config.egressAllowedCidrs });
+  const rate = createRateWindow();
+  const shedder = createLoadShedder({
+    maxRequests: config.maxRequestsInFlight,
+    maxBytes: config.maxRequestBytesInFlight,
+  });
+  const keys = createKeys({
+    findKey: (keyHash) => store.findApiKey(keyHash),
+    isDatabaseUp: () => postgres.up,
+    reportDatabaseDown: () => postgres.reportDown(),
+    clock,
+    maxKeys: config.maxCachedKeys,
+    maxAgeMs: config.configMaxAgeMs,
+  });
+  ingestMetrics.gaugeFrom({
+    bufferedBytes: () => producer.bufferedBytes,
+    bufferedRecords: () => producer.bufferedRecords,
+    requestsInFlight: () => shedder.requests,
+    requestBytesInFlight: () => shedder.bytes,
+    cachedKeys: () => keys.size,
+    rateWindows: () => rate.tenants,
+    postgresUp: () => postgres.up,
+    kafkaUp: () => kafka.up,
+  });
+  return {
+    keys,
+    store,
+    rate,
+    shedder,
+    clock,
+    tracing,
+    log,
+    ingestMetrics,
+    isReady,
+    tenants: configs,
+    secretsKey: config.secretsKey,
+    urlFault: (url) => {
+      const check = checkUrl(url, policy);
+      return check.ok ? null : check.detail;
+    },
+    countDeadLetters: (tenantId) => postgres.countDeadLetters(tenantId),
+    reportDatabaseDown: () => postgres.reportDown(),
+    send: (record) => producer.send(record),
+    checks: healthChecks({ store, configs, producer, kafka, postgres, ...rest }),
+    eventsTopic: topics.events,
+    eventPartitions: config.eventPartitions,
+    replayTopic: topics.replay,
+    journalPartitions: config.journalPartitions,
+    lanes: config.lanes,
+    maxConnections: config.maxConnections,
+  };
+}
+
+/** Without Postgres events of cached tenants are still accepted, without Kafka none are. */
+const healthChecks = ({ kafka, postgres }: Resources): HealthCheck[] => [
+  { name: 'kafka', required: true, state: () => (kafka.up ? 'up' : 'down') },
+  { name: 'postgres', required: false, state: () => (postgres.up ? 'up' : 'down') },
+];
+
+/** @throws Error with every reason why the topics would break a promise. */
+async function refuseUnsafeTopics(admin: Admin, config: IngestConfig): Promise<void> {
+  const faults = await admin.checkTopics(topicSpecs({ ...config, prefix: config.topicPrefix }));
+  if (faults.length > 0) throw new Error(`topics are not as promised:\n  - ${faults.join('\n  - ')}`);
+}
+
+async function addOperatorKey(store: Store, config: IngestConfig, log: Logger): Promise<void> {
+  if (config.operatorKey !== '') {
+    const keyHash = hashKey(config.operatorKey);
+    await store.addOperatorKey({ keyId: `key_${keyHash.toString('hex', 0, 8)}`, keyHash });
+  } else if ((await store.countOperatorKeys()) === 0) {
+    log.warn({}, 'there is no operator key: set OPERATOR_KEY once to make one');
+  }
+}
