@@ -56,6 +56,7 @@ export interface Scheduler<W extends Work> {
   recheckCaps(): void;
   pause(reason: PauseReason): void;
   resume(reason: PauseReason): void;
+  readonly paused: boolean;
   readonly inFlight: number;
   stats(): SchedulerStats;
 }
@@ -181,6 +182,9 @@ export function createScheduler<W extends Work>(options: SchedulerOptions): Sche
     },
     pause: (reason) => void pauses.add(reason),
     resume: (reason) => void pauses.delete(reason),
+    get paused() {
+      return pauses.size > 0;
+    },
     get inFlight() {
       return inFlight;
     },

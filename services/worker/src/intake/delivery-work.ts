@@ -1,0 +1,47 @@
+import {
+  type DeliveryMeta,
+  decodeDelivery,
+  decodeEvent,
+  type EventMeta,
+  type Headers,
+} from '@posthorn/contracts';
+import type { TrackedRecord } from '@posthorn/kafka';
+import type { Slot, Work } from '../schedule/lane.ts';
+
+/** What the worker needs of the record a slot came in: to complete it, and to see that its lane was lost. */
+export type SourceRecord = Pick<TrackedRecord, 'complete' | 'live' | 'partition' | 'offset'>;
+
+/** A deliveries record as the worker holds it: one event, one try, one to 64 endpoints. */
+export interface DeliveryWork extends Work {
+  readonly record: SourceRecord;
+  readonly event: EventMeta;
+  readonly delivery: DeliveryMeta;
+  /** How often it was put aside without an attempt. */
+  readonly bounces: number;
+  readonly headers: Headers;
+  readonly payload: Buffer;
+}
+
+export type DeliverySlot = Slot<DeliveryWork>;
+
+/** Headers are short; what their objects weigh in memory is taken as this. */
+const HEADER_BYTES = 2_048;
+
+/** @throws RecordFormatError naming the header that is missing or malformed. */
+export function decodeWork(record: TrackedRecord): DeliveryWork {
+  const { headers } = record;
+  const event = decodeEvent(headers);
+  const delivery = decodeDelivery(headers);
+  const bounces = Number(headers.ph_bounces ?? 0);
+  return {
+    tenantId: event.tenantId,
+    endpointIds: delivery.slots,
+    bytes: record.value.length + HEADER_BYTES,
+    record,
+    event,
+    delivery,
+    bounces: Number.isSafeInteger(bounces) && bounces > 0 ? bounces : 0,
+    headers,
+    payload: record.value,
+  };
+}

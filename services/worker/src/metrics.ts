@@ -1,0 +1,145 @@
+import { acceptedAtMs, type DeadLetterReason, type Outcome } from '@posthorn/contracts';
+import type { JournalStats } from '@posthorn/journal';
+import type { ConsumerStats, ProduceReport } from '@posthorn/kafka';
+import type { Clock, Metrics } from '@posthorn/runtime';
+import type { TenantConfigsStats } from '@posthorn/tenant-config';
+import type { SchedulerStats } from './schedule/scheduler.ts';
+import type { CancelReason } from './settle/made.ts';
+
+export interface WorkerMetrics {
+  attempted(outcome: Outcome, durationMs: number): void;
+  /** The first attempt of a delivery has ended. */
+  firstTried(eventId: string): void;
+  retried(tier: string): void;
+  deadLettered(reason: DeadLetterReason): void;
+  cancelled(reason: CancelReason): void;
+  putAside(): void;
+  unreadable(): void;
+  writeRetried(): void;
+  produced(report: ProduceReport): void;
+}
+
+const DURATION_SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60];
+const LATENCY_SECONDS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15, 60, 300, 1_800];
+
+export function createWorkerMetrics(metrics: Metrics, clock: Clock): WorkerMetrics {
+  const attempts = metrics.counter(
+    'posthorn_worker_attempts_total',
+    'Requests made, by outcome: success or the class of the failure.',
+    ['outcome'],
+  );
+  const duration = metrics.histogram(
+    'posthorn_worker_attempt_duration_seconds',
+    'Time of an attempt, from its start to the last byte read.',
+    DURATION_SECONDS,
+  );
+  const latency = metrics.histogram(
+    'posthorn_worker_first_attempt_latency_seconds',
+    "Time from an event's acceptance to the end of a delivery's first attempt.",
+    LATENCY_SECONDS,
+  );
+  const retries = metrics.counter('posthorn_worker_retries_total', 'Retries scheduled, by tier.', ['tier']);
+  const deadLetters = metrics.counter(
+    'posthorn_worker_dead_letters_total',
+    'Deliveries given up, by reason.',
+    ['reason'],
+  );
+  const cancellations = metrics.counter(
+    'posthorn_worker_cancelled_total',
+    'Deliveries that were not tried any more, by reason.',
+    ['reason'],
+  );
+  const aside = metrics.counter(
+    'posthorn_worker_put_aside_total',
+    'Slots sent to a tier without an attempt, because they could not be tried.',
+  );
+  const unreadable = metrics.counter(
+    'posthorn_worker_unreadable_records_total',
+    'Deliveries records of no known form, passed over.',
+  );
+  const writeRetries = metrics.counter(
+    'posthorn_worker_write_retries_total',
+    'Writes to Kafka that were asked again because they were not acknowledged.',
+  );
+  const produced = metrics.counter(
+    'posthorn_worker_produce_requests_total',
+    'Produce requests, by how they ended.',
+    ['outcome'],
+  );
+  return {
+    attempted(outcome, durationMs) {
+      attempts.inc({ outcome: outcome.kind === 'success' ? 'success' : outcome.failure });
+      duration.observe(durationMs / 1_000);
+    },
+    firstTried: (eventId) => latency.observe(Math.max(0, clock.nowMs() - acceptedAtMs(eventId)) / 1_000),
+    retried: (tier) => retries.inc({ tier }),
+    deadLettered: (reason) => deadLetters.inc({ reason }),
+    cancelled: (reason) => cancellations.inc({ reason }),
+    putAside: () => aside.inc(),
+    unreadable: () => unreadable.inc(),
+    writeRetried: () => writeRetries.inc(),
+    produced: (report) => produced.inc({ outcome: report.outcome }),
+  };
+}
+
+/** What is read at every scrape, and the bounds it is held against. */
+export interface Observed {
+  readonly scheduler: { stats(): SchedulerStats };
+  readonly consumer: { stats(): ConsumerStats; mayAct(): boolean };
+  readonly producer: { readonly bufferedBytes: number; readonly bufferedRecords: number };
+  readonly journal: { stats(): JournalStats };
+  readonly configs: { stats(): TenantConfigsStats };
+  readonly acknowledger: { readonly stalled: number };
+  readonly maxInFlight: number;
+  readonly maxLaneSlots: number;
+  readonly maxBufferedBytes: number;
+}
+
+export function observeWorker(metrics: Metrics, observed: Observed): void {
+  const gauge = (name: string, help: string, read: () => number) =>
+    metrics.gauge(`posthorn_worker_${name}`, help, [], (each) => each.set(read()));
+  const { scheduler, consumer } = observed;
+  gauge('in_flight_slots', 'Slots started and not settled.', () => scheduler.stats().inFlight);
+  gauge('max_in_flight_slots', 'Bound of slots in flight.', () => observed.maxInFlight);
+  gauge('queued_slots', 'Slots that wait for a turn.', () => scheduler.stats().queuedSlots);
+  gauge('max_lane_slots', 'Bound of queued slots per lane.', () => observed.maxLaneSlots);
+  gauge('held_bytes', 'Payloads queued and in flight.', () => scheduler.stats().heldBytes);
+  gauge('max_held_bytes', 'Bound of payloads held.', () => observed.maxBufferedBytes);
+  gauge('tenants_at_cap', 'Tenants with work whose cap is used up.', () => scheduler.stats().tenantsAtCap);
+  gauge(
+    'full_lanes',
+    'Lanes that are paused until half of their buffer is free.',
+    () => scheduler.stats().fullLanes,
+  );
+  gauge('assigned_lanes', 'Lanes assigned to this worker.', () => consumer.stats().partitions.length);
+  gauge('lag_records', 'Deliveries records not yet fetched.', () => sumOfLags(consumer.stats()));
+  gauge('uncommitted_records', 'Records between the lowest unfinished one and the position.', () =>
+    consumer.stats().partitions.reduce((sum, each) => sum + each.uncommittedSpan, 0),
+  );
+  gauge('rebalances', 'Rebalances since the start.', () => consumer.stats().rebalances);
+  gauge('commit_failures', 'Commits refused since the start.', () => consumer.stats().commitFailures);
+  gauge('fence_open', '1 while attempts may start, 0 while the group may have given the lanes away.', () =>
+    consumer.mayAct() ? 1 : 0,
+  );
+  gauge('producer_buffered_bytes', 'Records not yet acknowledged.', () => observed.producer.bufferedBytes);
+  gauge(
+    'journal_buffered_bytes',
+    'Journal entries not yet acknowledged.',
+    () => observed.journal.stats().bufferedBytes,
+  );
+  gauge(
+    'journal_max_buffered_bytes',
+    'Bound of journal entries not yet acknowledged.',
+    () => observed.journal.stats().maxBufferedBytes,
+  );
+  gauge('stalled_writes', 'Writes that wait to be asked again.', () => observed.acknowledger.stalled);
+  gauge(
+    'cached_endpoints',
+    'Endpoints whose configuration is cached.',
+    () => observed.configs.stats().endpoints,
+  );
+}
+
+function sumOfLags(stats: ConsumerStats): number {
+  return stats.partitions.reduce((sum, each) => sum + (each.lag ?? 0), 0);
+}

@@ -1,0 +1,97 @@
+import type { Clock } from '@posthorn/runtime';
+import type { Slot, Work } from './lane.ts';
+import type { Scheduler } from './scheduler.ts';
+
+export interface StarterOptions<W extends Work> {
+  readonly scheduler: Scheduler<W>;
+  readonly clock: Clock;
+  /** The fence: while false nothing starts. */
+  mayAct(): boolean;
+  /** Tries a slot to its end; never rejects. `put_back` when it must not be tried now. */
+  attempt(slot: Slot<W>): Promise<'settled' | 'put_back'>;
+}
+
+/**
+ * Starts what the scheduler gives whenever something may have changed: a record came, a slot settled, a pause ended.
+ *
+ * Modes: stopped → running (`start`) → stopped (`stop`; what is in flight goes on).
+ */
+export interface AttemptStarter {
+  start(): void;
+  stop(): void;
+  /** Looks once in this turn of the event loop, however often it is called. */
+  wake(): void;
+  /** Whether nothing was in flight within the time given. */
+  whenIdle(timeoutMs: number): Promise<boolean>;
+}
+
+/** Starts in one turn of the event loop; then sockets and timers get theirs. */
+const MAX_STARTS_PER_TURN = 64;
+/** The fence opens and quotas change without a signal. */
+const LOOK_INTERVAL_MS = 100;
+const RECHECK_CAPS_EVERY_LOOKS = 10;
+
+export function createAttemptStarter<W extends Work>(options: StarterOptions<W>): AttemptStarter {
+  const { scheduler, clock, mayAct } = options;
+  const idleWaiters = new Set<() => void>();
+  let looking = false;
+  let looks = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  async function run(slot: Slot<W>): Promise<void> {
+    const end = await options.attempt(slot);
+    if (end === 'settled') scheduler.settle(slot);
+    else scheduler.putBack(slot);
+    if (scheduler.inFlight === 0) for (const resolve of idleWaiters) resolve();
+    wake();
+  }
+
+  function look(): void {
+    looking = false;
+    if (timer === undefined || !mayAct()) return;
+    const nowMs = clock.nowMs();
+    for (let started = 0; started < MAX_STARTS_PER_TURN; started++) {
+      const slot = scheduler.next(nowMs);
+      if (slot === null) return;
+      void run(slot);
+    }
+    wake();
+  }
+
+  function wake(): void {
+    if (looking) return;
+    looking = true;
+    setImmediate(look);
+  }
+
+  function lookRegularly(): void {
+    looks += 1;
+    if (looks % RECHECK_CAPS_EVERY_LOOKS === 0) scheduler.recheckCaps();
+    wake();
+  }
+
+  return {
+    start() {
+      timer ??= setInterval(lookRegularly, LOOK_INTERVAL_MS);
+      wake();
+    },
+    stop() {
+      clearInterval(timer);
+      timer = undefined;
+    },
+    wake,
+    whenIdle(timeoutMs) {
+      if (scheduler.inFlight === 0) return Promise.resolve(true);
+      return new Promise((resolve) => {
+        const done = (idle: boolean) => {
+          clearTimeout(deadline);
+          idleWaiters.delete(whenDone);
+          resolve(idle);
+        };
+        const whenDone = () => done(true);
+        const deadline = setTimeout(() => done(false), timeoutMs);
+        idleWaiters.add(whenDone);
+      });
+    },
+  };
+}

@@ -1,0 +1,51 @@
+import { type DeadLetterReason, FAILURE_KIND, jitter, type Outcome } from '@posthorn/contracts';
+
+export type Failure = Extract<Outcome, { kind: 'failure' }>;
+
+export interface RetryPolicy {
+  /** Waits after the first, second, … failed attempt of an endpoint without a schedule of its own. */
+  readonly scheduleMs: readonly number[];
+  readonly jitterPercent: number;
+}
+
+export type NextStep =
+  | { readonly kind: 'retry'; readonly delayMs: number }
+  | { readonly kind: 'dead_letter'; readonly reason: DeadLetterReason };
+
+/** Which attempt of which delivery failed, and by whose schedule it is tried again. */
+export interface FailedAttempt {
+  readonly deliveryId: string;
+  readonly run: number;
+  readonly round: number;
+  /** From 1 within its round. */
+  readonly attempt: number;
+  readonly scheduleMs: readonly number[] | null;
+}
+
+/**
+ * What follows a failure. The wait is spread by a hash of the attempt, so that twins of one delivery wait alike; what
+ * the receiver asked for (Retry-After) is the least it gets, and is not spread.
+ */
+export function decideNext(policy: RetryPolicy, failed: FailedAttempt, failure: Failure): NextStep {
+  if (FAILURE_KIND[failure.failure] === 'permanent') {
+    return { kind: 'dead_letter', reason: permanentReason(failure) };
+  }
+  const schedule = failed.scheduleMs ?? policy.scheduleMs;
+  const delayMs = schedule[failed.attempt - 1];
+  if (delayMs === undefined) return { kind: 'dead_letter', reason: 'attempts_exhausted' };
+  const key = `${failed.deliveryId}|${failed.run}|${failed.round}|${failed.attempt}`;
+  const spread = jitter(delayMs, policy.jitterPercent, key);
+  return { kind: 'retry', delayMs: Math.max(spread, failure.retryAfterMs ?? 0) };
+}
+
+function permanentReason(failure: Failure): DeadLetterReason {
+  return failure.failure === 'invalid_endpoint' ? 'invalid_endpoint' : 'endpoint_gone';
+}
+
+const FIRST_ASIDE_MS = 1_000;
+const LONGEST_ASIDE_MS = 256_000;
+
+/** How long a slot that cannot be tried waits: 1 s, doubled each time it was put aside, 256 s at most. */
+export function asideDelayMs(bounces: number): number {
+  return Math.min(FIRST_ASIDE_MS * 2 ** Math.min(bounces, 30), LONGEST_ASIDE_MS);
+}
