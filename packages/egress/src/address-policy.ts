@@ -45,7 +45,9 @@ const ALLOWED = { allowed: true } as const;
 export function createAddressPolicy(options: AddressPolicyOptions): AddressPolicy {
   const allowedCidrs = options.allowedCidrs.map(parseOperatorCidr);
   const deniedPorts = new Set(options.deniedPorts ?? DEFAULT_DENIED_PORTS);
-  const deniedHosts = new Set((options.deniedHosts ?? []).map((host) => host.toLowerCase().replace(/\.$/, '')));
+  const deniedHosts = new Set(
+    (options.deniedHosts ?? []).map((host) => host.toLowerCase().replace(/\.$/, '')),
+  );
   const loopbackIsOpen = allowedCidrs.some((cidr) => isWithin(IPV4_LOOPBACK, cidr));
 
   function judgeAddress(text: string): Verdict {
@@ -64,8 +66,13 @@ export function createAddressPolicy(options: AddressPolicyOptions): AddressPolic
     return refuse('url_host_reserved', 'the host must be a public name with a dot in it');
   }
 
-  function judgeTarget({ protocol, hostname, port }: Pick<Target, 'protocol' | 'hostname' | 'port'>): TargetVerdict {
-    if (options.httpsOnly && protocol !== 'https:') return refuse('url_scheme', 'the URL must start with https://');
+  function judgeTarget({
+    protocol,
+    hostname,
+    port,
+  }: Pick<Target, 'protocol' | 'hostname' | 'port'>): TargetVerdict {
+    if (options.httpsOnly && protocol !== 'https:')
+      return refuse('url_scheme', 'the URL must start with https://');
     if (port < 1 || port > 65_535 || deniedPorts.has(port)) {
       return refuse('url_port', `port ${port} may not be used`);
     }
@@ -119,7 +126,9 @@ function ipv4At(address: Address, shift: bigint): Address {
 function parseOperatorCidr(text: string): Cidr {
   const cidr = parseCidr(text);
   if (cidr === null) {
-    throw new RangeError(`expected a CIDR such as 127.0.0.0/8 with no bits set after its prefix, not "${text}"`);
+    throw new RangeError(
+      `expected a CIDR such as 127.0.0.0/8 with no bits set after its prefix, not "${text}"`,
+    );
   }
   if (isWithin(cidr, IPV4_MAPPED)) throw new RangeError(`write ${text} as the IPv4 block that it maps`);
   return cidr;

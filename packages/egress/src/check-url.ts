@@ -24,7 +24,8 @@ const DEFAULT_PORT = { 'http:': 80, 'https:': 443 } as const;
  */
 export function checkUrl(text: string, policy: AddressPolicy): UrlCheck {
   if (text.length > MAX_URL_CHARACTERS) return tooLong();
-  if (MISLEADING.test(text)) return refuse('url_malformed', 'the URL has spaces, control characters or backslashes');
+  if (MISLEADING.test(text))
+    return refuse('url_malformed', 'the URL has spaces, control characters or backslashes');
   if (!HTTP_SCHEME.test(text)) {
     return ANY_SCHEME.test(text)
       ? refuse('url_scheme', 'the URL must start with http:// or https://')

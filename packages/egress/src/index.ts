@@ -1,5 +1,3 @@
-import type { OutboundRequest, SendResult } from './outbound.ts';
-
 export {
   type AddressPolicy,
   type AddressPolicyOptions,
@@ -8,7 +6,15 @@ export {
   type TargetVerdict,
   type Verdict,
 } from './address-policy.ts';
+export {
+  type AgentEvent,
+  type AgentStats,
+  createGuardedAgent,
+  type GuardedAgent,
+  type GuardedAgentOptions,
+} from './agent.ts';
 export { checkUrl, MAX_URL_CHARACTERS, parseTarget, type UrlCheck, type UrlFault } from './check-url.ts';
+export { createDnsLookup, type DnsLookupOptions, type Lookup, type LookupAnswer } from './dns-lookup.ts';
 export type {
   FailedSend,
   OutboundRequest,
@@ -18,8 +24,10 @@ export type {
   SentResponse,
   Target,
 } from './outbound.ts';
-
-export interface GuardedAgent {
-  send(request: OutboundRequest): Promise<SendResult>;
-  close(): Promise<void>;
-}
+export {
+  createResolver,
+  type Resolution,
+  type Resolver,
+  type ResolverEvent,
+  type ResolverOptions,
+} from './resolve.ts';

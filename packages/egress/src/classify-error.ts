@@ -1,0 +1,47 @@
+import { errors } from 'undici';
+import type { SendFailure } from './outbound.ts';
+
+export interface Classified {
+  readonly failure: SendFailure;
+  readonly detail: string;
+  readonly operatorDetail: string;
+}
+
+const CONNECTION_CODES: ReadonlySet<string> = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'ECONNABORTED',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'POSTHORN_STALE_CONNECTION',
+]);
+const CLOSED_EARLY = 'the connection was closed before the response was complete';
+
+/**
+ * What an error of undici or of the socket, after the connection was open, means. By class and code, never by text.
+ * undici uses one class for "the receiver closed" and "the receiver sent what it may not": the socket tells which.
+ */
+export function classifyError(error: unknown, endedByReceiver: boolean): Classified {
+  const code = codeOf(error);
+  const of = (failure: SendFailure, detail: string): Classified => ({
+    failure,
+    detail,
+    operatorDetail: code,
+  });
+  if (error instanceof errors.HeadersOverflowError) {
+    return of('response_too_large', 'the response has too large headers');
+  }
+  if (CONNECTION_CODES.has(code)) return of('connect', CLOSED_EARLY);
+  if (code.startsWith('ERR_SSL')) return of('tls', 'the TLS connection failed');
+  if (endedByReceiver) return of('connect', CLOSED_EARLY);
+  if (error instanceof errors.InvalidArgumentError || error instanceof errors.NotSupportedError) {
+    return of('protocol', 'the request could not be written');
+  }
+  return of('protocol', 'the response is not valid HTTP/1.1');
+}
+
+function codeOf(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  return typeof code === 'string' ? code : 'EUNKNOWN';
+}

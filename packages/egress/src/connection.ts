@@ -1,0 +1,104 @@
+import type { Socket } from 'node:net';
+import { type buildConnector, Client } from 'undici';
+import { Exchange, type Exchanged } from './exchange.ts';
+import type { OutboundRequest } from './outbound.ts';
+
+export interface ConnectionOptions {
+  /** How long it may stay open without a request; a shorter `Keep-Alive: timeout` of the receiver is respected. */
+  readonly keepAliveMs: number;
+  readonly maxResponseHeaderBytes: number;
+}
+
+/** The connection ended before undici wrote the request: nothing of it can have been seen. */
+export class StaleConnection extends Error {
+  readonly code = 'POSTHORN_STALE_CONNECTION';
+}
+
+/**
+ * One open socket and the HTTP/1.1 client on it. Modes: *idle* and *busy* (the agent moves it between them), then
+ * *closed*, for good: it never dials again, so what was vetted is what is used.
+ */
+export class Connection {
+  readonly openedAtMs: number;
+  readonly #client: Client;
+  readonly #socket: Socket;
+  readonly #onClosed: (connection: Connection) => void;
+  #served = 0;
+  #isBusy = false;
+  #isClosed = false;
+
+  constructor(
+    origin: string,
+    socket: Socket,
+    nowMs: number,
+    options: ConnectionOptions,
+    onClosed: (connection: Connection) => void,
+  ) {
+    this.#socket = socket;
+    this.#onClosed = onClosed;
+    this.openedAtMs = nowMs;
+    this.#client = new Client(origin, {
+      connect: this.#handOver(),
+      pipelining: 1,
+      keepAliveTimeout: options.keepAliveMs,
+      keepAliveMaxTimeout: options.keepAliveMs,
+      maxHeaderSize: options.maxResponseHeaderBytes,
+      // The exchange's own deadline bounds both; these restart with every chunk.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    // While busy, undici tells the exchange first: only it knows whether the request was written.
+    socket.once('close', () => {
+      if (!this.#isBusy) this.close();
+    });
+  }
+
+  /** undici calls it once to get the socket, and again only when that socket is gone before the request was written. */
+  #handOver(): buildConnector.connector {
+    let isHandedOver = false;
+    return (_options, callback) => {
+      const isGone = isHandedOver;
+      isHandedOver = true;
+      // Never in the same turn: undici would leave the request waiting.
+      queueMicrotask(() => (isGone ? callback(new StaleConnection(), null) : callback(null, this.#socket)));
+    };
+  }
+
+  get hasServed(): boolean {
+    return this.#served > 0;
+  }
+
+  get isUsable(): boolean {
+    return !this.#isClosed && !this.#socket.destroyed;
+  }
+
+  /** Whether the receiver ended its side; undici's errors alone don't tell that from a malformed response. */
+  get endedByReceiver(): boolean {
+    return this.#socket.readableEnded;
+  }
+
+  /** Settles exactly once and never rejects. After anything but a whole response the connection is closed. */
+  exchange(request: OutboundRequest, maxResponseBytes: number, timeoutMs: number): Promise<Exchanged> {
+    return new Promise((resolve) => {
+      const exchange = new Exchange(maxResponseBytes, timeoutMs, (exchanged) => {
+        this.#isBusy = false;
+        this.#served++;
+        resolve(exchanged);
+        if (exchanged.kind !== 'response' || exchanged.truncated) this.close();
+      });
+      this.#isBusy = true;
+      const { target, method, headers, body } = request;
+      this.#client.dispatch({ path: target.path, method, headers: headers as string[], body }, exchange);
+    });
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#onClosed(this);
+    this.#client.destroy(null, ignore);
+    this.#socket.destroy();
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,50 @@
+import { Resolver } from 'node:dns/promises';
+
+export interface LookupAnswer {
+  readonly address: string;
+  readonly ttlSeconds: number;
+}
+
+/** All addresses of both families, at least one. Rejects with an error whose `code` is one of `node:dns`. */
+export type Lookup = (hostname: string) => Promise<readonly LookupAnswer[]>;
+
+export interface DnsLookupOptions {
+  /** Patience with one server for the first try; c-ares doubles it for the second. */
+  readonly queryTimeoutMs?: number;
+  readonly tries?: number;
+  /** `address` or `address:port`; default: those of the machine. */
+  readonly servers?: readonly string[];
+}
+
+/**
+ * Asks DNS itself (c-ares) rather than `getaddrinfo`: that blocks one of four threads which files and hashes need too,
+ * so a tenant with slow name servers would slow everybody. It also tells the time to live and never reads a search
+ * domain or /etc/hosts, which hold private names.
+ */
+export function createDnsLookup({
+  queryTimeoutMs = 1_500,
+  tries = 2,
+  servers,
+}: DnsLookupOptions = {}): Lookup {
+  const resolver = new Resolver({ timeout: queryTimeoutMs, tries });
+  if (servers !== undefined) resolver.setServers(servers);
+  return async (hostname) => {
+    const [ipv4, ipv6] = await Promise.allSettled([
+      resolver.resolve4(hostname, { ttl: true }),
+      resolver.resolve6(hostname, { ttl: true }),
+    ]);
+    const answers: LookupAnswer[] = [];
+    for (const family of [ipv4, ipv6]) {
+      if (family.status === 'rejected') continue;
+      for (const { address, ttl } of family.value) answers.push({ address, ttlSeconds: ttl });
+    }
+    if (answers.length > 0) return answers;
+    throw moreTelling(ipv4, ipv6);
+  };
+}
+
+/** A family without records says nothing when the other could not be asked. */
+function moreTelling(ipv4: PromiseSettledResult<unknown>, ipv6: PromiseSettledResult<unknown>): unknown {
+  const reasons = [ipv4, ipv6].flatMap((family) => (family.status === 'rejected' ? [family.reason] : []));
+  return reasons.find((reason) => reason?.code !== 'ENODATA') ?? reasons[0] ?? { code: 'ENODATA' };
+}

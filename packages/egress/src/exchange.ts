@@ -1,0 +1,114 @@
+import type { Dispatcher } from 'undici';
+import { ResponseBody } from './response-body.ts';
+
+/** A response as read, or why there is none. `sent` tells whether undici had begun to write the request. */
+export type Exchanged =
+  | {
+      readonly kind: 'response';
+      readonly status: number;
+      readonly headers: Record<string, string | string[]>;
+      readonly body: Buffer;
+      readonly truncated: boolean;
+    }
+  | { readonly kind: 'timeout'; readonly sent: boolean; readonly status: number | null }
+  | { readonly kind: 'bad_status'; readonly received: number }
+  | {
+      readonly kind: 'error';
+      readonly error: unknown;
+      readonly sent: boolean;
+      readonly status: number | null;
+    };
+
+const MAX_HEADERS = 64;
+const HIGHEST_STATUS = 599;
+
+/**
+ * One request and its response on one connection. Modes: *unsent* (undici may still find the connection dead), *sent*,
+ * *reading* (a final status has come), *over*. Whatever ends it first (end of the response, its byte limit, the deadline,
+ * an error) settles it once; undici's later calls change nothing.
+ */
+export class Exchange implements Dispatcher.DispatchHandler {
+  readonly #settle: (exchanged: Exchanged) => void;
+  readonly #timer: NodeJS.Timeout;
+  readonly #body: ResponseBody;
+  #isOver = false;
+  #sent = false;
+  #status: number | null = null;
+  #headers: Record<string, string | string[]> = {};
+
+  constructor(maxResponseBytes: number, timeoutMs: number, settle: (exchanged: Exchanged) => void) {
+    this.#body = new ResponseBody(maxResponseBytes);
+    this.#settle = settle;
+    // The only clock that bounds endless informational responses and bodies that trickle: undici's own restart.
+    this.#timer = setTimeout(
+      () => this.#end({ kind: 'timeout', sent: this.#sent, status: this.#status }),
+      timeoutMs,
+    );
+  }
+
+  onRequestStart(): void {
+    this.#sent = true;
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    if (this.#isOver) return;
+    if (status >= 100 && status < 200) return;
+    if (status < 100 || status > HIGHEST_STATUS) {
+      this.#end({ kind: 'bad_status', received: status });
+      return;
+    }
+    this.#status = status;
+    this.#headers = firstHeaders(headers);
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#isOver) return;
+    this.#body.append(chunk);
+    if (this.#body.truncated) this.#endWithResponse();
+  }
+
+  onResponseEnd(): void {
+    this.#endWithResponse();
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#end({ kind: 'error', error, sent: this.#sent, status: this.#status });
+  }
+
+  #endWithResponse(): void {
+    const { truncated } = this.#body;
+    this.#end({
+      kind: 'response',
+      status: this.#status!,
+      headers: this.#headers,
+      body: this.#body.read(),
+      truncated,
+    });
+  }
+
+  #end(exchanged: Exchanged): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    this.#settle(exchanged);
+  }
+}
+
+function firstHeaders(
+  received: Record<string, string | string[] | undefined>,
+): Record<string, string | string[]> {
+  const kept: Record<string, string | string[]> = Object.create(null);
+  let count = 0;
+  for (const name in received) {
+    if (count === MAX_HEADERS) break;
+    const value = received[name];
+    if (value === undefined) continue;
+    kept[name] = typeof value === 'string' ? value : value.slice(0, MAX_HEADERS);
+    count++;
+  }
+  return kept;
+}
