@@ -42,9 +42,8 @@ export function createEndpointLoader({ configs, clock }: LoaderOptions): Endpoin
   function isUnavailable(tenantId: string, nowMs: number): boolean {
     const untilMs = unavailableUntil.get(tenantId);
     if (untilMs === undefined) return false;
-    if (nowMs < untilMs) return true;
-    unavailableUntil.delete(tenantId);
-    return false;
+    if (nowMs >= untilMs + GRACE_MS) unavailableUntil.delete(tenantId);
+    return nowMs < untilMs;
   }
 
   async function ask(slot: DeliverySlot, atLeastRevision: number): Promise<Loaded> {

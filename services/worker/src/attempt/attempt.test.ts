@@ -1,0 +1,140 @@
+import { deriveDeliveryId, isEventId } from '@posthorn/contracts';
+import type { SendResult } from '@posthorn/egress';
+import { createLogger, createMetrics, createTracing } from '@posthorn/runtime';
+import { createFakeClock } from '@posthorn/testkit';
+import { expect, test } from 'vitest';
+import { makeEndpoint, makeSlot, makeTenant, NOW } from '../../test/factories.ts';
+import { createWorkerMetrics } from '../metrics.ts';
+import type { Conclusion } from '../settle/settle.ts';
+import { type AttemptSteps, attempt } from './attempt.ts';
+import { createSend } from './send.ts';
+
+const timing = { totalMs: 12, connectMs: null, reusedConnection: true };
+const response: SendResult = {
+  kind: 'response',
+  status: 200,
+  headers: {},
+  body: Buffer.from('thanks'),
+  truncated: false,
+  timing,
+};
+
+function setup(over: Partial<AttemptSteps> = {}) {
+  const clock = createFakeClock(NOW);
+  const metrics = createMetrics('worker');
+  const conclusions: Conclusion[] = [];
+  const lines: Record<string, unknown>[] = [];
+  const log = createLogger('worker', 'info', { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const steps: AttemptSteps = {
+    load: () => ({ kind: 'ready', tenant: makeTenant([]), endpoint: makeEndpoint() }),
+    build: () => ({ kind: 'request', request: { target: { origin: 'http://x' } } as never }),
+    send: async () => response,
+    settle: async (_slot, conclusion) => void conclusions.push(conclusion),
+    mayStart: () => true,
+    clock,
+    log,
+    metrics: createWorkerMetrics(metrics, clock),
+    tracing: createTracing(null, { samplePercent: 0 }),
+    ...over,
+  };
+  return { steps, conclusions, lines, metrics };
+}
+
+test('a slot is loaded, built, sent, classified and settled', async () => {
+  const { steps, conclusions, metrics } = setup();
+  const { slot } = makeSlot();
+  expect(await attempt(steps, slot)).toBe('settled');
+  const [conclusion] = conclusions;
+  if (conclusion?.kind !== 'attempted') throw new Error('an attempt was made');
+  expect(conclusion.made).toMatchObject({
+    deliveryId: deriveDeliveryId(slot.work.event.eventId, slot.endpointId, 0),
+    outcome: { kind: 'success', status: 200 },
+    durationMs: 12,
+    body: Buffer.from('thanks'),
+    traceparent: slot.work.event.traceparent,
+  });
+  expect(isEventId(conclusion.made.attemptId)).toBe(true);
+  const text = await metrics.registry.metrics();
+  expect(text).toContain('posthorn_worker_attempts_total{outcome="success",service="worker"} 1');
+  expect(text).toContain('posthorn_worker_first_attempt_latency_seconds_sum{service="worker"} 0.25');
+});
+
+test('what has no endpoint to send to is settled without a request', async () => {
+  const { steps, conclusions } = setup({
+    load: () => ({ kind: 'cancelled', reason: 'endpoint_deleted' }),
+    send: () => Promise.reject(new Error('nothing is to be sent')),
+  });
+  await attempt(steps, makeSlot().slot);
+  expect(conclusions).toEqual([{ kind: 'cancelled', reason: 'endpoint_deleted' }]);
+});
+
+test('no request starts when the fence closed while the configuration was loaded', async () => {
+  let open = true;
+  const { steps, conclusions } = setup({
+    load: async () => {
+      open = false;
+      return { kind: 'ready', tenant: makeTenant([]), endpoint: makeEndpoint() };
+    },
+    mayStart: () => open,
+    send: () => Promise.reject(new Error('nothing is to be sent')),
+  });
+  expect(await attempt(steps, makeSlot().slot)).toBe('put_back');
+  expect(conclusions).toEqual([]);
+});
+
+test('an endpoint that no request can be made of counts as a failed attempt', async () => {
+  const { steps, conclusions } = setup({
+    build: () => ({ kind: 'invalid', detail: 'no URL' }),
+    send: createSend({ send: () => Promise.reject(new Error('nothing is to be sent')) }, setup().steps.log),
+  });
+  await attempt(steps, makeSlot().slot);
+  expect(conclusions).toMatchObject([
+    { kind: 'attempted', made: { outcome: { failure: 'invalid_endpoint' }, durationMs: 0 } },
+  ]);
+});
+
+test('what nobody foresaw is logged and puts the slot aside', async () => {
+  const { steps, conclusions, lines } = setup({
+    build: () => {
+      throw new Error('the key does not open it');
+    },
+  });
+  expect(await attempt(steps, makeSlot().slot)).toBe('settled');
+  expect(conclusions).toEqual([{ kind: 'aside', lanes: null }]);
+  expect(lines).toMatchObject([{ level: 'error', msg: 'attempt broke off' }]);
+});
+
+test('a slot that cannot even be put aside is left unfinished, and said so', async () => {
+  const { steps, lines } = setup({ settle: () => Promise.reject(new Error('a bug')) });
+  expect(await attempt(steps, makeSlot().slot)).toBe('settled');
+  expect(lines.map((line) => line.msg)).toEqual(['attempt broke off', 'slot left unfinished']);
+});
+
+test('a blocked address is named to operators only', async () => {
+  const { steps, lines, conclusions } = setup();
+  const blocked: SendResult = {
+    kind: 'failure',
+    failure: 'blocked',
+    detail: 'connection refused',
+    operatorDetail: '10.0.0.1 is private',
+    sentAnyBytes: false,
+    timing,
+  };
+  const send = createSend({ send: async () => blocked }, steps.log);
+  await attempt({ ...steps, send }, makeSlot().slot);
+  expect(lines).toMatchObject([{ level: 'warn', origin: 'http://x', reason: '10.0.0.1 is private' }]);
+  expect(conclusions).toMatchObject([
+    { made: { outcome: { failure: 'connect', detail: 'connection refused' } } },
+  ]);
+  expect(JSON.stringify(conclusions)).not.toContain('10.0.0.1');
+});
+
+test('each attempt has its own id and the same delivery id', async () => {
+  const { steps, conclusions } = setup();
+  const { slot } = makeSlot();
+  await attempt(steps, slot);
+  await attempt(steps, slot);
+  const made = conclusions.map((each) => (each.kind === 'attempted' ? each.made : null));
+  expect(made[0]!.deliveryId).toBe(made[1]!.deliveryId);
+  expect(made[0]!.attemptId).not.toBe(made[1]!.attemptId);
+});

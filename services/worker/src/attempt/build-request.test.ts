@@ -1,0 +1,113 @@
+import { verify } from '@posthorn/signing';
+import { expect, test } from 'vitest';
+import { makeEndpoint, makeSlot, NOW, SECRET } from '../../test/factories.ts';
+import { type AttemptFacts, createRequestBuilder, type RequestOptions } from './build-request.ts';
+
+const facts: AttemptFacts = { deliveryId: 'delivery_1', nowMs: NOW + 999, traceparent: '00-abc' };
+
+function build(over: { endpoint?: object; options?: Partial<RequestOptions>; attempt?: number } = {}) {
+  const builder = createRequestBuilder({
+    userAgent: 'Posthorn/test',
+    attemptTimeoutMs: 15_000,
+    maxResponseBytes: 16_384,
+    sendTraceparent: false,
+    ...over.options,
+  });
+  const { slot } = makeSlot({ attempt: over.attempt ?? 1 });
+  return { slot, built: builder.build(slot, makeEndpoint(over.endpoint), facts) };
+}
+
+function headersOf({ built }: ReturnType<typeof build>): Record<string, string> {
+  if (built.kind !== 'request') throw new Error(built.detail);
+  const flat = built.request.headers as readonly string[];
+  const headers: Record<string, string> = {};
+  for (let i = 0; i < flat.length; i += 2) {
+    expect(headers[flat[i]!]).toBeUndefined();
+    headers[flat[i]!] = flat[i + 1]!;
+  }
+  return headers;
+}
+
+test('a request carries the payload untouched, signed for the delivery and the moment of the attempt', () => {
+  const request = build({ attempt: 4 });
+  const headers = headersOf(request);
+  const { event } = request.slot.work;
+  expect(headers).toMatchObject({
+    'webhook-id': 'delivery_1',
+    'webhook-timestamp': String(NOW / 1_000),
+    'x-webhook-event-id': event.eventId,
+    'x-webhook-event-type': 'order.created',
+    'x-webhook-run': '0',
+    'x-webhook-attempt': '4',
+    'content-type': 'application/json',
+    'user-agent': 'Posthorn/test',
+  });
+  expect(headers['x-webhook-signature']).toMatch(/^sha256=[0-9a-f]{64}$/);
+  expect(headers.traceparent).toBeUndefined();
+  expect(request.built).toMatchObject({
+    request: {
+      method: 'POST',
+      deadlineMs: 15_000,
+      maxResponseBytes: 16_384,
+      target: { origin: 'https://receiver.example', path: '/hooks?a=1' },
+    },
+  });
+  if (request.built.kind !== 'request') return;
+  expect(request.built.request.body).toBe(request.slot.work.payload);
+  expect(verify(headers, request.built.request.body, [SECRET], { nowSeconds: NOW / 1_000 })).toEqual({
+    ok: true,
+  });
+});
+
+test('while a secret rotates both sign', () => {
+  const older = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD';
+  const request = build({ endpoint: { secrets: [SECRET, older] } });
+  for (const secret of [SECRET, older]) {
+    const check = verify(headersOf(request), request.slot.work.payload, [secret], {
+      nowSeconds: NOW / 1_000,
+    });
+    expect(check).toEqual({ ok: true });
+  }
+});
+
+test("an endpoint's own deadline is used", () => {
+  expect(build({ endpoint: { attemptTimeoutMs: 2_000 } }).built).toMatchObject({
+    request: { deadlineMs: 2_000 },
+  });
+});
+
+test('receivers see the trace context where the operator wants it', () => {
+  expect(headersOf(build({ options: { sendTraceparent: true } })).traceparent).toBe('00-abc');
+});
+
+test.each([
+  ['a URL that is none', { url: 'not a url' }],
+  ['a secret that no receiver could use', { secrets: ['whsec_***'] }],
+  ['no secret', { secrets: [] }],
+])('no request is made of an endpoint with %s', (_what, endpoint) => {
+  const { built } = build({ endpoint });
+  expect(built.kind).toBe('invalid');
+  expect(JSON.stringify(built)).not.toContain('***');
+});
+
+test('secrets are opened once for a configuration', () => {
+  let opened = 0;
+  const endpoint = {
+    ...makeEndpoint(),
+    get secrets() {
+      opened += 1;
+      return [SECRET];
+    },
+  };
+  const builder = createRequestBuilder({
+    userAgent: 'x',
+    attemptTimeoutMs: 1,
+    maxResponseBytes: 1,
+    sendTraceparent: false,
+  });
+  const { slot } = makeSlot();
+  builder.build(slot, endpoint, facts);
+  opened = 0;
+  builder.build(slot, endpoint, facts);
+  expect(opened).toBe(0);
+});

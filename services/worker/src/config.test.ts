@@ -1,0 +1,32 @@
+import { ConfigError } from '@posthorn/runtime';
+import { expect, test } from 'vitest';
+import { readServiceConfig } from './config.ts';
+
+const SECRETS_KEY = Buffer.alloc(32, 7).toString('base64');
+const read = (environment: Record<string, string>) => readServiceConfig({ SECRETS_KEY, ...environment });
+
+test('the default schedule makes six requests in all', () => {
+  expect(read({}).retrySchedule).toEqual([1_000, 4_000, 16_000, 64_000, 256_000]);
+});
+
+test('a schedule of none is empty', () => {
+  expect(read({ RETRY_SCHEDULE: 'none' }).retrySchedule).toEqual([]);
+});
+
+test.each([
+  ['RETRY_SCHEDULE', '1s,soon'],
+  ['RETRY_SCHEDULE', '200h'],
+  ['RETRY_SCHEDULE', Array(51).fill('1s').join(',')],
+  ['RETRY_JITTER_PERCENT', '99'],
+  ['ATTEMPT_TIMEOUT_MS', '60001'],
+  ['MAX_CONCURRENT_ATTEMPTS', '0'],
+])('%s=%s stops the start', (key, value) => {
+  expect(() => read({ [key]: value })).toThrow(ConfigError);
+  expect(() => read({ [key]: value })).toThrow(key);
+});
+
+test('a key for the secrets that is none stops the start and is not shown', () => {
+  const act = () => read({ SECRETS_KEY: 'not-a-key' });
+  expect(act).toThrow(/SECRETS_KEY/);
+  expect(act).not.toThrow(/not-a-key/);
+});

@@ -1,0 +1,96 @@
+import { createLogger } from '@posthorn/runtime';
+import { expect, test } from 'vitest';
+import { LANE, makeHeaders, makeRecord } from '../../test/factories.ts';
+import { createScheduler } from '../schedule/scheduler.ts';
+import { consumeDeliveries } from './consume-deliveries.ts';
+import type { DeliveryWork } from './delivery-work.ts';
+
+const ENDPOINTS = ['1', '2', '3'].map((digit) => `ep_${digit.repeat(32)}`);
+
+function setup(maxSlots = 100) {
+  const counts = { queued: 0, unreadable: 0 };
+  const lines: Record<string, unknown>[] = [];
+  const scheduler = createScheduler<DeliveryWork>({
+    maxInFlight: 10,
+    laneBounds: { maxSlots, maxBytes: 100_000 },
+    capOf: () => 10,
+    onRoom: () => {},
+  });
+  const intake = consumeDeliveries({
+    scheduler,
+    log: createLogger('worker', 'info', { write: (line: string) => void lines.push(JSON.parse(line)) }),
+    onQueued: () => void counts.queued++,
+    onUnreadable: () => void counts.unreadable++,
+  });
+  return { intake, scheduler, counts, lines, lane: intake.assigned('deliveries', LANE) };
+}
+
+test('every endpoint of a record is a slot of its own', () => {
+  const { scheduler, counts, lane } = setup();
+  const record = makeRecord(makeHeaders({ slots: ENDPOINTS, attempt: 2, extra: { ph_bounces: '4' } }));
+  expect(lane.offer(record)).toBe(true);
+  expect(counts.queued).toBe(1);
+  const slots = [scheduler.next(0)!, scheduler.next(0)!, scheduler.next(0)!];
+  expect(slots.map((slot) => slot.endpointId)).toEqual(ENDPOINTS);
+  expect(slots[0]!.work).toMatchObject({ tenantId: 'acme', bounces: 4, delivery: { attempt: 2 } });
+  expect(slots[0]!.work.payload).toBe(record.value);
+  expect(record.completed).toEqual([]);
+});
+
+test('slots that an earlier owner finished are not tried again', () => {
+  const { scheduler, counts, lane } = setup();
+  lane.offer(makeRecord(makeHeaders({ slots: ENDPOINTS }), { done: [0, 2] }));
+  expect([scheduler.next(0)?.endpointId, scheduler.next(0)]).toEqual([ENDPOINTS[1], null]);
+  expect(lane.offer(makeRecord(makeHeaders({ slots: ENDPOINTS }), { done: [0, 1, 2] }))).toBe(true);
+  expect(counts.queued).toBe(1);
+});
+
+test('a record for which there is no room is refused', () => {
+  const { scheduler, lane } = setup(4);
+  expect(lane.offer(makeRecord(makeHeaders({ slots: ENDPOINTS })))).toBe(true);
+  expect(lane.offer(makeRecord(makeHeaders({ slots: ENDPOINTS })))).toBe(false);
+  expect(scheduler.stats().queuedSlots).toBe(3);
+});
+
+test.each([
+  ['of an unknown version', { ph_v: '9' }],
+  ['without an event', { ce_id: '' }],
+  ['with an endpoint that is none', { ph_slots: 'ep_1,ep_2' }],
+  ['with an attempt that is no number', { ph_attempt: 'two' }],
+])('a record %s is named in the log and passed over', (_what, extra) => {
+  const { lines, counts, lane } = setup();
+  const record = makeRecord(makeHeaders({ extra }));
+  expect(lane.offer(record)).toBe(true);
+  expect(record.completed).toEqual([undefined]);
+  expect(counts).toEqual({ queued: 0, unreadable: 1 });
+  expect(lines).toMatchObject([
+    {
+      level: 'error',
+      msg: 'deliveries record not readable',
+      topic: 'deliveries',
+      partition: LANE,
+      offset: 7,
+    },
+  ]);
+});
+
+test('a garbled count of bounces starts the doubling again', () => {
+  const { scheduler, lane } = setup();
+  lane.offer(makeRecord(makeHeaders({ extra: { ph_bounces: '-3x' } })));
+  expect(scheduler.next(0)!.work.bounces).toBe(0);
+});
+
+test('a lost lane drops what it had queued', () => {
+  const { scheduler, lane } = setup();
+  lane.offer(makeRecord(makeHeaders()));
+  lane.lost();
+  expect(scheduler.next(0)).toBeNull();
+  expect(lane.offer(makeRecord(makeHeaders()))).toBe(false);
+});
+
+test('slots are counted as the record names them', () => {
+  const { intake } = setup();
+  const count = (ph_slots: string | undefined) =>
+    intake.slotCount({ headers: ph_slots === undefined ? {} : { ph_slots }, value: Buffer.alloc(0) });
+  expect([count(ENDPOINTS.join(',')), count(ENDPOINTS[0]), count(undefined)]).toEqual([3, 1, 1]);
+});
