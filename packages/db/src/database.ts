@@ -26,6 +26,7 @@ export interface DatabaseOptions {
 
 export const DEFAULT_CONNECT_TIMEOUT_MS = 5_000;
 export const DEFAULT_STATEMENT_TIMEOUT_MS = 10_000;
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000;
 const DEFAULT_PING_TIMEOUT_MS = 1_000;
 const DEFAULT_CLOSE_TIMEOUT_MS = 5_000;
 const MAX_RECONNECT_DELAY_S = 1;
@@ -43,6 +44,8 @@ export function openDatabase(options: DatabaseOptions): Database {
     connection: {
       application_name: options.applicationName,
       statement_timeout: options.statementTimeoutMs ?? DEFAULT_STATEMENT_TIMEOUT_MS,
+      // A client that vanished inside a transaction must not hold its locks.
+      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
     },
   });
   let answering: Promise<unknown> | undefined;
@@ -92,10 +95,10 @@ export async function inTransaction<T>(sql: Sql, work: (transaction: Sql) => Pro
 }
 
 /**
- * Whether an error is about the data that was sent (SQLSTATE classes 21, 22 and 23: wrong value, broken constraint),
- * so that sending it again would fail again; anything else may pass with time.
+ * Whether an error is about the data that was sent (SQLSTATE classes 21, 22, 23 and 54: wrong value, broken
+ * constraint, too large; the driver's own word for a missing value), so that sending it again would fail again. Anything else may pass.
  */
 export function isDataError(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'string' && /^(21|22|23)[0-9A-Z]{3}$/.test(code);
+  return typeof code === 'string' && (code === 'UNDEFINED_VALUE' || /^(21|22|23|54)[0-9A-Z]{3}$/.test(code));
 }

@@ -79,6 +79,8 @@ export async function recordDeliveries(sql: Sql, rows: DeliveryColumns): Promise
              to_timestamp(next_due_at_ms::float8 / 1000), last_failure, last_status, last_error,
              to_timestamp(updated_at_ms::float8 / 1000), retention_days, '1970-01-01'::date + day
       from given
+      -- One order of locks for all recorders.
+      order by delivery_id
       on conflict (delivery_id, day, retention_days) do update set
         state = excluded.state, round = excluded.round, attempt = excluded.attempt,
         standing = excluded.standing, next_due_at = excluded.next_due_at,
