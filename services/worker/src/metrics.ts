@@ -1,8 +1,10 @@
 import { acceptedAtMs, type DeadLetterReason, type Outcome } from '@posthorn/contracts';
+import type { AgentStats } from '@posthorn/egress';
 import type { JournalStats } from '@posthorn/journal';
 import type { ConsumerStats, ProduceReport } from '@posthorn/kafka';
 import type { Clock, Metrics } from '@posthorn/runtime';
 import type { TenantConfigsStats } from '@posthorn/tenant-config';
+import type { WorkerConfig } from './config.ts';
 import type { SchedulerStats } from './schedule/scheduler.ts';
 import type { CancelReason } from './settle/made.ts';
 
@@ -90,51 +92,88 @@ export interface Observed {
   readonly journal: { stats(): JournalStats };
   readonly configs: { stats(): TenantConfigsStats };
   readonly acknowledger: { readonly stalled: number };
-  readonly maxInFlight: number;
-  readonly maxLaneSlots: number;
-  readonly maxBufferedBytes: number;
+  readonly agent: { stats(): AgentStats };
+  readonly config: Pick<WorkerConfig, 'maxConcurrentAttempts' | 'maxLaneSlots' | 'maxBufferedBytes'>;
 }
 
 export function observeWorker(metrics: Metrics, observed: Observed): void {
   const gauge = (name: string, help: string, read: () => number) =>
-    metrics.gauge(`posthorn_worker_${name}`, help, [], (each) => each.set(read()));
+    metrics.gauge(name, help, [], (each) => each.set(read()));
   const { scheduler, consumer } = observed;
-  gauge('in_flight_slots', 'Slots started and not settled.', () => scheduler.stats().inFlight);
-  gauge('max_in_flight_slots', 'Bound of slots in flight.', () => observed.maxInFlight);
-  gauge('queued_slots', 'Slots that wait for a turn.', () => scheduler.stats().queuedSlots);
-  gauge('max_lane_slots', 'Bound of queued slots per lane.', () => observed.maxLaneSlots);
-  gauge('held_bytes', 'Payloads queued and in flight.', () => scheduler.stats().heldBytes);
-  gauge('max_held_bytes', 'Bound of payloads held.', () => observed.maxBufferedBytes);
-  gauge('tenants_at_cap', 'Tenants with work whose cap is used up.', () => scheduler.stats().tenantsAtCap);
   gauge(
-    'full_lanes',
+    'posthorn_worker_in_flight_slots',
+    'Slots started and not settled.',
+    () => scheduler.stats().inFlight,
+  );
+  gauge(
+    'posthorn_worker_max_in_flight_slots',
+    'Bound of slots in flight.',
+    () => observed.config.maxConcurrentAttempts,
+  );
+  gauge('posthorn_worker_queued_slots', 'Slots that wait for a turn.', () => scheduler.stats().queuedSlots);
+  gauge(
+    'posthorn_worker_max_lane_slots',
+    'Bound of queued slots per lane.',
+    () => observed.config.maxLaneSlots,
+  );
+  gauge('posthorn_worker_held_bytes', 'Payloads queued and in flight.', () => scheduler.stats().heldBytes);
+  gauge('posthorn_worker_max_held_bytes', 'Bound of payloads held.', () => observed.config.maxBufferedBytes);
+  gauge(
+    'posthorn_worker_tenants_at_cap',
+    'Tenants with work whose cap is used up.',
+    () => scheduler.stats().tenantsAtCap,
+  );
+  gauge(
+    'posthorn_worker_full_lanes',
     'Lanes that are paused until half of their buffer is free.',
     () => scheduler.stats().fullLanes,
   );
-  gauge('assigned_lanes', 'Lanes assigned to this worker.', () => consumer.stats().partitions.length);
-  gauge('lag_records', 'Deliveries records not yet fetched.', () => sumOfLags(consumer.stats()));
-  gauge('uncommitted_records', 'Records between the lowest unfinished one and the position.', () =>
-    consumer.stats().partitions.reduce((sum, each) => sum + each.uncommittedSpan, 0),
-  );
-  gauge('rebalances', 'Rebalances since the start.', () => consumer.stats().rebalances);
-  gauge('commit_failures', 'Commits refused since the start.', () => consumer.stats().commitFailures);
-  gauge('fence_open', '1 while attempts may start, 0 while the group may have given the lanes away.', () =>
-    consumer.mayAct() ? 1 : 0,
-  );
-  gauge('producer_buffered_bytes', 'Records not yet acknowledged.', () => observed.producer.bufferedBytes);
   gauge(
-    'journal_buffered_bytes',
+    'posthorn_worker_assigned_lanes',
+    'Lanes assigned to this worker.',
+    () => consumer.stats().partitions.length,
+  );
+  gauge('posthorn_worker_lag_records', 'Deliveries records not yet fetched.', () =>
+    sumOfLags(consumer.stats()),
+  );
+  gauge(
+    'posthorn_worker_uncommitted_records',
+    'Records between the lowest unfinished one and the position.',
+    () => consumer.stats().partitions.reduce((sum, each) => sum + each.uncommittedSpan, 0),
+  );
+  gauge('posthorn_worker_rebalances', 'Rebalances since the start.', () => consumer.stats().rebalances);
+  gauge(
+    'posthorn_worker_commit_failures',
+    'Commits refused since the start.',
+    () => consumer.stats().commitFailures,
+  );
+  gauge(
+    'posthorn_worker_fence_open',
+    '1 while attempts may start, 0 while the group may have given the lanes away.',
+    () => (consumer.mayAct() ? 1 : 0),
+  );
+  gauge(
+    'posthorn_worker_producer_buffered_bytes',
+    'Records not yet acknowledged.',
+    () => observed.producer.bufferedBytes,
+  );
+  gauge(
+    'posthorn_worker_journal_buffered_bytes',
     'Journal entries not yet acknowledged.',
     () => observed.journal.stats().bufferedBytes,
   );
   gauge(
-    'journal_max_buffered_bytes',
+    'posthorn_worker_journal_max_buffered_bytes',
     'Bound of journal entries not yet acknowledged.',
     () => observed.journal.stats().maxBufferedBytes,
   );
-  gauge('stalled_writes', 'Writes that wait to be asked again.', () => observed.acknowledger.stalled);
   gauge(
-    'cached_endpoints',
+    'posthorn_worker_stalled_writes',
+    'Writes that wait to be asked again.',
+    () => observed.acknowledger.stalled,
+  );
+  gauge(
+    'posthorn_worker_cached_endpoints',
     'Endpoints whose configuration is cached.',
     () => observed.configs.stats().endpoints,
   );

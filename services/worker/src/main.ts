@@ -1,0 +1,23 @@
+import { createLogger, createMetrics, runProcess, startTracing, systemClock } from '@posthorn/runtime';
+import { readServiceConfig } from './config.ts';
+import { createWorker } from './service.ts';
+
+const config = readServiceConfig(process.env);
+const log = createLogger('worker', config.logLevel);
+const tracing = await startTracing({
+  service: 'worker',
+  otlpEndpoint: config.otlpEndpoint,
+  samplePercent: config.traceSamplePercent,
+});
+const { lifecycle } = createWorker({
+  config,
+  log,
+  tracing,
+  clock: systemClock,
+  metrics: createMetrics('worker'),
+  onFatal(error) {
+    log.fatal({ err: error }, 'the consumer is dead');
+    void lifecycle.stop('the consumer is dead').then(() => process.exit(1));
+  },
+});
+await runProcess(lifecycle, log);

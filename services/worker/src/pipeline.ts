@@ -1,0 +1,131 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type JournalEntry, topicNames } from '@posthorn/contracts';
+import type { GuardedAgent } from '@posthorn/egress';
+import type { OutboundRecord } from '@posthorn/kafka';
+import type { Clock, Logger, Tracing } from '@posthorn/runtime';
+import type { TenantConfigs } from '@posthorn/tenant-config';
+import { attempt } from './attempt/attempt.ts';
+import { createRequestBuilder } from './attempt/build-request.ts';
+import { createEndpointLoader } from './attempt/load-endpoint.ts';
+import { createSend } from './attempt/send.ts';
+import type { WorkerConfig } from './config.ts';
+import { consumeDeliveries } from './intake/consume-deliveries.ts';
+import type { DeliveryWork } from './intake/delivery-work.ts';
+import type { WorkerMetrics } from './metrics.ts';
+import { createScheduler, type Scheduler } from './schedule/scheduler.ts';
+import { type AttemptStarter, createAttemptStarter } from './schedule/start-attempts.ts';
+import { type Acknowledger, createAcknowledger } from './settle/acknowledge.ts';
+import type { RecordLayout } from './settle/build-records.ts';
+import { createSettle } from './settle/settle.ts';
+
+export interface PipelineOptions {
+  readonly config: WorkerConfig;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: WorkerMetrics;
+  readonly tracing: Tracing;
+  readonly configs: Pick<TenantConfigs, 'peek' | 'get'>;
+  readonly agent: Pick<GuardedAgent, 'send'>;
+  produce(record: OutboundRecord): Promise<unknown>;
+  journal(entry: JournalEntry): Promise<void>;
+  /** The fence: while false no attempt starts. */
+  mayAct(): boolean;
+  /** A lane that refused a record has room again. */
+  resumeLane(lane: number): void;
+}
+
+/** The way of a slot: intake, schedule, attempt, settle. */
+export interface Pipeline {
+  readonly intake: ReturnType<typeof consumeDeliveries>;
+  readonly scheduler: Scheduler<DeliveryWork>;
+  readonly starter: AttemptStarter;
+  readonly acknowledger: Acknowledger;
+  /** Starts nothing more, and waits for what is in flight; false when some of it is still not settled. */
+  drain(reason: 'rejoin' | 'stop', timeoutMs: number): Promise<boolean>;
+  /** A rebalance is over. */
+  rejoined(): void;
+  /** Gives up every write that is not acknowledged yet. */
+  abandon(): void;
+}
+
+/** Version of the project; receivers see it, and nothing may depend on it. */
+const USER_AGENT = 'Posthorn/0.1.0';
+const MAX_RESPONSE_BYTES = 16 * 1_024;
+const LEAST_LANE_BYTES = 1024 * 1024;
+
+export function createPipeline(options: PipelineOptions): Pipeline {
+  const { config, clock, log, metrics } = options;
+  const stopped = new AbortController();
+  const loader = createEndpointLoader(options);
+  const scheduler = createScheduler<DeliveryWork>({
+    maxInFlight: config.maxConcurrentAttempts,
+    laneBounds: {
+      maxSlots: config.maxLaneSlots,
+      maxBytes: Math.max(LEAST_LANE_BYTES, Math.floor(config.maxBufferedBytes / config.lanes)),
+    },
+    capOf: loader.capOf,
+    onRoom: (lane) => options.resumeLane(lane.number),
+  });
+  const acknowledger = createAcknowledger({
+    log,
+    onStalled: () => scheduler.pause('produce'),
+    onFlowing: () => resume('produce'),
+    onRetry: metrics.writeRetried,
+    stopped: stopped.signal,
+    wait: (ms) => delay(ms, undefined, { signal: stopped.signal }).catch(() => undefined),
+  });
+  const steps = {
+    ...options,
+    load: loader.load,
+    build: createRequestBuilder({
+      userAgent: USER_AGENT,
+      attemptTimeoutMs: config.attemptTimeoutMs,
+      maxResponseBytes: MAX_RESPONSE_BYTES,
+      sendTraceparent: config.sendTraceparent,
+    }).build,
+    send: createSend(options.agent, log),
+    settle: createSettle({
+      ...options,
+      acknowledger,
+      layout: recordLayout(config),
+      policy: { scheduleMs: config.retrySchedule, jitterPercent: config.retryJitterPercent },
+    }),
+    mayStart: () => !scheduler.paused && options.mayAct(),
+  };
+  const starter = createAttemptStarter<DeliveryWork>({
+    scheduler,
+    clock,
+    mayAct: options.mayAct,
+    attempt: (slot) => attempt(steps, slot),
+  });
+  function resume(reason: 'rejoin' | 'produce'): void {
+    scheduler.resume(reason);
+    starter.wake();
+  }
+  return {
+    intake: consumeDeliveries({
+      scheduler,
+      log,
+      onQueued: starter.wake,
+      onUnreadable: metrics.unreadable,
+    }),
+    scheduler,
+    starter,
+    acknowledger,
+    drain(reason, timeoutMs) {
+      scheduler.pause(reason);
+      return starter.whenIdle(timeoutMs);
+    },
+    rejoined: () => resume('rejoin'),
+    abandon: () => stopped.abort(),
+  };
+}
+
+function recordLayout(config: WorkerConfig): RecordLayout {
+  return {
+    topics: topicNames(config.topicPrefix),
+    tiers: config.tiers,
+    lanes: config.lanes,
+    deadLetterPartitions: config.journalPartitions,
+  };
+}

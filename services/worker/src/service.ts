@@ -1,0 +1,178 @@
+import { topicNames, topicSpecs } from '@posthorn/contracts';
+import { type Database, openDatabase } from '@posthorn/db';
+import { createAddressPolicy, createGuardedAgent } from '@posthorn/egress';
+import { createJournalWriter } from '@posthorn/journal';
+import {
+  type Consumer,
+  connectKafka,
+  createAdmin,
+  createConsumer,
+  createProducer,
+  type KafkaClient,
+} from '@posthorn/kafka';
+import {
+  type AdminServer,
+  type Clock,
+  createLifecycle,
+  type HealthCheck,
+  type Lifecycle,
+  type Logger,
+  type Metrics,
+  type Part,
+  startAdminServer,
+  type Tracing,
+} from '@posthorn/runtime';
+import { createTenantConfigs, parseSecretsKey } from '@posthorn/tenant-config';
+import type { WorkerConfig } from './config.ts';
+import { createWorkerMetrics, observeWorker } from './metrics.ts';
+import { createPipeline, type Pipeline } from './pipeline.ts';
+
+export interface WorkerOptions {
+  readonly config: WorkerConfig;
+  readonly log: Logger;
+  readonly tracing: Tracing;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  /** The consumer is dead and will not come back by itself: end the process. */
+  onFatal(error: Error): void;
+}
+
+export interface Worker {
+  readonly lifecycle: Lifecycle;
+  /** Where health and metrics are served; undefined before the start. */
+  readonly adminPort: number | undefined;
+}
+
+/** At a rebalance what is in flight gets this long; what takes longer goes on while the lanes move. */
+const REJOIN_DRAIN_MS = 1_000;
+/** A stop waits for the longest deadline that an endpoint can have, and for the settling after it. */
+const STOP_DRAIN_MS = 60_000 + 5_000;
+const STOP_TIMEOUT_MS = STOP_DRAIN_MS + 10_000;
+/** Below the fence of seven seconds: what is not acknowledged by then may be another worker's to send. */
+const PRODUCE_TIMEOUT_MS = 5_000;
+
+export function createWorker(options: WorkerOptions): Worker {
+  const { config, log, clock } = options;
+  const names = topicNames(config.topicPrefix);
+  const kafka = connectKafka({ brokers: [...config.kafkaBrokers], clientId: 'posthorn-worker' }, log);
+  const database = openDatabase({
+    url: config.databaseUrl,
+    pool: config.databasePool,
+    applicationName: 'posthorn-worker',
+  });
+  const secretsKey = parseSecretsKey(config.secretsKey);
+  const configs = createTenantConfigs({ database, secretsKey, log, clock });
+  const agent = createGuardedAgent({
+    policy: createAddressPolicy({ allowedCidrs: config.egressAllowedCidrs }),
+  });
+  const metrics = createWorkerMetrics(options.metrics, clock);
+  const onRequest = metrics.produced;
+  const mayAct = (): boolean => consumer.mayAct();
+  const producer = createProducer(kafka, {
+    deliveryTimeoutMs: PRODUCE_TIMEOUT_MS,
+    mayStart: mayAct,
+    onRequest,
+  });
+  // What happened stays true when the lanes are gone, and entries may come twice: no fence for the journal.
+  const journalProducer = createProducer(kafka, { deliveryTimeoutMs: PRODUCE_TIMEOUT_MS, onRequest });
+  const journal = createJournalWriter({
+    producer: journalProducer,
+    topic: names.journal,
+    partitions: config.journalPartitions,
+  });
+  const pipeline = createPipeline({
+    ...options,
+    metrics,
+    configs,
+    agent,
+    produce: producer.send,
+    journal: journal.append,
+    mayAct,
+    resumeLane: (lane) => consumer.resume(names.deliveries, lane),
+  });
+  const consumer = createConsumer(kafka, {
+    groupId: `${config.topicPrefix}worker`,
+    topics: [names.deliveries],
+    ...pipeline.intake,
+    beforeRejoin: async () => void (await pipeline.drain('rejoin', REJOIN_DRAIN_MS)),
+    onFatal: options.onFatal,
+  });
+  observeWorker(options.metrics, { ...pipeline, consumer, producer, journal, configs, agent, config });
+
+  let admin: AdminServer | undefined;
+  const checks = healthChecks(consumer, database);
+  // Stopped from the end: first the slots in flight are settled and their offsets committed, then connections close.
+  const parts: Part[] = [
+    { name: 'tracing', stop: () => options.tracing.stop() },
+    { name: 'postgres', stop: () => database.close() },
+    {
+      name: 'admin server',
+      async start() {
+        const { adminHost: host, adminPort: port } = config;
+        const isReady = (): boolean => lifecycle.mode === 'running';
+        admin = await startAdminServer({ host, port, metrics: options.metrics, checks, isReady });
+      },
+      stop: () => admin?.stop(),
+    },
+    { name: 'topics', start: () => refuseUnsafeTopics(kafka, config) },
+    { name: 'tenant configuration', start: () => configs.start(), stop: () => configs.stop() },
+    { name: 'agent', stop: () => agent.close() },
+    { name: 'producer', start: () => producer.start(), stop: () => producer.stop() },
+    { name: 'journal producer', start: () => journalProducer.start(), stop: () => journalProducer.stop() },
+    { name: 'journal', stop: () => journal.stop() },
+    {
+      name: 'deliveries',
+      start: () => startDeliveries(pipeline, consumer),
+      stop: () => stopDeliveries(pipeline, consumer, log),
+    },
+  ];
+  const lifecycle = createLifecycle(parts, log, STOP_TIMEOUT_MS);
+  return {
+    lifecycle,
+    get adminPort() {
+      return admin?.port;
+    },
+  };
+}
+
+async function startDeliveries(pipeline: Pipeline, consumer: Consumer): Promise<void> {
+  pipeline.starter.start();
+  await consumer.start();
+}
+
+/**
+ * What is queued stays uncommitted, for the next owner. What is in flight is finished, settled and committed; only
+ * then the group is left, so that nothing is sent twice.
+ */
+async function stopDeliveries(pipeline: Pipeline, consumer: Consumer, log: Logger): Promise<void> {
+  const drain = async (): Promise<void> => {
+    const drained = await pipeline.drain('stop', STOP_DRAIN_MS);
+    if (!drained) log.warn({ in_flight: pipeline.scheduler.inFlight }, 'stopped with slots in flight');
+  };
+  await consumer.stop({ drain });
+  pipeline.abandon();
+  pipeline.starter.stop();
+}
+
+function healthChecks(consumer: Consumer, database: Database): HealthCheck[] {
+  return [
+    { name: 'kafka', required: true, state: () => (consumer.mayAct() ? 'up' : 'down') },
+    {
+      name: 'postgres',
+      required: false,
+      state: async () => ((await database.ping()) ? 'up' : 'down'),
+    },
+  ];
+}
+
+/** @throws Error with every reason why the topics would break a promise. */
+async function refuseUnsafeTopics(kafka: KafkaClient, config: WorkerConfig): Promise<void> {
+  const admin = createAdmin(kafka);
+  try {
+    const specs = topicSpecs({ ...config, prefix: config.topicPrefix });
+    const faults = await admin.checkTopics(specs.map((spec) => ({ ...spec, config: { ...spec.config } })));
+    if (faults.length > 0) throw new Error(`topics are not as promised:\n  - ${faults.join('\n  - ')}`);
+  } finally {
+    await admin.close();
+  }
+}
