@@ -1,0 +1,226 @@
+import {
+  type DispatchedEntry,
+  decodeDelivery,
+  decodeEvent,
+  decodeWait,
+  encodeEvent,
+  type JournalEntry,
+  parseTiers,
+  tenantPartition,
+  tierPartitions,
+  topicNames,
+} from '@posthorn/contracts';
+import type { ProduceAck } from '@posthorn/kafka';
+import { createFakeClock } from '@posthorn/testkit';
+import { expect, test } from 'vitest';
+import {
+  eventMeta,
+  fakeLog,
+  fakeProducer,
+  fakeRecord,
+  gate,
+  noTracing,
+  TRACEPARENT,
+  tenantConfig,
+} from '../../test/fakes.ts';
+import { createInFlight } from '../in-flight.ts';
+import { createSend } from '../send.ts';
+import { createSetAside } from '../set-aside.ts';
+import { createFanOut, type FanOutOptions } from './consume-events.ts';
+import { putAsideWaitMs } from './put-aside.ts';
+
+const names = topicNames('');
+const LANES = 16;
+
+function setup(options: Partial<FanOutOptions> = {}) {
+  const producer = fakeProducer();
+  const { log, lines } = fakeLog();
+  const entries: JournalEntry[] = [];
+  const setAsides: string[] = [];
+  const observed: unknown[] = [];
+  const journaled = { append: async (entry: JournalEntry) => void entries.push(entry) };
+  const inFlight = createInFlight({ maxRecords: 2, maxBytes: 1e6, resume: () => undefined });
+  const handler = createFanOut({
+    findConfig: () => ({ kind: 'found', config: tenantConfig(3) }),
+    inFlight,
+    send: createSend({ producer, mayAct: () => true, log, onRetry: () => undefined }),
+    journal: journaled as never,
+    deliveriesTopic: names.deliveries,
+    clock: createFakeClock(),
+    setAside: createSetAside('fan_out', log, (_, reason) => setAsides.push(reason)),
+    tracing: noTracing,
+    log,
+    tiers: parseTiers('1s,4s,16s,64s,256s'),
+    lanes: LANES,
+    tierTopic: names.tier,
+    observe: {
+      fannedOut: (records, slots) => observed.push({ records, slots }),
+      putAside: () => observed.push('put aside'),
+    },
+    ...options,
+  });
+  return { handler, inFlight, producer, lines, entries, setAsides, observed, journaled };
+}
+
+async function fanOut(bundle: ReturnType<typeof setup>, record = fakeRecord()) {
+  expect(bundle.handler.offer(record)).toBe(true);
+  await bundle.inFlight.idle();
+  return record;
+}
+
+test("an event's deliveries go to its tenant's lane with the bytes and headers of the event", async () => {
+  const config = tenantConfig(3);
+  const bundle = setup({ findConfig: () => ({ kind: 'found', config }) });
+  const event = eventMeta({ labels: { env: 'prod' } });
+  const record = await fanOut(bundle, fakeRecord({ headers: { ...encodeEvent(event), ph_bounces: '3' } }));
+  const [out, ...more] = bundle.producer.sent;
+  expect(more).toEqual([]);
+  expect(out).toMatchObject({ topic: 'deliveries', partition: 3, key: 'acme' });
+  expect(out!.value).toBe(record.value);
+  expect(decodeEvent(out!.headers)).toEqual(event);
+  expect(decodeDelivery(out!.headers)).toEqual({
+    slots: [...config.endpoints.keys()],
+    run: 0,
+    round: 0,
+    attempt: 1,
+    lane: 3,
+  });
+  expect(out!.headers).not.toHaveProperty('ph_bounces');
+  expect(record.completed).toBe(true);
+  expect(bundle.observed).toEqual([{ records: 1, slots: 3 }]);
+});
+
+test('more endpoints than slots make several records and one journal entry', async () => {
+  const bundle = setup({ findConfig: () => ({ kind: 'found', config: tenantConfig(130) }) });
+  await fanOut(bundle);
+  expect(bundle.producer.sent.map((each) => decodeDelivery(each.headers).slots.length)).toEqual([64, 64, 2]);
+  expect(bundle.entries).toHaveLength(1);
+  expect(bundle.entries[0]).toMatchObject({ kind: 'dispatched', tenantId: 'acme', retentionDays: 30 });
+  expect((bundle.entries[0] as DispatchedEntry).endpointIds).toHaveLength(130);
+});
+
+test('an entry names 2,000 endpoints at most', async () => {
+  const bundle = setup({ findConfig: () => ({ kind: 'found', config: tenantConfig(2_001) }) });
+  await fanOut(bundle);
+  const sizes = bundle.entries.map((each) => (each as DispatchedEntry).endpointIds.length);
+  expect(sizes).toEqual([2_000, 1]);
+});
+
+test('an event that nobody wants is journaled with an empty list and completed', async () => {
+  const bundle = setup({ findConfig: () => ({ kind: 'found', config: tenantConfig(0) }) });
+  const record = await fanOut(bundle);
+  expect(bundle.producer.sent).toEqual([]);
+  expect(bundle.entries).toMatchObject([{ kind: 'dispatched', endpointIds: [] }]);
+  expect(record.completed).toBe(true);
+});
+
+test('a record completes only after the last acknowledgement of what it led to', async () => {
+  const written = gate();
+  const bundle = setup({
+    findConfig: () => ({ kind: 'found', config: tenantConfig(100) }),
+    journal: { append: () => written.passed } as never,
+  });
+  const acks: Array<ReturnType<typeof gate<ProduceAck>>> = [];
+  bundle.producer.answer(() => {
+    const ack = gate<ProduceAck>();
+    acks.push(ack);
+    return ack.passed;
+  });
+  const record = fakeRecord();
+  bundle.handler.offer(record);
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  await turn();
+  expect(acks).toHaveLength(2);
+  const ack = { partition: 3, offset: 0, appendTimeMs: null };
+  for (const settle of [() => acks[1]!.open(ack), () => written.open(), () => acks[0]!.open(ack)]) {
+    expect(record.completed).toBe(false);
+    settle();
+    await turn();
+  }
+  expect(record.completed).toBe(true);
+});
+
+test('records beyond the bound are refused and those behind a slow one are not held up', async () => {
+  const slow = gate<never>();
+  let calls = 0;
+  const bundle = setup({
+    findConfig: () => (calls++ === 0 ? slow.passed : { kind: 'found', config: tenantConfig(1) }),
+  });
+  const [first, second, third] = [fakeRecord(), fakeRecord({ offset: 1 }), fakeRecord({ offset: 2 })];
+  expect(bundle.handler.offer(first)).toBe(true);
+  expect(bundle.handler.offer(second)).toBe(true);
+  expect(bundle.handler.offer(third)).toBe(false);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect([first.completed, second.completed]).toEqual([false, true]);
+  bundle.handler.lost();
+});
+
+test.each([
+  ['without a bounce', {}, 1_000, 1, '1s'],
+  ['after two', { ph_bounces: '2' }, 4_000, 3, '4s'],
+  ['after many', { ph_bounces: '20' }, 256_000, 21, '256s'],
+])(
+  'a tenant whose configuration is away: %s the event goes to a tier',
+  async (_, headers, delayMs, bounces, tier) => {
+    const bundle = setup({ findConfig: () => ({ kind: 'unavailable', reason: 'postgres is away' }) });
+    const record = await fanOut(bundle, fakeRecord({ headers: { ...encodeEvent(eventMeta()), ...headers } }));
+    const [out] = bundle.producer.sent;
+    expect(out).toMatchObject({
+      topic: `retry.${tier}`,
+      partition: tenantPartition('acme', tierPartitions(LANES)),
+      key: 'acme',
+    });
+    expect(out!.value).toBe(record.value);
+    expect(decodeWait(out!.headers)).toEqual({ delayMs, returnTo: 'events', bounces });
+    expect(decodeEvent(out!.headers).traceparent).toBe(TRACEPARENT);
+    expect(record.completed).toBe(true);
+    expect(bundle.entries).toEqual([]);
+    expect(bundle.observed).toEqual(['put aside']);
+  },
+);
+
+test('the wait of what is put aside doubles from 1 s to 256 s', () => {
+  expect([0, 1, 2, 7, 8, 9, 60].map(putAsideWaitMs)).toEqual([
+    1_000, 2_000, 4_000, 128_000, 256_000, 256_000, 256_000,
+  ]);
+});
+
+test.each([
+  ['an unknown tenant', {}, { findConfig: () => ({ kind: 'unknown_tenant' as const }) }, 'unknown_tenant'],
+  ['a malformed record', { ce_id: 'nonsense' }, {}, 'malformed'],
+  [
+    'a fault of our own',
+    {},
+    {
+      findConfig: () => ({
+        kind: 'found' as const,
+        config: { ...tenantConfig(1), endpoints: null as never },
+      }),
+    },
+    'internal_error',
+  ],
+])(
+  '%s is set aside where it can be seen, and the partition advances',
+  async (_, headers, options, reason) => {
+    const bundle = setup(options);
+    const source = { topic: 'events', partition: 2, offset: 77 };
+    const record = await fanOut(
+      bundle,
+      fakeRecord({ ...source, headers: { ...encodeEvent(eventMeta()), ...headers } }),
+    );
+    expect(record.completed).toBe(true);
+    expect(bundle.setAsides).toEqual([reason]);
+    expect(bundle.producer.sent).toEqual([]);
+    expect(bundle.lines).toMatchObject([
+      { level: 'error', message: 'record set aside', fields: { ...source, phase: 'fan_out', reason } },
+    ]);
+  },
+);
+
+test('a record that another process owns now is left to it', async () => {
+  const bundle = setup();
+  const record = await fanOut(bundle, fakeRecord({ live: false }));
+  expect(record.completed).toBe(false);
+  expect(bundle.producer.sent).toEqual([]);
+  expect(bundle.setAsides).toEqual([]);
+});
