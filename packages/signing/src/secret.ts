@@ -18,6 +18,8 @@ const MIN_KEY_BYTES = 24;
 const MAX_KEY_BYTES = 64;
 const MIN_PLAIN_CHARACTERS = 16;
 const MAX_PLAIN_CHARACTERS = 256;
+/** More than 64 bytes ever need, so that the reason can still name how many there are; bounded all the same. */
+const MAX_ENCODED_CHARACTERS = 512;
 
 /** `whsec_` and the base64 of 32 random bytes. */
 export function generateSecret(): string {
@@ -55,7 +57,7 @@ function parsePlain(text: string): ParsedSecret {
 
 /** Node's decoder skips what it does not know, so a text is base64 only if its bytes are written the same way. */
 function decodeStrictBase64(encoded: string): Buffer | null {
-  if (encoded.length > (MAX_PLAIN_CHARACTERS * 4) / 3) return null;
+  if (encoded.length > MAX_ENCODED_CHARACTERS) return null;
   const bytes = Buffer.from(encoded, 'base64');
   return bytes.toString('base64') === encoded ? bytes : null;
 }

@@ -12,13 +12,14 @@ export interface SignInput {
   readonly keys: readonly SigningKey[];
 }
 
-export interface SignatureHeaders {
+/** A type alias, so that it can be passed where any headers can. */
+export type SignatureHeaders = {
   readonly 'webhook-id': string;
   readonly 'webhook-timestamp': string;
   readonly 'webhook-signature': string;
   /** For plain receivers: HMAC of the body alone, with the current key. */
   readonly 'x-webhook-signature': string;
-}
+};
 
 /** Visible ASCII less "." (0x2E): with a dot, one signature would cover another id and body as well. */
 const SIGNABLE_ID = /^[\x21-\x2d\x2f-\x7e]{1,256}$/;
