@@ -1,4 +1,5 @@
 import type { KafkaClient } from './client.ts';
+import { GroupConsumer } from './group-consumer.ts';
 
 export interface TrackedRecord {
   readonly topic: string;
@@ -42,6 +43,8 @@ export interface ConsumerOptions {
   assigned(topic: string, partition: number): PartitionHandler;
   /** Awaited before every JoinGroup (bounded by drainTimeoutMs); the last maps are committed after it. */
   beforeRejoin?(): Promise<void>;
+  /** The rejoin is over: mayBegin() is true again, retained partitions go on. */
+  rejoined?(): void;
   drainTimeoutMs?: number;
   sessionTimeoutMs?: number;
   rebalanceTimeoutMs?: number;
@@ -81,12 +84,18 @@ export interface Consumer {
   stop(options?: { drain?: () => Promise<void> }): Promise<void>;
   pause(topic: string, partition: number): void;
   resume(topic: string, partition: number): void;
-  /** The fence: no attempt, produce or move may start while false. */
+  /**
+   * The fence: a heartbeat sent within the session time-out less 3 s was answered well. While false nothing may go out,
+   * not even the produces that settle what is under way (a producer's `mayStart`).
+   */
   mayAct(): boolean;
+  /** mayAct(), and no rejoin or stop is draining: only then may new work (an attempt) begin. */
+  mayBegin(): boolean;
   readonly assignment: ReadonlyArray<{ topic: string; partition: number }>;
   stats(): ConsumerStats;
 }
 
-export function createConsumer(_client: KafkaClient, _options: ConsumerOptions): Consumer {
-  throw new Error('not built yet');
+/** Modes: new → started → stopped. A stopped consumer does not start again. */
+export function createConsumer(client: KafkaClient, options: ConsumerOptions): Consumer {
+  return new GroupConsumer(client, options, () => performance.now());
 }

@@ -1,0 +1,311 @@
+import type { Consumer as KafkaJsConsumer } from 'kafkajs';
+import { type KafkaClient, openAdmin, openConsumer } from './client.ts';
+import { CommitLoop } from './commit.ts';
+import type { Consumer, ConsumerOptions, ConsumerStats } from './consumer.ts';
+import { isWithinFence } from './fence.ts';
+import { FetchPace, PACE_DEFAULTS } from './fetch-pace.ts';
+import type { FetchedBatch, InternalGroup, JoinHooks } from './kafkajs-internals.ts';
+import { fetchLogStarts, keyOf } from './load-committed.ts';
+import type { PartitionIntake } from './partition-intake.ts';
+import { Rejoin } from './rejoin.ts';
+import { stickyAssigner } from './sticky-assigner.ts';
+import { Watchdog } from './watchdog.ts';
+import { MAX_MAP_CHARS } from './window-encoding.ts';
+import { within } from './within.ts';
+
+const DEFAULTS = {
+  sessionTimeoutMs: 10_000,
+  rebalanceTimeoutMs: 10_000,
+  heartbeatIntervalMs: 2_000,
+  drainTimeoutMs: 1_000,
+  commitIntervalMs: { min: 20, max: 50 },
+  maxBytesPerPartition: 1024 * 1024,
+};
+const MAX_FETCH_BYTES = 10 * 1024 * 1024;
+/** Shorter than this a finished span is read through: cheaper than a fetch of its own. */
+const SEEK_OVER_RECORDS = 500;
+const DISCONNECT_TIMEOUT_MS = 3_000;
+const WATCH_INTERVAL_MS = 5_000;
+const MAX_COMMITS_FAILING_MS = 60_000;
+const PROBE_TIMEOUT_MS = 5_000;
+
+/**
+ * Modes: new → started → stopping → stopped. kafkajs runs the group's loop (fetch, heartbeat, join); what it fetches is
+ * taken right where the fetch returns, so that nothing waits in its queues and nothing of an earlier assignment is left
+ * in them.
+ */
+export class GroupConsumer implements Consumer {
+  readonly #client: KafkaClient;
+  readonly #options: ConsumerOptions;
+  readonly #nowMs: () => number;
+  readonly #sessionTimeoutMs: number;
+  readonly #rejoin: Rejoin;
+  readonly #commits: CommitLoop;
+  readonly #pace: FetchPace;
+  readonly #watchdog: Watchdog;
+  readonly #crashed = Promise.withResolvers<never>();
+  #consumer: KafkaJsConsumer | null = null;
+  #startedMs = 0;
+  #stopped: Promise<void> | null = null;
+
+  constructor(client: KafkaClient, options: ConsumerOptions, nowMs: () => number) {
+    this.#client = client;
+    this.#options = options;
+    this.#nowMs = nowMs;
+    this.#sessionTimeoutMs = options.sessionTimeoutMs ?? DEFAULTS.sessionTimeoutMs;
+    this.#pace = new FetchPace(paceOptions(options), nowMs());
+    this.#commits = this.#createCommits();
+    this.#rejoin = this.#createRejoin();
+    this.#watchdog = this.#createWatchdog();
+    this.#crashed.promise.catch(() => {});
+  }
+
+  get assignment(): ReadonlyArray<{ topic: string; partition: number }> {
+    return [...this.#rejoin.intakes].map(({ topic, partition }) => ({ topic, partition }));
+  }
+
+  async start(): Promise<void> {
+    if (this.#consumer !== null || this.#stopped !== null) return;
+    const consumer = this.#open();
+    this.#consumer = consumer;
+    this.#startedMs = this.#nowMs();
+    consumer.on('consumer.crash', ({ payload }) => {
+      if (payload.restart || this.#stopped !== null) return;
+      this.#crashed.reject(payload.error);
+      if (this.#rejoin.joins > 0) this.#options.onFatal(payload.error);
+    });
+    await consumer.connect();
+    await consumer.subscribe({ topics: this.#options.topics, fromBeginning: true });
+    const hooks: JoinHooks = {
+      beforeJoin: (group) => this.#rejoin.beforeJoin(group),
+      afterJoin: (group) => this.#rejoin.afterJoin(group),
+    };
+    const run = { autoCommit: false, eachBatchAutoResolve: false, eachBatch: async () => {}, ...hooks };
+    await Promise.race([consumer.run(run).then(() => this.#rejoin.joined), this.#crashed.promise]);
+    this.#watchdog.start();
+  }
+
+  stop({ drain }: { drain?: () => Promise<void> } = {}): Promise<void> {
+    this.#stopped ??= this.#stopOnce(drain ?? (async () => {}));
+    return this.#stopped;
+  }
+
+  pause(topic: string, partition: number): void {
+    this.#rejoin.find(topic, partition)?.pause('handler');
+  }
+
+  resume(topic: string, partition: number): void {
+    this.#rejoin.find(topic, partition)?.resume('handler');
+  }
+
+  mayAct(): boolean {
+    const group = this.#rejoin.group;
+    if (group === null || group.memberId === null) return false;
+    return isWithinFence(group.lastHeartbeatSentAt, this.#nowMs(), this.#sessionTimeoutMs);
+  }
+
+  mayBegin(): boolean {
+    return !this.#rejoin.rejoining && this.#stopped === null && this.mayAct();
+  }
+
+  stats(): ConsumerStats {
+    const sentMs = this.#rejoin.group?.lastHeartbeatSentAt ?? null;
+    return {
+      generation: this.#rejoin.joins === 0 ? null : this.#rejoin.generation,
+      rebalances: this.#rejoin.joins,
+      commits: this.#commits.commits,
+      commitFailures: this.#commits.commitFailures,
+      lastHeartbeatAgeMs: sentMs === null ? null : this.#nowMs() - sentMs,
+      partitions: [...this.#rejoin.intakes].map((intake) => intake.stats()),
+    };
+  }
+
+  async #stopOnce(drain: () => Promise<void>): Promise<void> {
+    this.#watchdog.stop();
+    if (this.#consumer === null) return;
+    const drained = drain().catch((error: unknown) => {
+      this.#client.log.error({ err: error }, 'draining before the stop failed');
+    });
+    this.#rejoin.stopping(drained);
+    await drained;
+    if (this.#rejoin.group !== null) {
+      await within(this.#options.rebalanceTimeoutMs ?? DEFAULTS.rebalanceTimeoutMs, this.#rejoin.joined);
+    }
+    await this.#rejoin.leave();
+    await within(DISCONNECT_TIMEOUT_MS, this.#consumer.disconnect());
+    this.#rejoin.loseAll();
+  }
+
+  #open(): KafkaJsConsumer {
+    const describeSelf = () => ({ generation: this.#rejoin.generation, owned: this.#rejoin.owned() });
+    return openConsumer(this.#client, {
+      groupId: this.#options.groupId,
+      partitionAssigners: [stickyAssigner(describeSelf)],
+      sessionTimeout: this.#sessionTimeoutMs,
+      rebalanceTimeout: this.#options.rebalanceTimeoutMs ?? DEFAULTS.rebalanceTimeoutMs,
+      heartbeatInterval: this.#options.heartbeatIntervalMs ?? DEFAULTS.heartbeatIntervalMs,
+      maxBytesPerPartition: this.#options.fetch?.maxBytesPerPartition ?? DEFAULTS.maxBytesPerPartition,
+      maxBytes: MAX_FETCH_BYTES,
+      minBytes: 1,
+      maxWaitTimeInMs: PACE_DEFAULTS.idleWaitMs,
+    });
+  }
+
+  #createCommits(): CommitLoop {
+    const { min, max } = this.#options.commitIntervalMs ?? DEFAULTS.commitIntervalMs;
+    return new CommitLoop({
+      minIntervalMs: min,
+      maxIntervalMs: max,
+      nowMs: this.#nowMs,
+      log: this.#client.log,
+      onStale: () => {
+        const group = this.#rejoin.group;
+        if (group !== null) group.lastRequest = Number.NEGATIVE_INFINITY;
+      },
+    });
+  }
+
+  #createRejoin(): Rejoin {
+    const options = this.#options;
+    return new Rejoin({
+      drainTimeoutMs: options.drainTimeoutMs ?? DEFAULTS.drainTimeoutMs,
+      rebalanceTimeoutMs: options.rebalanceTimeoutMs ?? DEFAULTS.rebalanceTimeoutMs,
+      assigned: (topic, partition) => options.assigned(topic, partition),
+      beforeRejoin: async () => options.beforeRejoin?.(),
+      rejoined: () => options.rejoined?.(),
+      adopt: (group) => this.#takeOverFetching(group),
+      commits: this.#commits,
+      log: this.#client.log,
+      intake: {
+        maxMapChars: options.maxEncodedMapChars ?? MAX_MAP_CHARS,
+        slotCount: (record) => options.slotCount?.(record) ?? 1,
+        onDirty: (intake) => this.#commits.touch(intake),
+        onPauseChange: (intake) => this.#rejoin.applyPause(intake),
+      },
+    });
+  }
+
+  #createWatchdog(): Watchdog {
+    return new Watchdog({
+      intervalMs: WATCH_INTERVAL_MS,
+      maxHeartbeatAgeMs: 2 * this.#sessionTimeoutMs,
+      maxCommitsFailingMs: MAX_COMMITS_FAILING_MS,
+      vitals: () => {
+        const nowMs = this.#nowMs();
+        const { failingSinceMs } = this.#commits;
+        return {
+          heartbeatAgeMs: nowMs - (this.#rejoin.group?.lastHeartbeatSentAt ?? this.#startedMs),
+          commitsFailingMs: failingSinceMs === null ? 0 : nowMs - failingSinceMs,
+        };
+      },
+      clusterAnswers: () => this.#clusterAnswers(),
+      onDead: (error) => this.#options.onFatal(error),
+    });
+  }
+
+  async #clusterAnswers(): Promise<boolean> {
+    const admin = openAdmin(this.#client);
+    let answered = false;
+    const asked = admin
+      .connect()
+      .then(() => admin.fetchTopicMetadata({ topics: this.#options.topics }))
+      .then(() => {
+        answered = true;
+      });
+    await within(PROBE_TIMEOUT_MS, asked);
+    admin.disconnect().catch(() => {});
+    return answered;
+  }
+
+  #takeOverFetching(group: InternalGroup): void {
+    const fetch = group.fetch.bind(group);
+    const join = group.joinAndSync.bind(group);
+    let joining: Promise<void> | null = null;
+    // Fetchers of several brokers may each find that the group must be joined again.
+    group.joinAndSync = () => {
+      joining ??= join().finally(() => {
+        joining = null;
+      });
+      return joining;
+    };
+    group.fetch = async (nodeId) => {
+      // A join that failed leaves kafkajs fetching under the old assignment.
+      if (this.#rejoin.rejoining) {
+        await group.joinAndSync();
+        return [];
+      }
+      const { joins } = this.#rejoin;
+      this.#applyPace(group);
+      const batches = await fetch(nodeId);
+      if (this.#rejoin.rejoining || this.#rejoin.joins !== joins || this.#stopped !== null) return [];
+      this.#takeAll(group, batches);
+      return [];
+    };
+    group.recoverFromOffsetOutOfRange = (error) => this.#recoverFromOutOfRange(group, error);
+  }
+
+  #applyPace(group: InternalGroup): void {
+    let anyPaused = this.#stopped !== null;
+    for (const { paused } of this.#rejoin.intakes) anyPaused ||= paused;
+    const { minBytes, maxWaitMs } = this.#pace.settings(anyPaused);
+    group.minBytes = minBytes;
+    group.maxWaitTime = maxWaitMs;
+  }
+
+  #takeAll(group: InternalGroup, batches: readonly FetchedBatch[]): void {
+    let records = 0;
+    try {
+      for (const batch of batches) {
+        const intake = this.#rejoin.find(batch.topic, batch.partition);
+        if (intake === undefined) continue;
+        const taken = intake.take(batch);
+        if (taken) records += batch.messages.length;
+        this.#skipFinished(intake);
+        this.#rejoin.place(group, intake);
+      }
+    } catch (error) {
+      // A handler that throws is a bug: going on would pass over its record, stopping here repeats it.
+      this.#client.log.error({ err: error }, 'a record could not be handed on');
+      this.#options.onFatal(error as Error);
+    }
+    this.#pace.observe(records, this.#nowMs());
+  }
+
+  #skipFinished(intake: PartitionIntake): void {
+    if (intake.nextUnfinished - intake.position > SEEK_OVER_RECORDS) intake.moveTo(intake.nextUnfinished);
+  }
+
+  /** kafkajs would commit "from the beginning" over our map. */
+  async #recoverFromOutOfRange(
+    group: InternalGroup,
+    place: { topic: string; partition: number },
+  ): Promise<void> {
+    const intake = this.#rejoin.find(place.topic, place.partition);
+    if (intake === undefined) return;
+    const logStart = (await fetchLogStarts(group, [intake])).get(keyOf(intake));
+    if (logStart === undefined || !intake.live) return;
+    const { topic, partition, position } = intake;
+    if (logStart > position) {
+      this.#client.log.error(
+        { topic, partition, position, logStart },
+        'records were deleted by retention before they were read',
+      );
+      intake.moveTo(logStart);
+      this.#rejoin.place(group, intake);
+    } else {
+      this.#client.log.error(
+        { topic, partition, position, logStart },
+        'the log ends before the committed offset: starting over',
+      );
+      this.#rejoin.startOver(group, intake, logStart);
+    }
+  }
+}
+
+function paceOptions({ fetch }: ConsumerOptions) {
+  const { busy } = PACE_DEFAULTS;
+  return {
+    ...PACE_DEFAULTS,
+    busy: { minBytes: fetch?.minBytes ?? busy.minBytes, maxWaitMs: fetch?.maxWaitMs ?? busy.maxWaitMs },
+  };
+}

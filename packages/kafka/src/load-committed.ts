@@ -1,0 +1,85 @@
+import type { KafkaLog } from './client.ts';
+import type { InternalGroup } from './kafkajs-internals.ts';
+import type { Committed } from './partition-intake.ts';
+import { decodeMap, type OffsetMap } from './window-encoding.ts';
+
+export interface Place {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+export const keyOf = ({ topic, partition }: Place): string => `${topic}/${partition}`;
+
+/** What the coordinator holds: one request for all. kafkajs itself drops the metadata. */
+export async function fetchCommitted(
+  group: InternalGroup,
+  places: readonly Place[],
+): Promise<Map<string, Committed>> {
+  const committed = new Map<string, Committed>();
+  if (places.length === 0) return committed;
+  const topics = [...Map.groupBy(places, ({ topic }) => topic)].map(([topic, of]) => ({
+    topic,
+    partitions: of.map(({ partition }) => ({ partition })),
+  }));
+  const { responses } = await group.coordinator.offsetFetch({ groupId: group.groupId, topics });
+  for (const { topic, partitions } of responses) {
+    for (const { partition, offset, metadata } of partitions) {
+      committed.set(keyOf({ topic, partition }), { offset: Number(offset), metadata: metadata ?? '' });
+    }
+  }
+  return committed;
+}
+
+/** The first offset of each partition that is still in the log. */
+export async function fetchLogStarts(
+  group: InternalGroup,
+  places: readonly Place[],
+): Promise<Map<string, number>> {
+  const starts = new Map<string, number>();
+  if (places.length === 0) return starts;
+  const topics = [...Map.groupBy(places, ({ topic }) => topic)].map(([topic, of]) => ({
+    topic,
+    partitions: of.map(({ partition }) => ({ partition })),
+    fromBeginning: true,
+  }));
+  for (const { topic, partitions } of await group.cluster.fetchTopicsOffset(topics)) {
+    for (const { partition, offset } of partitions) starts.set(keyOf({ topic, partition }), Number(offset));
+  }
+  return starts;
+}
+
+export interface StartingPoint {
+  readonly start: number;
+  readonly map: OffsetMap | null;
+  readonly committed: Committed;
+}
+
+/** Where a new owner begins. Without a map that can be trusted all from the committed offset on is done again. */
+export function startingPoint(
+  place: Place,
+  committed: Committed,
+  logStart: number | undefined,
+  log: KafkaLog,
+): StartingPoint {
+  const { offset, metadata } = committed;
+  if (offset < 0) {
+    // -1: nothing was ever committed. -2: kafkajs, or a tool, gave up an offset that was out of range.
+    if (offset !== -1) log.warn({ ...place, offset }, 'the committed offset was given up: starting over');
+    return { start: logStart ?? 0, map: null, committed };
+  }
+  const decoded = decodeMap(offset, metadata);
+  switch (decoded.kind) {
+    case 'map':
+      return { start: offset, map: decoded.map, committed };
+    case 'missing':
+    case 'damaged':
+    case 'unknown_version':
+      log.warn(
+        { ...place, offset, map: decoded.kind },
+        'no usable map of finished records: repeating all from the committed offset',
+      );
+      return { start: offset, map: null, committed };
+    default:
+      return decoded satisfies never;
+  }
+}

@@ -1,0 +1,237 @@
+import kafkajs from 'kafkajs';
+import type { KafkaLog } from './client.ts';
+import type { CommitLoop } from './commit.ts';
+import type { PartitionHandler } from './consumer.ts';
+import type { InternalGroup } from './kafkajs-internals.ts';
+import { fetchCommitted, fetchLogStarts, keyOf, type Place, startingPoint } from './load-committed.ts';
+import { type IntakeOptions, PartitionIntake } from './partition-intake.ts';
+import { within } from './within.ts';
+
+/**
+ * Modes: out (before the first join) → rejoining (from the hook before JoinGroup to the end of the one after
+ * SyncGroup) ↔ joined → leaving (stop was called: the next hook finishes, commits and leaves instead of joining).
+ * kafkajs moves it by the two hooks, Consumer.stop by leave().
+ *
+ * All members pass through beforeJoin before a rebalance completes, so a new owner finds in the commits all that the
+ * old ones finished until then.
+ */
+
+export interface RejoinOptions {
+  drainTimeoutMs: number;
+  rebalanceTimeoutMs: number;
+  assigned(topic: string, partition: number): PartitionHandler;
+  beforeRejoin(): Promise<void>;
+  rejoined(): void;
+  /** Takes over the group's fetching; called for the first join and after kafkajs restarted the consumer. */
+  adopt(group: InternalGroup): void;
+  intake: IntakeOptions;
+  commits: CommitLoop;
+  log: KafkaLog;
+}
+
+const COMMIT_TIMEOUT_MS = 2_000;
+/** Of the rebalance time-out, for the commit and the leave of a member that stops during a rebalance. */
+const STOP_MARGIN_MS = 2_000;
+
+export class Rejoin {
+  readonly #options: RejoinOptions;
+  readonly #intakes = new Map<string, PartitionIntake>();
+  #group: InternalGroup | null = null;
+  #memberId: string | null = null;
+  #generation = -1;
+  #rejoining = true;
+  #drained = false;
+  #joins = 0;
+  #stopDrain: Promise<void> | null = null;
+  #joined = Promise.withResolvers<void>();
+
+  constructor(options: RejoinOptions) {
+    this.#options = options;
+  }
+
+  get group(): InternalGroup | null {
+    return this.#group;
+  }
+
+  get rejoining(): boolean {
+    return this.#rejoining;
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  get joins(): number {
+    return this.#joins;
+  }
+
+  get intakes(): Iterable<PartitionIntake> {
+    return this.#intakes.values();
+  }
+
+  /** Resolves at the end of the join that is under way, or at once. */
+  get joined(): Promise<void> {
+    return this.#joined.promise;
+  }
+
+  find(topic: string, partition: number): PartitionIntake | undefined {
+    return this.#intakes.get(keyOf({ topic, partition }));
+  }
+
+  /** For the leader's sticky assignment. */
+  owned(): Record<string, number[]> {
+    const owned: Record<string, number[]> = {};
+    for (const { topic, partition } of this.#intakes.values()) {
+      owned[topic] ??= [];
+      owned[topic].push(partition);
+    }
+    return owned;
+  }
+
+  async beforeJoin(group: InternalGroup): Promise<void> {
+    if (!this.#rejoining) this.#joined = Promise.withResolvers();
+    this.#rejoining = true;
+    if (group !== this.#group) this.#adopt(group);
+    if (this.#stopDrain !== null) return this.#leaveInstead(group, this.#stopDrain);
+    // The coordinator forgot this member: others have its partitions by now.
+    if (group.memberId === null) this.loseAll();
+    if (this.#intakes.size > 0 && !this.#drained) {
+      await within(this.#options.drainTimeoutMs, this.#options.beforeRejoin());
+      await this.#commitLast();
+    }
+    this.#options.commits.suspend();
+    this.#drained = true;
+  }
+
+  async afterJoin(group: InternalGroup): Promise<void> {
+    if (group.memberId !== this.#memberId) this.loseAll();
+    const places = group
+      .assigned()
+      .flatMap(({ topic, partitions }) => partitions.map((partition): Place => ({ topic, partition })));
+    const committed = await fetchCommitted(group, places);
+    const uncommitted = places.filter((place) => (committed.get(keyOf(place))?.offset ?? -1) < 0);
+    const logStarts = await fetchLogStarts(group, uncommitted);
+    this.#loseOthers(places, committed);
+    for (const place of places) {
+      if (this.#intakes.has(keyOf(place))) continue;
+      const found = committed.get(keyOf(place)) ?? { offset: -1, metadata: '' };
+      const from = startingPoint(place, found, logStarts.get(keyOf(place)), this.#options.log);
+      const handler = this.#options.assigned(place.topic, place.partition);
+      this.#intakes.set(keyOf(place), new PartitionIntake(place, handler, from, this.#options.intake));
+    }
+    this.#placeAll(group);
+    this.#settle(group);
+  }
+
+  /** From now on a rebalance finishes what is under way and leaves. */
+  stopping(drain: Promise<void>): void {
+    this.#stopDrain = drain;
+    for (const intake of this.#intakes.values()) this.applyPause(intake);
+  }
+
+  async leave(): Promise<void> {
+    const group = this.#group;
+    if (group !== null && group.memberId !== null && !this.#rejoining) {
+      await this.#commitLast();
+      await within(COMMIT_TIMEOUT_MS, group.leave());
+    }
+    this.#options.commits.suspend();
+  }
+
+  loseAll(): void {
+    for (const intake of [...this.#intakes.values()]) this.#lose(intake);
+  }
+
+  /** Starts a partition over at an offset that neither we nor its log can connect with what we knew. */
+  startOver(group: InternalGroup, intake: PartitionIntake, start: number): void {
+    const { topic, partition } = intake;
+    this.#lose(intake);
+    const from = { start, map: null, committed: { offset: -1, metadata: '' } };
+    const handler = this.#options.assigned(topic, partition);
+    const fresh = new PartitionIntake({ topic, partition }, handler, from, this.#options.intake);
+    this.#intakes.set(keyOf(fresh), fresh);
+    this.place(group, fresh);
+    this.applyPause(fresh);
+  }
+
+  /** Where kafkajs fetches next. */
+  place(group: InternalGroup, { topic, partition, position }: PartitionIntake): void {
+    const { offsetManager } = group;
+    const at = String(position);
+    // Both, or kafkajs asks the coordinator again and takes what it finds there.
+    offsetManager.committedOffsets()[topic]![partition] = at;
+    offsetManager.resolvedOffsets[topic]![partition] = at;
+  }
+
+  applyPause(intake: PartitionIntake): void {
+    const change = [{ topic: intake.topic, partitions: [intake.partition] }];
+    const state = this.#group?.subscriptionState;
+    if (intake.paused || this.#stopDrain !== null) state?.pause(change);
+    else state?.resume(change);
+  }
+
+  #adopt(group: InternalGroup): void {
+    this.loseAll();
+    this.#group = group;
+    this.#options.adopt(group);
+  }
+
+  async #commitLast(): Promise<void> {
+    const verdict = this.#options.commits.flush();
+    const inTime = await within(COMMIT_TIMEOUT_MS, verdict);
+    if (inTime && (await verdict) === 'stale') this.loseAll();
+  }
+
+  async #leaveInstead(group: InternalGroup, drain: Promise<void>): Promise<never> {
+    await within(this.#options.rebalanceTimeoutMs - STOP_MARGIN_MS, drain);
+    if (group.memberId !== null) {
+      await this.#commitLast();
+      await within(COMMIT_TIMEOUT_MS, group.leave());
+    }
+    throw new kafkajs.KafkaJSNonRetriableError('the consumer is stopping');
+  }
+
+  /** A partition stays only if its committed state is what we committed: then nobody had it in between. */
+  #loseOthers(
+    places: readonly Place[],
+    committed: ReadonlyMap<string, { offset: number; metadata: string }>,
+  ): void {
+    const ours = new Set(places.map(keyOf));
+    for (const [key, intake] of [...this.#intakes]) {
+      const found = committed.get(key);
+      if (!ours.has(key) || found === undefined || !intake.isOurs(found)) this.#lose(intake);
+    }
+  }
+
+  #lose(intake: PartitionIntake): void {
+    this.#intakes.delete(keyOf(intake));
+    this.#options.commits.forget(intake);
+    intake.lose();
+  }
+
+  /** A pending seek of a lane that was lost would otherwise wait for the day it comes back. */
+  #placeAll(group: InternalGroup): void {
+    group.seekOffset.clear();
+    for (const intake of this.#intakes.values()) {
+      this.place(group, intake);
+      this.applyPause(intake);
+    }
+  }
+
+  #settle(group: InternalGroup): void {
+    const { groupId, memberId, generationId } = group;
+    if (memberId === null || generationId === null) throw new Error('joined without a member id');
+    this.#memberId = memberId;
+    this.#generation = generationId;
+    this.#joins++;
+    this.#drained = false;
+    this.#rejoining = false;
+    this.#options.commits.resume({ group, groupId, memberId, generationId });
+    this.#options.log.info(
+      { groupId, generation: generationId, partitions: this.#intakes.size },
+      'joined the group',
+    );
+    this.#joined.resolve();
+    this.#options.rejoined();
+  }
+}
