@@ -1,12 +1,11 @@
-import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { createSecureContext, getCACertificates } from 'node:tls';
 import type { AddressPolicy } from './address-policy.ts';
-import { classifyError } from './classify-error.ts';
-import { Connection, type ConnectionOptions, StaleConnection } from './connection.ts';
-import { type DialFailure, dial } from './dial.ts';
-import type { Exchanged } from './exchange.ts';
+import { Connection, type ConnectionOptions } from './connection.ts';
+import { type DialFailure, type Dialled, type DialOptions, dial } from './dial.ts';
 import { OpenConnections, type Origin } from './open-connections.ts';
-import type { FailedSend, OutboundRequest, SendFailure, SendResult, SendTiming, Target } from './outbound.ts';
+import type { OutboundRequest, SendFailure, SendResult, Target } from './outbound.ts';
 import { CONNECTION_REFUSED, createResolver, type Resolver } from './resolve.ts';
+import { isUnsentOnStale, toFailure, toResult } from './to-result.ts';
 import { waitForTurn } from './wait-for-turn.ts';
 
 export type AgentEvent =
@@ -18,8 +17,8 @@ export type AgentEvent =
 export interface GuardedAgentOptions {
   readonly policy: AddressPolicy;
   readonly resolver?: Resolver;
-  /** Further certificate authorities, for tests and private networks. TLS 1.2 at least, whatever is said here. */
-  readonly tls?: Pick<SecureContextOptions, 'ca'>;
+  /** Certificate authorities (PEM) beside those of Node, for tests and private networks. */
+  readonly extraAuthorities?: readonly string[];
   /** Origins remembered; beyond them the least recently used one's connections are closed. */
   readonly maxOrigins?: number;
   readonly connectionsPerOrigin?: number;
@@ -56,202 +55,159 @@ export interface GuardedAgent {
 type Acquired = Connection | DialFailure;
 
 const DEFAULT_MAX_RESPONSE_BYTES = 64 * 1_024;
-
-export function createGuardedAgent(options: GuardedAgentOptions): GuardedAgent {
-  const { policy, monotonicMs = () => performance.now(), onEvent } = options;
-  const { maxConnectionAgeMs = 300_000, connectTimeoutMs = 10_000, maxWaiting = 10_000 } = options;
-  const connections = new OpenConnections({
-    maxOrigins: options.maxOrigins ?? 10_000,
-    connectionsPerOrigin: options.connectionsPerOrigin ?? 128,
-    maxConnections: options.maxConnections ?? 4_096,
-  });
-  const connectionOptions: ConnectionOptions = {
-    keepAliveMs: options.keepAliveMs ?? 10_000,
-    maxResponseHeaderBytes: options.maxResponseHeaderBytes ?? 16_384,
-  };
-  const dialOptions = {
-    resolver: options.resolver ?? createResolver({ policy }),
-    // One for all connections: making it parses every certificate authority again.
-    secureContext: createSecureContext({ ...options.tls, minVersion: 'TLSv1.2' }),
-    connectTimeoutMs,
-  };
-  let isOpen = true;
-  let inFlight = 0;
-  let waiting = 0;
-  let allDone: (() => void) | null = null;
-
-  async function send(request: OutboundRequest): Promise<SendResult> {
-    if (!isOpen) throw new Error('the agent is closed');
-    inFlight++;
-    try {
-      return await attempt(request, monotonicMs());
-    } finally {
-      inFlight--;
-      if (inFlight === 0) allDone?.();
-    }
-  }
-
-  async function attempt(request: OutboundRequest, startedAtMs: number): Promise<SendResult> {
-    const deadlineAtMs = startedAtMs + request.deadlineMs;
-    const origin = connections.origin(request.target.origin);
-    for (let mayBeStale = true; ; mayBeStale = false) {
-      const idle = mayBeStale ? connections.takeIdle(origin) : null;
-      const acquired = idle ?? (await acquire(origin, request.target, deadlineAtMs));
-      const nowMs = monotonicMs();
-      if (!(acquired instanceof Connection)) {
-        return failed(acquired, false, null, timingOf(startedAtMs, nowMs, null, false));
-      }
-      const reused = acquired.hasServed;
-      const connectMs = reused ? null : nowMs - startedAtMs;
-      const maxBytes = request.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES;
-      const exchanged = await acquired.exchange(request, maxBytes, Math.max(1, deadlineAtMs - nowMs));
-      release(origin, acquired);
-      if (mayBeStale && reused && isUnsentOnStale(exchanged)) {
-        onEvent?.({ kind: 'stale_connection_retried' });
-        continue;
-      }
-      const timing = timingOf(startedAtMs, monotonicMs(), connectMs, reused);
-      return toResult(exchanged, acquired.endedByReceiver, timing);
-    }
-  }
-
-  async function acquire(origin: Origin, target: Target, deadlineAtMs: number): Promise<Acquired> {
-    // Who comes now stands behind who waits already.
-    let queue: Set<() => void> | 'taken' =
-      origin.waiting.size > 0 ? origin.waiting : connections.takePlace(origin);
-    while (queue !== 'taken') {
-      if (waiting >= maxWaiting) return NO_CONNECTION;
-      waiting++;
-      const isMyTurn = await waitForTurn(queue, deadlineAtMs - monotonicMs());
-      waiting--;
-      if (!isMyTurn) return { ...NO_CONNECTION, failure: 'timeout' };
-      const idle = connections.takeIdle(origin);
-      if (idle !== null) return idle;
-      queue = connections.takePlace(origin);
-    }
-    return openConnection(origin, target, deadlineAtMs);
-  }
-
-  async function openConnection(origin: Origin, target: Target, deadlineAtMs: number): Promise<Acquired> {
-    const startedAtMs = monotonicMs();
-    const verdict = policy.judgeTarget(target);
-    const dialled = verdict.allowed
-      ? await dial(target, dialOptions, Math.max(1, deadlineAtMs - startedAtMs))
-      : ({
-          ok: false,
-          failure: 'blocked',
-          detail: CONNECTION_REFUSED,
-          operatorDetail: verdict.detail,
-        } as const);
-    if (!dialled.ok) {
-      connections.freePlace(origin, null);
-      onEvent?.({ kind: 'connection_refused', failure: dialled.failure });
-      return dialled;
-    }
-    const nowMs = monotonicMs();
-    onEvent?.({ kind: 'connection_opened', ms: nowMs - startedAtMs });
-    return new Connection(target.origin, dialled.socket, nowMs, connectionOptions, (connection) => {
-      connections.freePlace(origin, connection);
-      onEvent?.({ kind: 'connection_closed' });
-    });
-  }
-
-  function release(origin: Origin, connection: Connection): void {
-    const isYoung = monotonicMs() - connection.openedAtMs < maxConnectionAgeMs;
-    if (isOpen && isYoung && connection.isUsable) connections.putIdle(origin, connection);
-    else connection.close();
-  }
-
-  function stats(): AgentStats {
-    const { origins, open, idle } = connections.counts;
-    return {
-      origins,
-      openConnections: open,
-      idleConnections: idle,
-      waitingRequests: waiting,
-      requestsInFlight: inFlight,
-      evictedOrigins: connections.evictedOrigins,
-    };
-  }
-
-  let closing: Promise<void> | null = null;
-  function close(): Promise<void> {
-    isOpen = false;
-    connections.closeAllIdle();
-    closing ??= new Promise((resolve) => {
-      if (inFlight === 0) resolve();
-      else allDone = resolve;
-    });
-    return closing;
-  }
-
-  return { send, stats, close };
-}
-
 const NO_CONNECTION: DialFailure = {
   failure: 'connect',
   detail: 'no connection became free',
   operatorDetail: 'the limits on connections to this origin or in all are reached',
 };
 
-function isUnsentOnStale(exchanged: Exchanged): boolean {
-  return exchanged.kind === 'error' && !exchanged.sent && exchanged.error instanceof StaleConnection;
+export function createGuardedAgent(options: GuardedAgentOptions): GuardedAgent {
+  return new Agent(options);
 }
 
-function toResult(exchanged: Exchanged, endedByReceiver: boolean, timing: SendTiming): SendResult {
-  switch (exchanged.kind) {
-    case 'response': {
-      const { status, headers, body, truncated } = exchanged;
-      const retryAfter = headers['retry-after'];
-      return {
-        kind: 'response',
-        status,
-        headers,
-        body,
-        truncated,
-        ...(typeof retryAfter === 'string' ? { retryAfter } : {}),
-        timing,
-      };
-    }
-    case 'timeout':
-      return failed(DEADLINE_PASSED, exchanged.sent, exchanged.status, timing);
-    case 'bad_status':
-      return failed({ ...BAD_STATUS, operatorDetail: `status ${exchanged.received}` }, true, null, timing);
-    case 'error':
-      return failed(
-        classifyError(exchanged.error, endedByReceiver),
-        exchanged.sent,
-        exchanged.status,
-        timing,
-      );
-    default:
-      return exchanged satisfies never;
+class Agent implements GuardedAgent {
+  readonly #policy: AddressPolicy;
+  readonly #connections: OpenConnections;
+  readonly #connectionOptions: ConnectionOptions;
+  readonly #dialOptions: DialOptions;
+  readonly #maxConnectionAgeMs: number;
+  readonly #maxWaiting: number;
+  readonly #monotonicMs: () => number;
+  readonly #onEvent: (event: AgentEvent) => void;
+  #isOpen = true;
+  #inFlight = 0;
+  #waiting = 0;
+  #whenIdle: (() => void) | null = null;
+  #closing: Promise<void> | null = null;
+
+  constructor(options: GuardedAgentOptions) {
+    this.#policy = options.policy;
+    this.#connections = new OpenConnections({
+      maxOrigins: options.maxOrigins ?? 10_000,
+      connectionsPerOrigin: options.connectionsPerOrigin ?? 128,
+      maxConnections: options.maxConnections ?? 4_096,
+    });
+    this.#connectionOptions = {
+      keepAliveMs: options.keepAliveMs ?? 10_000,
+      maxResponseHeaderBytes: options.maxResponseHeaderBytes ?? 16_384,
+    };
+    this.#dialOptions = {
+      resolver: options.resolver ?? createResolver({ policy: options.policy }),
+      // One for all connections: making it parses every certificate authority again.
+      secureContext: createSecureContext({
+        minVersion: 'TLSv1.2',
+        ca: [...getCACertificates('default'), ...(options.extraAuthorities ?? [])],
+      }),
+      connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
+    };
+    this.#maxConnectionAgeMs = options.maxConnectionAgeMs ?? 300_000;
+    this.#maxWaiting = options.maxWaiting ?? 10_000;
+    this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
+    this.#onEvent = options.onEvent ?? (() => {});
   }
-}
 
-const DEADLINE_PASSED: DialFailure = {
-  failure: 'timeout',
-  detail: 'no complete response within the deadline',
-  operatorDetail: 'deadline',
-};
-const BAD_STATUS = { failure: 'protocol', detail: 'the response has no valid status' } as const;
+  async send(request: OutboundRequest): Promise<SendResult> {
+    if (!this.#isOpen) throw new Error('the agent is closed');
+    this.#inFlight++;
+    try {
+      return await this.#send(request);
+    } finally {
+      this.#inFlight--;
+      if (this.#inFlight === 0) this.#whenIdle?.();
+    }
+  }
 
-function failed(
-  why: DialFailure,
-  sentAnyBytes: boolean,
-  status: number | null,
-  timing: SendTiming,
-): FailedSend {
-  const { failure, detail, operatorDetail } = why;
-  const known = { kind: 'failure', failure, detail, operatorDetail, sentAnyBytes, timing } as const;
-  return status === null ? known : { ...known, status };
-}
+  async #send(request: OutboundRequest): Promise<SendResult> {
+    const startedAtMs = this.#monotonicMs();
+    const deadlineAtMs = startedAtMs + request.deadlineMs;
+    const maxBytes = request.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES;
+    const origin = this.#connections.origin(request.target.origin);
+    for (let mayBeStale = true; ; mayBeStale = false) {
+      const idle = mayBeStale ? this.#connections.takeIdle(origin) : null;
+      const acquired = idle ?? (await this.#acquire(origin, request.target, deadlineAtMs));
+      const nowMs = this.#monotonicMs();
+      const reusedConnection = acquired instanceof Connection && acquired.hasServed;
+      const connectMs = reusedConnection ? null : nowMs - startedAtMs;
+      if (!(acquired instanceof Connection)) {
+        const timing = { totalMs: nowMs - startedAtMs, connectMs, reusedConnection };
+        return toFailure(acquired, timing);
+      }
+      const exchanged = await acquired.exchange(request, maxBytes, Math.max(1, deadlineAtMs - nowMs));
+      this.#release(origin, acquired);
+      if (mayBeStale && reusedConnection && isUnsentOnStale(exchanged)) {
+        this.#onEvent({ kind: 'stale_connection_retried' });
+        continue;
+      }
+      const timing = { totalMs: this.#monotonicMs() - startedAtMs, connectMs, reusedConnection };
+      return toResult(exchanged, acquired.endedByReceiver, timing);
+    }
+  }
 
-function timingOf(
-  startMs: number,
-  endMs: number,
-  connectMs: number | null,
-  reusedConnection: boolean,
-): SendTiming {
-  return { totalMs: endMs - startMs, connectMs, reusedConnection };
+  async #acquire(origin: Origin, target: Target, deadlineAtMs: number): Promise<Acquired> {
+    // Who comes now stands behind who waits already.
+    let queue = origin.waiting.size > 0 ? origin.waiting : this.#connections.takePlace(origin);
+    while (queue !== 'taken') {
+      if (this.#waiting >= this.#maxWaiting) return NO_CONNECTION;
+      this.#waiting++;
+      const isMyTurn = await waitForTurn(queue, deadlineAtMs - this.#monotonicMs());
+      this.#waiting--;
+      if (!isMyTurn) return { ...NO_CONNECTION, failure: 'timeout' };
+      const idle = this.#connections.takeIdle(origin);
+      if (idle !== null) return idle;
+      queue = this.#connections.takePlace(origin);
+    }
+    return this.#open(origin, target, deadlineAtMs);
+  }
+
+  /** With a place taken, which is given back unless a connection comes of it. */
+  async #open(origin: Origin, target: Target, deadlineAtMs: number): Promise<Acquired> {
+    const startedAtMs = this.#monotonicMs();
+    const dialled = await this.#judgeAndDial(target, Math.max(1, deadlineAtMs - startedAtMs));
+    if (!dialled.ok) {
+      this.#connections.freePlace(origin, null);
+      this.#onEvent({ kind: 'connection_refused', failure: dialled.failure });
+      return dialled;
+    }
+    const nowMs = this.#monotonicMs();
+    this.#onEvent({ kind: 'connection_opened', ms: nowMs - startedAtMs });
+    return new Connection(target.origin, dialled.socket, nowMs, this.#connectionOptions, (connection) => {
+      this.#connections.freePlace(origin, connection);
+      this.#onEvent({ kind: 'connection_closed' });
+    });
+  }
+
+  /** Port, protocol and host are judged again: the policy may have changed since the URL was stored. */
+  async #judgeAndDial(target: Target, deadlineMs: number): Promise<Dialled> {
+    const verdict = this.#policy.judgeTarget(target);
+    if (verdict.allowed) return dial(target, this.#dialOptions, deadlineMs);
+    return { ok: false, failure: 'blocked', detail: CONNECTION_REFUSED, operatorDetail: verdict.detail };
+  }
+
+  #release(origin: Origin, connection: Connection): void {
+    const isYoung = this.#monotonicMs() - connection.openedAtMs < this.#maxConnectionAgeMs;
+    if (this.#isOpen && isYoung && connection.isUsable) this.#connections.putIdle(origin, connection);
+    else connection.close();
+  }
+
+  stats(): AgentStats {
+    const { origins, open, idle } = this.#connections.counts;
+    return {
+      origins,
+      openConnections: open,
+      idleConnections: idle,
+      waitingRequests: this.#waiting,
+      requestsInFlight: this.#inFlight,
+      evictedOrigins: this.#connections.evictedOrigins,
+    };
+  }
+
+  close(): Promise<void> {
+    this.#isOpen = false;
+    this.#connections.closeAllIdle();
+    this.#closing ??= new Promise((resolve) => {
+      if (this.#inFlight === 0) resolve();
+      else this.#whenIdle = resolve;
+    });
+    return this.#closing;
+  }
 }

@@ -81,9 +81,7 @@ export function createResolver(options: ResolverOptions): Resolver {
 
   async function ask(hostname: string): Promise<Resolution> {
     const startedAtMs = monotonicMs();
-    const answers = await within(isLocalhost(hostname) ? LOCALHOST : lookup(hostname), timeoutMs).catch(
-      codeOf,
-    );
+    const answers = await within(answersFor(hostname), timeoutMs).catch(codeOf);
     const resolution = Array.isArray(answers)
       ? vet(answers, policy)
       : dnsFailure(typeof answers === 'string' ? answers : 'ETIMEOUT');
@@ -95,6 +93,10 @@ export function createResolver(options: ResolverOptions): Resolver {
       ms: nowMs - startedAtMs,
     });
     return resolution;
+  }
+
+  async function answersFor(hostname: string): Promise<readonly LookupAnswer[]> {
+    return isLocalhost(hostname) ? LOCALHOST : lookup(hostname);
   }
 
   function lifetimeMs(resolution: Resolution, answers: readonly LookupAnswer[]): number {
