@@ -1,6 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { removeWithElsewhere } from './infra/elsewhere.mjs';
 import { removeVolumes } from './infra/volumes.mjs';
 import { isLocked } from './lock.mjs';
 import { readRunFile, stopLeftovers } from './run-file.mjs';
@@ -28,6 +29,9 @@ for (const parent of ['packages', 'services']) {
 }
 const paths = [...MADE, ...folders.flatMap((folder) => MADE_IN_PACKAGES.map((made) => join(folder, made)))];
 await Promise.all(paths.map((path) => rm(join(root, path), { recursive: true, force: true })));
+await Promise.all(testRuns.map((name) => removeWithElsewhere(join(state, name, 'postgres'))));
+await removeWithElsewhere(join(state, 'postgres'));
+await removeWithElsewhere(join(root, '.toolchain'));
 await removeVolumes(root);
 console.log(`Removed what was made in ${root}. The caches of npm, pnpm and Maven in your home stay.`);
 

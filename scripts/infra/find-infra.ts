@@ -10,8 +10,6 @@ export type Infra = {
   readonly name: 'Kafka' | 'Postgres';
   readonly address: string;
   readonly from: 'environment' | 'container' | 'embedded';
-  /** Set when it is a process of ours. */
-  readonly pid?: number;
   /** Ends it in order, or at once when `hurry` aborts. What came from the environment is left alone. Safe twice. */
   stop(hurry: AbortSignal): Promise<void>;
 };
@@ -23,6 +21,8 @@ export type InfraOptions = {
   readonly shortLived: boolean;
   readonly signal: AbortSignal;
   readonly say: Say;
+  /** Told of every process of ours as soon as there is one, ready or not. */
+  readonly onSpawn: (name: Infra['name'], pid: number) => void;
   /** For tests that cut Kafka off from one service; only an embedded broker has it. */
   readonly proxied?: ProxiedListener;
 };
@@ -56,7 +56,9 @@ export async function findPostgres(options: InfraOptions): Promise<Infra> {
   const container = await inContainer(options, startPostgresContainer);
   if (container) return container;
   const { signal, shortLived } = options;
-  const database = await startEmbeddedPostgres({ dir: join(options.dir, 'postgres'), signal, shortLived });
+  const onSpawn = (pid: number) => options.onSpawn('Postgres', pid);
+  const dir = join(options.dir, 'postgres');
+  const database = await startEmbeddedPostgres({ dir, signal, shortLived, onSpawn });
   // SIGINT is Postgres' fast shutdown, SIGQUIT its immediate one: never SIGKILL, which leaves its children behind.
   return embedded('Postgres', database.url, database.server, shortLived ? 'SIGQUIT' : 'SIGINT', 'SIGQUIT');
 }
@@ -91,7 +93,6 @@ function embedded(
     name,
     address,
     from: 'embedded',
-    pid: server.pid,
     async stop(hurry) {
       const hasten = () => server.kill(atOnce);
       if (hurry.aborted) hasten();

@@ -29,7 +29,12 @@ export async function checkJava(): Promise<void> {
 }
 
 /** The folder with Kafka's jars, fetched with Maven when `pom` changed since the last time. */
-export async function ensureKafkaJars(pom: string, toolchainDir: string, say: Say): Promise<string> {
+export async function ensureKafkaJars(
+  pom: string,
+  toolchainDir: string,
+  say: Say,
+  signal?: AbortSignal,
+): Promise<string> {
   const libs = join(toolchainDir, 'kafka', 'libs');
   const stamp = join(libs, '.complete');
   const wanted = createHash('sha256')
@@ -41,7 +46,7 @@ export async function ensureKafkaJars(pom: string, toolchainDir: string, say: Sa
   const fresh = `${libs}.${process.pid}`;
   await mkdir(fresh, { recursive: true });
   try {
-    await copyDependencies(pom, fresh);
+    await copyDependencies(pom, fresh, signal);
     await writeFile(join(fresh, '.complete'), wanted);
     await rm(libs, { recursive: true, force: true });
     await rename(fresh, libs);
@@ -53,9 +58,9 @@ export async function ensureKafkaJars(pom: string, toolchainDir: string, say: Sa
   return libs;
 }
 
-async function copyDependencies(pom: string, outputDirectory: string): Promise<void> {
+async function copyDependencies(pom: string, outputDirectory: string, signal?: AbortSignal): Promise<void> {
   const args = ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', '-DincludeScope=runtime'];
-  await run('mvn', [...args, `-DoutputDirectory=${outputDirectory}`], { timeout: DOWNLOAD_MS }).catch(
+  await run('mvn', [...args, `-DoutputDirectory=${outputDirectory}`], { timeout: DOWNLOAD_MS, signal }).catch(
     (error) => {
       if (error.code === 'ENOENT')
         throw new Error(`Kafka's jars are fetched with Maven, which is missing: ${INSTALL}`);

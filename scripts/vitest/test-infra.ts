@@ -1,5 +1,6 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { removeWithElsewhere } from '../infra/elsewhere.mjs';
 import { findKafka, findPostgres, type Infra } from '../infra/find-infra.ts';
 import { freePort } from '../infra/free-port.ts';
 import type { Say } from '../infra/kafka-jars.ts';
@@ -28,15 +29,14 @@ export async function startTestInfra(say: Say, signal = new AbortController().si
   const keep = async (start: Promise<Infra>) => {
     const infra = await start;
     found.push(infra);
-    running.add(infra.name, infra.pid);
     return infra;
   };
   const stop = async () => {
     await Promise.all(found.map((each) => each.stop(signal)));
-    await rm(dir, { recursive: true, force: true });
+    await removeTestDir(dir);
   };
   const proxied = { port: await freePort(), proxyPort: await freePort() };
-  const options = { root, dir, shortLived: true, signal, say, proxied };
+  const options = { root, dir, shortLived: true, signal, say, proxied, onSpawn: running.add };
   const both = await Promise.allSettled([keep(findKafka(options)), keep(findPostgres(options))]);
   const failed = both.find((each) => each.status === 'rejected');
   const [kafka, postgres] = both;
@@ -53,6 +53,11 @@ export async function startTestInfra(say: Say, signal = new AbortController().si
   };
 }
 
+async function removeTestDir(dir: string): Promise<void> {
+  await removeWithElsewhere(join(dir, 'postgres'));
+  await rm(dir, { recursive: true, force: true });
+}
+
 /** Stops and removes what killed test runs left; runs that are still going are left alone. */
 async function removeLeftovers(): Promise<void> {
   const base = join(root, '.posthorn');
@@ -62,6 +67,6 @@ async function removeLeftovers(): Promise<void> {
     const alive = await readRunFile(runFile);
     if (alive.some((each) => each.name === 'test run')) continue;
     await stopLeftovers(runFile);
-    await rm(join(base, name), { recursive: true, force: true });
+    await removeTestDir(join(base, name));
   }
 }
