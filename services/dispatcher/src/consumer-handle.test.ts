@@ -16,7 +16,7 @@ function fakeConsumer() {
 test('nothing may act before there is a consumer', () => {
   const handle = createConsumerHandle();
   handle.resume('events', 0);
-  handle.holdUntilNextGeneration();
+  expect(handle.generation).toBe(null);
   expect(handle.mayAct()).toBe(false);
 });
 
@@ -35,10 +35,21 @@ test('from a hold on nothing may act until the group has a new generation', () =
   const handle = createConsumerHandle();
   const { consumer, state } = fakeConsumer();
   handle.attach(consumer);
-  handle.holdUntilNextGeneration();
+  handle.holdWhile(handle.generation);
   expect(handle.mayAct()).toBe(false);
   state.generation = 2;
   expect(handle.mayAct()).toBe(true);
   state.generation = 1;
+  expect(handle.mayAct()).toBe(true);
+});
+
+// A drain that ended after the rejoin it was for held the new generation, and nothing moved until the next rebalance.
+test('a hold of a generation that is over holds nothing', () => {
+  const handle = createConsumerHandle();
+  const { consumer, state } = fakeConsumer();
+  handle.attach(consumer);
+  const before = handle.generation;
+  state.generation = 2;
+  handle.holdWhile(before);
   expect(handle.mayAct()).toBe(true);
 });

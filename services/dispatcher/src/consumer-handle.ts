@@ -9,11 +9,12 @@ import type { Consumer } from '@posthorn/kafka';
 export interface ConsumerHandle {
   resume(topic: string, partition: number): void;
   mayAct(): boolean;
+  readonly generation: number | null;
   /**
-   * Nothing starts until the group has a new generation: what would end after the rejoin's last commit would be done
-   * again by the next owner.
+   * Nothing starts while the group still has this generation: what would end after the rejoin's last commit would be
+   * done again by the next owner. (A drain may outlast the rejoin it was for; then nothing is held.)
    */
-  holdUntilNextGeneration(): void;
+  holdWhile(generation: number | null): void;
   attach(consumer: Consumer): Consumer;
 }
 
@@ -29,8 +30,11 @@ export function createConsumerHandle(): ConsumerHandle {
       heldAt = undefined;
       return true;
     },
-    holdUntilNextGeneration() {
-      heldAt = consumer?.stats().generation;
+    get generation() {
+      return consumer?.stats().generation ?? null;
+    },
+    holdWhile(generation) {
+      heldAt = generation;
     },
     attach(given) {
       consumer = given;

@@ -3,7 +3,6 @@ import type { Database } from '@posthorn/db';
 import type { JournalWriter } from '@posthorn/journal';
 import {
   type Consumer,
-  type ConsumerOptions,
   createConsumer,
   type KafkaClient,
   type PartitionHandler,
@@ -53,10 +52,8 @@ interface PhaseParts {
   readonly setAside: SetAside;
 }
 
-/** A paused partition comes back with the next fetch: this bounds how late a tier's next record is read. */
-const TIER_FETCH_WAIT_MS = 100;
 const MAX_REPLAY_BYTES = 32 * 1024 * 1024;
-/** Longest wait for work under way before a rebalance and at a stop: a second, and a little for slow brokers. */
+/** Longest wait for work under way before a rebalance, which stalls the whole group, and at a stop. */
 const DRAIN_TIMEOUT_MS = 1_000;
 const STOP_DRAIN_TIMEOUT_MS = 5_000;
 
@@ -125,7 +122,6 @@ export function wireRelease(context: PhaseContext): WiredPhase & { readonly rele
     assigned: (topic, partition) => releaser.assigned(topic, partition),
     idle: () => releaser.idle(),
     finishFirst: false,
-    fetch: { maxWaitMs: TIER_FETCH_WAIT_MS },
   });
   return { ...phase, releaser };
 }
@@ -174,23 +170,22 @@ interface Consumption {
   idle(): Promise<void>;
   /** Whether what was taken ends before the hold (it is all under way), or waits for its time and stays. */
   readonly finishFirst: boolean;
-  readonly fetch?: NonNullable<ConsumerOptions['fetch']>;
 }
 
 function consume(context: PhaseContext, handle: ConsumerHandle, options: Consumption): WiredPhase {
-  const { name, topics, assigned, idle, finishFirst, fetch = {} } = options;
+  const { name, topics, assigned, idle, finishFirst } = options;
   const group = `${context.config.topicPrefix}${name}`;
   const consumer = handle.attach(
     createConsumer(context.kafka, {
       groupId: group,
       topics,
       assigned,
-      fetch,
-      drainTimeoutMs: DRAIN_TIMEOUT_MS,
+      drainTimeoutMs: DRAIN_TIMEOUT_MS + 200,
       async beforeRejoin() {
-        if (!finishFirst) handle.holdUntilNextGeneration();
-        await idle();
-        handle.holdUntilNextGeneration();
+        const { generation } = handle;
+        if (!finishFirst) handle.holdWhile(generation);
+        await within(DRAIN_TIMEOUT_MS, idle());
+        handle.holdWhile(generation);
       },
       onFatal: context.onFatal,
     }),

@@ -12,14 +12,14 @@ function setup() {
   const producer = fakeProducer();
   const retries: number[] = [];
   const fence = { up: true };
-  const { log } = fakeLog();
+  const { log, lines } = fakeLog();
   const send = createSend({
     producer,
     mayAct: () => fence.up,
     log,
     onRetry: () => retries.push(Date.now()),
   });
-  return { producer, retries, fence, send };
+  return { producer, retries, fence, send, lines };
 }
 
 test('a record that is not acknowledged is sent again until it is, with growing pauses', async () => {
@@ -88,4 +88,12 @@ test('an entry of a record that another process owns now is given up', async () 
   source.live = false;
   await vi.advanceTimersByTimeAsync(200);
   await given;
+});
+
+test('an outage that meets many records is one line a second', async () => {
+  const { producer, send, lines } = setup();
+  producer.answer(() => Promise.reject(new Error('no broker')));
+  for (let i = 0; i < 100; i++) void send(fakeRecord(), out);
+  await vi.advanceTimersByTimeAsync(3_500);
+  expect(lines).toHaveLength(3);
 });

@@ -24,8 +24,10 @@ export type Send = (source: Pick<TrackedRecord, 'live'>, record: OutboundRecord)
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 5_000;
 const FENCE_POLL_MS = 50;
+const WARNING_PAUSE_MS = 1_000;
 
 export function createSend({ producer, mayAct, log, onRetry }: SendOptions): Send {
+  const warn = createRareWarning(log);
   return async (source, record) => {
     let retryMs = FIRST_RETRY_MS;
     for (;;) {
@@ -34,15 +36,28 @@ export function createSend({ producer, mayAct, log, onRetry }: SendOptions): Sen
       try {
         return await producer.send(record);
       } catch (error) {
-        log.warn(
-          { err: error, topic: record.topic, retry_ms: retryMs },
-          'record not acknowledged, trying again',
-        );
+        warn(error, record.topic);
         onRetry();
       }
       await delay(retryMs);
       retryMs = Math.min(retryMs * 2, MAX_RETRY_MS);
     }
+  };
+}
+
+/** An outage meets thousands of records at once: one line a second says as much. */
+function createRareWarning(log: Logger): (error: unknown, topic: string) => void {
+  let unsaid = 0;
+  let pause: NodeJS.Timeout | undefined;
+  return (error, topic) => {
+    unsaid += 1;
+    if (pause) return;
+    log.warn({ err: error, topic, records: unsaid }, 'records not acknowledged, trying again');
+    unsaid = 0;
+    pause = setTimeout(() => {
+      pause = undefined;
+    }, WARNING_PAUSE_MS);
+    pause.unref();
   };
 }
 
