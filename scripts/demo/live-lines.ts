@@ -10,7 +10,7 @@ export type LiveLinesOptions = {
 };
 
 /** Lines of several processes come in chunks: they are held this long to be shown in the order of their times. */
-const HOLD_MS = 400;
+const HOLD_MS = 700;
 const FLUSH_EVERY_MS = 100;
 /** More than anybody reads; the rest is counted. */
 const MAX_LINES_PER_SECOND = 20;
