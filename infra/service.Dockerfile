@@ -38,4 +38,4 @@ USER 1000:1000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.ADMIN_PORT}/readyz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 # Node is process 1: it handles SIGTERM itself and starts no children, so an init is not needed (`--init` does no harm).
-CMD ["node", "src/main.ts"]
+ENTRYPOINT ["node", "src/main.ts"]
