@@ -93,7 +93,6 @@ export function wireFanOut(context: PhaseContext): WiredPhase & { readonly inFli
     topics: [names.events],
     assigned: () => handler,
     idle: () => inFlight.idle(),
-    finishFirst: true,
   });
   return { ...phase, inFlight };
 }
@@ -112,7 +111,7 @@ export function wireRelease(context: PhaseContext): WiredPhase & { readonly rele
     maxWaitingRecords: config.maxTierRecords,
     maxWaitingBytes: config.maxTierBytes,
     monotonicMs: () => clock.monotonicMs(),
-    mayAct: parts.handle.mayAct,
+    mayBegin: parts.handle.mayBegin,
     resume: parts.handle.resume,
     observe: metrics.release,
   });
@@ -121,7 +120,6 @@ export function wireRelease(context: PhaseContext): WiredPhase & { readonly rele
     topics: config.tiers.map((tier) => names.tier(tier)),
     assigned: (topic, partition) => releaser.assigned(topic, partition),
     idle: () => releaser.idle(),
-    finishFirst: false,
   });
   return { ...phase, releaser };
 }
@@ -149,7 +147,6 @@ export function wireReplay(context: PhaseContext): WiredPhase & { readonly inFli
     topics: [names.replay],
     assigned: () => handler,
     idle: () => inFlight.idle(),
-    finishFirst: true,
   });
   return { ...phase, inFlight };
 }
@@ -168,25 +165,18 @@ interface Consumption {
   readonly topics: string[];
   assigned(topic: string, partition: number): PartitionHandler;
   idle(): Promise<void>;
-  /** Whether what was taken ends before the hold (it is all under way), or waits for its time and stays. */
-  readonly finishFirst: boolean;
 }
 
 function consume(context: PhaseContext, handle: ConsumerHandle, options: Consumption): WiredPhase {
-  const { name, topics, assigned, idle, finishFirst } = options;
+  const { name, topics, assigned, idle } = options;
   const group = `${context.config.topicPrefix}${name}`;
   const consumer = handle.attach(
     createConsumer(context.kafka, {
       groupId: group,
       topics,
       assigned,
-      drainTimeoutMs: DRAIN_TIMEOUT_MS + 200,
-      async beforeRejoin() {
-        const { generation } = handle;
-        if (!finishFirst) handle.holdWhile(generation);
-        await within(DRAIN_TIMEOUT_MS, idle());
-        handle.holdWhile(generation);
-      },
+      drainTimeoutMs: DRAIN_TIMEOUT_MS,
+      beforeRejoin: idle,
       onFatal: context.onFatal,
     }),
   );

@@ -43,7 +43,7 @@ function setup(options: Partial<ReleaserOptions> = {}) {
     brokerClock,
     monotonicMs,
     send: createSend({ producer, mayAct: () => true, log, onRetry: () => undefined }),
-    mayAct: () => fence.up,
+    mayBegin: () => fence.up,
     resume: (topic, partition) => resumed.push(`${topic}/${partition}`),
     setAside: createSetAside('release', log, (_, reason) => setAsides.push(reason)),
     tracing: noTracing,

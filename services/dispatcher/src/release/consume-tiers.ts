@@ -16,7 +16,7 @@ export interface ReleaserOptions extends Destinations {
   monotonicMs(): number;
   readonly send: Send;
   /** While false, what is due stays in the heap. */
-  mayAct(): boolean;
+  mayBegin(): boolean;
   resume(topic: string, partition: number): void;
   readonly setAside: SetAside;
   readonly tracing: Tracing;
@@ -61,7 +61,7 @@ const RESUME_SHARE = 0.5;
  * no room; half of it free resumes it) → reading. A record: in the heap → being published → completed.
  */
 export function createReleaser(options: ReleaserOptions): Releaser {
-  const { brokerClock, mayAct, resume } = options;
+  const { brokerClock, mayBegin, resume } = options;
   const queues = new Map(
     options.tiers.map((tier) => [options.names.tier(tier), createTierQueue(options, tier)]),
   );
@@ -72,12 +72,12 @@ export function createReleaser(options: ReleaserOptions): Releaser {
     queue.timer = undefined;
     const nextMs = queue.heap.nextAtMs;
     if (nextMs === undefined) return;
-    const waitMs = mayAct() ? nextMs - brokerClock.nowMs() : FENCE_POLL_MS;
+    const waitMs = mayBegin() ? nextMs - brokerClock.nowMs() : FENCE_POLL_MS;
     queue.timer = setTimeout(() => fire(queue), Math.min(Math.max(Math.ceil(waitMs), 0), MAX_TIMER_MS));
   }
 
   function fire(queue: TierQueue): void {
-    while (mayAct()) {
+    while (mayBegin()) {
       const due = queue.heap.takeDue(brokerClock.nowMs());
       if (!due) break;
       const work = release(queue, due).finally(() => underWay.delete(work));
