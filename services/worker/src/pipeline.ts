@@ -28,8 +28,8 @@ export interface PipelineOptions {
   readonly agent: Pick<GuardedAgent, 'send'>;
   produce(record: OutboundRecord): Promise<unknown>;
   journal(entry: JournalEntry): Promise<void>;
-  /** The fence: while false no attempt starts. */
-  mayAct(): boolean;
+  /** Inside the fence, and outside a rebalance: while false no attempt starts. */
+  mayBegin(): boolean;
   /** A lane that refused a record has room again. */
   resumeLane(lane: number): void;
 }
@@ -40,10 +40,8 @@ export interface Pipeline {
   readonly scheduler: Scheduler<DeliveryWork>;
   readonly starter: AttemptStarter;
   readonly acknowledger: Acknowledger;
-  /** Starts nothing more, and waits for what is in flight; false when some of it is still not settled. */
-  drain(reason: 'rejoin' | 'stop', timeoutMs: number): Promise<boolean>;
-  /** A rebalance is over. */
-  rejoined(): void;
+  /** Starts nothing more, for good, and waits for what is in flight; false when some of it is still not settled. */
+  drain(timeoutMs: number): Promise<boolean>;
   /** Gives up every write that is not acknowledged yet. */
   abandon(): void;
 }
@@ -69,7 +67,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const acknowledger = createAcknowledger({
     log,
     onStalled: () => scheduler.pause('produce'),
-    onFlowing: () => resume('produce'),
+    onFlowing() {
+      scheduler.resume('produce');
+      starter.wake();
+    },
     onRetry: metrics.writeRetried,
     stopped: stopped.signal,
     wait: (ms) => delay(ms, undefined, { signal: stopped.signal }).catch(() => undefined),
@@ -90,18 +91,14 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       layout: recordLayout(config),
       policy: { scheduleMs: config.retrySchedule, jitterPercent: config.retryJitterPercent },
     }),
-    mayStart: () => !scheduler.paused && options.mayAct(),
+    mayStart: () => !scheduler.paused && options.mayBegin(),
   };
   const starter = createAttemptStarter<DeliveryWork>({
     scheduler,
     clock,
-    mayAct: options.mayAct,
+    mayBegin: options.mayBegin,
     attempt: (slot) => attempt(steps, slot),
   });
-  function resume(reason: 'rejoin' | 'produce'): void {
-    scheduler.resume(reason);
-    starter.wake();
-  }
   return {
     intake: consumeDeliveries({
       scheduler,
@@ -112,11 +109,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     scheduler,
     starter,
     acknowledger,
-    drain(reason, timeoutMs) {
-      scheduler.pause(reason);
+    drain(timeoutMs) {
+      scheduler.pause('stop');
       return starter.whenIdle(timeoutMs);
     },
-    rejoined: () => resume('rejoin'),
     abandon: () => stopped.abort(),
   };
 }

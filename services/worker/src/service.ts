@@ -67,10 +67,9 @@ export function createWorker(options: WorkerOptions): Worker {
   });
   const metrics = createWorkerMetrics(options.metrics, clock);
   const onRequest = metrics.produced;
-  const mayAct = (): boolean => consumer.mayAct();
   const producer = createProducer(kafka, {
     deliveryTimeoutMs: PRODUCE_TIMEOUT_MS,
-    mayStart: mayAct,
+    mayStart: () => consumer.mayAct(),
     onRequest,
   });
   // What happened stays true when the lanes are gone, and entries may come twice: no fence for the journal.
@@ -87,14 +86,17 @@ export function createWorker(options: WorkerOptions): Worker {
     agent,
     produce: producer.send,
     journal: journal.append,
-    mayAct,
+    mayBegin: () => consumer.mayBegin(),
     resumeLane: (lane) => consumer.resume(names.deliveries, lane),
   });
   const consumer = createConsumer(kafka, {
     groupId: `${config.topicPrefix}worker`,
     topics: [names.deliveries],
     ...pipeline.intake,
-    beforeRejoin: async () => void (await pipeline.drain('rejoin', REJOIN_DRAIN_MS)),
+    // The consumer lets nothing begin from here until it has joined.
+    beforeRejoin: async () => void (await pipeline.starter.whenIdle(REJOIN_DRAIN_MS)),
+    rejoined: () => pipeline.starter.wake(),
+    drainTimeoutMs: REJOIN_DRAIN_MS,
     onFatal: options.onFatal,
   });
   observeWorker(options.metrics, { ...pipeline, consumer, producer, journal, configs, agent, config });
@@ -146,7 +148,7 @@ async function startDeliveries(pipeline: Pipeline, consumer: Consumer): Promise<
  */
 async function stopDeliveries(pipeline: Pipeline, consumer: Consumer, log: Logger): Promise<void> {
   const drain = async (): Promise<void> => {
-    const drained = await pipeline.drain('stop', STOP_DRAIN_MS);
+    const drained = await pipeline.drain(STOP_DRAIN_MS);
     if (!drained) log.warn({ in_flight: pipeline.scheduler.inFlight }, 'stopped with slots in flight');
   };
   await consumer.stop({ drain });

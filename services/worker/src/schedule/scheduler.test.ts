@@ -110,9 +110,9 @@ test('the worker total holds over all tenants', () => {
 test('nothing starts while any reason to pause stands', () => {
   const { scheduler, lane } = setup();
   offer(scheduler, lane, item('a', 'a', 2));
-  scheduler.pause('rejoin');
+  scheduler.pause('stop');
   scheduler.pause('produce');
-  scheduler.resume('rejoin');
+  scheduler.resume('stop');
   expect(take(scheduler, 1)).toEqual([null]);
   scheduler.resume('produce');
   expect(take(scheduler, 1)).toEqual(['a#0']);
@@ -259,7 +259,7 @@ function play(script: readonly Step[]) {
     else if (step.do === 'recheck') scheduler.recheckCaps();
     else {
       paused = step.do === 'pause';
-      scheduler[step.do]('rejoin');
+      scheduler[step.do]('stop');
     }
   }
 
@@ -276,7 +276,7 @@ test('over any sequence caps hold, and every slot is queued, in flight, settled 
   fc.assert(
     fc.property(steps, (script) => {
       const { scheduler, queued, inFlight } = play(script);
-      scheduler.resume('rejoin');
+      scheduler.resume('stop');
       scheduler.recheckCaps();
       for (let turns = 0; queued.size > 0 || inFlight.length > 0; turns++) {
         expect(turns).toBeLessThan(10_000);

@@ -13,8 +13,8 @@ import {
   type Work,
 } from './lane.ts';
 
-/** Why nothing may start: a rebalance is near, an acknowledgement is overdue, the service stops. */
-export type PauseReason = 'rejoin' | 'produce' | 'stop';
+/** Why nothing may start: an acknowledgement is overdue, the service stops. */
+export type PauseReason = 'produce' | 'stop';
 
 export interface SchedulerOptions {
   /** Slots in flight in this worker. */

@@ -21,7 +21,7 @@ function setup(cap = 1_000) {
   const starter = createAttemptStarter<Work>({
     scheduler,
     clock: createFakeClock(),
-    mayAct: () => open.fence,
+    mayBegin: () => open.fence,
     attempt(slot) {
       started.push(slot);
       const { promise, resolve } = Promise.withResolvers<'settled' | 'put_back'>();

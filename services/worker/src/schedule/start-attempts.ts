@@ -5,8 +5,8 @@ import type { Scheduler } from './scheduler.ts';
 export interface StarterOptions<W extends Work> {
   readonly scheduler: Scheduler<W>;
   readonly clock: Clock;
-  /** The fence: while false nothing starts. */
-  mayAct(): boolean;
+  /** Inside the fence, and outside a rebalance: while false nothing starts. */
+  mayBegin(): boolean;
   /** Tries a slot to its end; never rejects. `put_back` when it must not be tried now. */
   attempt(slot: Slot<W>): Promise<'settled' | 'put_back'>;
 }
@@ -32,7 +32,7 @@ const LOOK_INTERVAL_MS = 100;
 const RECHECK_CAPS_EVERY_LOOKS = 10;
 
 export function createAttemptStarter<W extends Work>(options: StarterOptions<W>): AttemptStarter {
-  const { scheduler, clock, mayAct } = options;
+  const { scheduler, clock, mayBegin } = options;
   const idleWaiters = new Set<() => void>();
   let looking = false;
   let looks = 0;
@@ -48,7 +48,7 @@ export function createAttemptStarter<W extends Work>(options: StarterOptions<W>)
 
   function look(): void {
     looking = false;
-    if (timer === undefined || !mayAct()) return;
+    if (timer === undefined || !mayBegin()) return;
     const nowMs = clock.nowMs();
     for (let started = 0; started < MAX_STARTS_PER_TURN; started++) {
       const slot = scheduler.next(nowMs);
