@@ -28,7 +28,8 @@ export const DEFAULT_CONNECT_TIMEOUT_MS = 5_000;
 export const DEFAULT_STATEMENT_TIMEOUT_MS = 10_000;
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000;
 const DEFAULT_PING_TIMEOUT_MS = 1_000;
-const DEFAULT_CLOSE_TIMEOUT_MS = 5_000;
+/** All of it is waited for when a connection was lost in the middle of a query: the driver does not notice. */
+const DEFAULT_CLOSE_TIMEOUT_MS = 2_000;
 const MAX_RECONNECT_DELAY_S = 1;
 
 /** Connects lazily and again after a loss. Result columns come in camelCase, `bigint` as a number. */

@@ -1,0 +1,212 @@
+import { mintEndpointId } from '@posthorn/contracts';
+import { databaseUrl } from '@posthorn/testkit';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import {
+  changeEndpointState,
+  changesSince,
+  countOperatorKeys,
+  createEndpoint,
+  createTenant,
+  currentSequence,
+  type Database,
+  findApiKey,
+  findEndpoint,
+  findEndpointOfAnyTenant,
+  findQuotas,
+  findTenant,
+  insertApiKey,
+  listEndpoints,
+  loadTenants,
+  type NewEndpoint,
+  openDatabase,
+  type PoolSql,
+  pollReplica,
+  removeReplica,
+  replicasBehind,
+  revokeApiKey,
+  updateQuotas,
+} from '../src/index.ts';
+
+let database: Database;
+let sql: PoolSql;
+let tenantId: string;
+let tenants = 0;
+
+beforeAll(async () => {
+  database = openDatabase({ url: await databaseUrl(), pool: 4, applicationName: 'test' });
+  sql = database.sql;
+});
+afterAll(() => database.close());
+
+beforeEach(async () => {
+  tenantId = `tenant-${++tenants}`;
+  await createTenant(sql, { tenantId, name: 'Tenant', lanes: [3] });
+});
+
+const endpoint = (over: Partial<NewEndpoint> = {}): NewEndpoint => ({
+  endpointId: mintEndpointId(1_790_000_000_000),
+  url: 'https://example.com/hook',
+  description: '',
+  eventTypes: ['order.*'],
+  labels: { region: 'eu' },
+  sealedSecrets: ['sealed'],
+  retryScheduleMs: [1_000, 4_000],
+  attemptTimeoutMs: 5_000,
+  ...over,
+});
+
+async function create(over: Partial<NewEndpoint> = {}): Promise<{ endpointId: string; change: number }> {
+  const wanted = endpoint(over);
+  const result = await createEndpoint(sql, tenantId, wanted);
+  if (result.kind !== 'created') throw new Error(result.kind);
+  return { endpointId: wanted.endpointId, change: result.change };
+}
+
+describe('a tenant', () => {
+  test('starts with the default quotas', async () => {
+    expect(await findQuotas(sql, tenantId)).toEqual({
+      maxEventsPerSec: 100,
+      maxConcurrentDeliveries: 50,
+      maxDlqSize: 100,
+      maxWebhooks: 1_000,
+      dlqPolicy: 'refuse',
+    });
+  });
+
+  test('is made once', async () => {
+    expect(await createTenant(sql, { tenantId, name: 'Other', lanes: [1] })).toEqual({ kind: 'exists' });
+    expect(await findTenant(sql, tenantId)).toMatchObject({ name: 'Tenant', lanes: [3], retentionDays: 30 });
+  });
+
+  test('takes over only the quotas that are given', async () => {
+    const updated = await updateQuotas(sql, tenantId, { maxDlqSize: 7, dlqPolicy: 'drop_oldest' });
+    expect(updated?.quotas).toMatchObject({ maxEventsPerSec: 100, maxDlqSize: 7, dlqPolicy: 'drop_oldest' });
+    expect(await updateQuotas(sql, 'nobody', { maxDlqSize: 7 })).toBeNull();
+  });
+});
+
+describe('an endpoint', () => {
+  test('is found by its tenant alone', async () => {
+    const { endpointId } = await create();
+    expect(await findEndpoint(sql, tenantId, endpointId)).toMatchObject({
+      eventTypes: ['order.*'],
+      labels: { region: 'eu' },
+      retryScheduleMs: [1_000, 4_000],
+      state: 'active',
+    });
+    expect(await findEndpoint(sql, 'another', endpointId)).toBeNull();
+    expect(await findEndpointOfAnyTenant(sql, endpointId)).toMatchObject({ tenantId });
+  });
+
+  test('is refused beyond the quota, also when two are made at once', async () => {
+    await updateQuotas(sql, tenantId, { maxWebhooks: 1 });
+    const results = await Promise.all([
+      createEndpoint(sql, tenantId, endpoint()),
+      createEndpoint(sql, tenantId, endpoint()),
+    ]);
+    expect(results.map((result) => result.kind).sort()).toEqual(['created', 'too_many']);
+    expect(await createEndpoint(sql, 'nobody', endpoint())).toEqual({ kind: 'unknown_tenant' });
+  });
+
+  test('has a version from its creation to its closing, and a new one when it is enabled again', async () => {
+    const { endpointId, change: created } = await create();
+    const disabled = await changeEndpointState(sql, tenantId, endpointId, {
+      state: 'disabled',
+      reason: 'by hand',
+    });
+    const enabled = await changeEndpointState(sql, tenantId, endpointId, {
+      state: 'active',
+      reason: 'by hand',
+    });
+    const [tenant] = await loadTenants(sql, [tenantId]);
+    expect(tenant!.endpoints[0]!.versions).toEqual([
+      { validFrom: created, validUntil: disabled!.change, eventTypes: ['order.*'], labels: { region: 'eu' } },
+      { validFrom: enabled!.change, validUntil: null, eventTypes: ['order.*'], labels: { region: 'eu' } },
+    ]);
+  });
+
+  test('stays deleted, is loaded so that what waits can be cancelled, and is listed no more', async () => {
+    const { endpointId } = await create();
+    const kept = await create();
+    await changeEndpointState(sql, tenantId, endpointId, { state: 'deleted', reason: 'by hand' });
+    expect(
+      await changeEndpointState(sql, tenantId, endpointId, { state: 'active', reason: 'by hand' }),
+    ).toBeNull();
+    const [tenant] = await loadTenants(sql, [tenantId]);
+    expect(tenant!.endpoints.map(({ state }) => state).sort()).toEqual(['active', 'deleted']);
+    expect((await listEndpoints(sql, tenantId, { limit: 10 })).map((row) => row.endpointId)).toEqual([
+      kept.endpointId,
+    ]);
+  });
+});
+
+describe('a change', () => {
+  test('moves its tenant to the next number of the sequence', async () => {
+    const before = await currentSequence(sql);
+    const { change } = await create();
+    expect(change).toBe(before + 1);
+    expect(await changesSince(sql, before)).toEqual({
+      sequence: change,
+      changes: [{ tenantId, revision: change }],
+    });
+  });
+
+  test.each([
+    ['quotas', () => sql`update quotas set max_dlq_size = 5 where tenant_id = ${tenantId}`],
+    ['lanes', () => sql`update tenants set lanes = '{1,2}' where tenant_id = ${tenantId}`],
+    ['endpoints', () => sql`update endpoints set url = 'https://b.example' where tenant_id = ${tenantId}`],
+  ])('made to %s by SQL alone is a change as well', async (_name, byHand) => {
+    await create();
+    const before = await currentSequence(sql);
+    await byHand();
+    expect(await changesSince(sql, before)).toEqual({
+      sequence: before + 1,
+      changes: [{ tenantId, revision: before + 1 }],
+    });
+  });
+
+  test('that is rolled back takes no number', async () => {
+    const before = await currentSequence(sql);
+    await expect(create({ labels: 'none' as never })).rejects.toThrow();
+    expect(await currentSequence(sql)).toBe(before);
+  });
+});
+
+describe('replicas', () => {
+  test('learn how far the other live ones are', async () => {
+    const before = await currentSequence(sql);
+    const { change } = await create();
+    expect(await pollReplica(sql, { replicaId: 'a', applied: before })).toMatchObject({
+      sequence: change,
+      changes: [{ tenantId, revision: change }],
+      appliedByOthers: null,
+    });
+    expect(await pollReplica(sql, { replicaId: 'b', applied: change })).toEqual({
+      sequence: change,
+      changes: [],
+      appliedByOthers: before,
+    });
+    expect(await replicasBehind(sql, change)).toBe(1);
+    await sql`update ingest_replicas set seen_at = now() - interval '3 seconds' where replica_id = 'a'`;
+    expect(await pollReplica(sql, { replicaId: 'b', applied: change })).toMatchObject({
+      appliedByOthers: null,
+    });
+    await removeReplica(sql, 'b');
+    expect(await replicasBehind(sql, change + 1)).toBe(0);
+  });
+});
+
+describe('an API key', () => {
+  test('is found by its hash until it is revoked', async () => {
+    const keyHash = Buffer.alloc(32, 7);
+    const before = await countOperatorKeys(sql);
+    expect(await insertApiKey(sql, { keyId: 'key_1', keyHash, kind: 'operator', tenantId: null })).toBe(true);
+    expect(await insertApiKey(sql, { keyId: 'key_2', keyHash, kind: 'operator', tenantId: null })).toBe(
+      false,
+    );
+    expect(await findApiKey(sql, keyHash)).toEqual({ keyId: 'key_1', kind: 'operator', tenantId: null });
+    expect(await countOperatorKeys(sql)).toBe(before + 1);
+    expect(await revokeApiKey(sql, 'key_1')).toBe(true);
+    expect(await findApiKey(sql, keyHash)).toBeNull();
+  });
+});
