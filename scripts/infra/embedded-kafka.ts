@@ -68,10 +68,24 @@ async function formatOnce({ dataDir, java, settingsFile, signal }: Format): Prom
   if (await stat(join(dataDir, 'meta.properties')).catch(() => undefined)) return;
   await rm(dataDir, { recursive: true, force: true });
   const clusterId = randomBytes(16).toString('base64url');
-  const tool = ['kafka.tools.StorageTool', 'format', '--standalone', '-t', clusterId, '-c', settingsFile];
+  const tool = [
+    'kafka.tools.StorageTool',
+    'format',
+    '--standalone',
+    `--cluster-id=${clusterId}`,
+    '-c',
+    settingsFile,
+  ];
   await run('java', ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', ...java, ...tool], {
     timeout: FORMAT_MS,
     signal,
+  }).catch((error) => {
+    signal?.throwIfAborted();
+    const lastWord = String(error.stderr || error.message)
+      .trim()
+      .split('\n')
+      .at(-1);
+    throw new Error(`Kafka's data folder ${dataDir} could not be formatted: ${lastWord}`);
   });
 }
 
