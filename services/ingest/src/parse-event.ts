@@ -11,7 +11,7 @@ import {
 } from '@posthorn/contracts';
 import { type Member, readMemberKey } from './payload-span.ts';
 import { type Fault, invalidRequest, isProblem, type Problem, problem } from './problem.ts';
-import { checkJson } from './read-json.ts';
+import { checkJson, NOT_AN_OBJECT } from './read-json.ts';
 import { pointerTo } from './validation.ts';
 
 export interface PostedEvent {
@@ -40,7 +40,7 @@ export const MAX_EVENT_REQUEST_BYTES = MAX_EVENT_BYTES + ENVELOPE_BYTES;
  */
 export function parseEvent(body: Buffer): PostedEvent | Problem {
   const document = checkJson(body);
-  if (document === null) return invalidRequest([{ pointer: '', detail: 'must be an object' }]);
+  if (document === null) return NOT_AN_OBJECT;
   if (isProblem(document)) return document;
   const faults: Fault[] = [];
   const found = findFields(body, document.members, faults);

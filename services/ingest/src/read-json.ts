@@ -1,9 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import { type Member, scanDocument } from './payload-span.ts';
-import { isProblem, type Problem, ProblemError, problem } from './problem.ts';
+import { invalidRequest, isProblem, type Problem, ProblemError, problem } from './problem.ts';
 
 /** Objects and arrays inside one another, the outermost counted. */
 export const MAX_JSON_DEPTH = 64;
+
+export const NOT_AN_OBJECT = invalidRequest([{ pointer: '', detail: 'must be an object' }]);
 
 export interface JsonObject {
   readonly kind: 'object';
@@ -51,10 +53,11 @@ function firstBadByte(body: Buffer): number {
   return at;
 }
 
-/** The body parser of all routes but `POST /events`: an empty body is none. @throws ProblemError */
-export async function readJsonBody(_request: unknown, body: Buffer): Promise<unknown> {
-  if (body.length === 0) return undefined;
+/** The body parser of all routes but `POST /events`: null for an empty body, else an object. @throws ProblemError */
+export async function readJsonBody(_request: unknown, body: Buffer): Promise<object | null> {
+  if (body.length === 0) return null;
   const document = checkJson(body);
-  if (document !== null && isProblem(document)) throw new ProblemError(document);
+  if (document === null) throw new ProblemError(NOT_AN_OBJECT);
+  if (isProblem(document)) throw new ProblemError(document);
   return JSON.parse(body.toString('utf8'));
 }

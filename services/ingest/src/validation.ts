@@ -1,8 +1,7 @@
 import type { FastifySchemaCompiler } from 'fastify';
-import type { TSchema } from 'typebox';
+import Type, { type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { Settings } from 'typebox/system';
-import { Value } from 'typebox/value';
 import { type Fault, invalidRequest, MAX_FAULTS, ProblemError } from './problem.ts';
 
 // One more than is listed, so that the answer can say that there are more.
@@ -23,8 +22,9 @@ const cut = (pointer: string): string =>
 export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   const validator = Compile(schema);
   const isBody = httpPart === 'body';
-  return (given: unknown) => {
-    const value = isBody ? given : Value.Convert(schema, { ...(given as object) });
+  const isOptional = Type.IsOptional(schema);
+  return (value: unknown) => {
+    if (isOptional && value === null) return { value };
     if (validator.Check(value)) return { value };
     const faults = validator.Errors(value).flatMap((error) => toFaults(error, isBody));
     return { error: new ProblemError(invalidRequest(faults)) };
@@ -56,3 +56,11 @@ function toFaults(error: SchemaError, isBody: boolean): Fault[] {
       return [{ pointer: at(error.instancePath), detail: error.message }];
   }
 }
+
+/** A query parameter that is a whole number, written in digits. */
+export const integerText = (min: number, max: number) =>
+  Type.Refine(
+    Type.String(),
+    (text) => /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max,
+    () => `must be an integer from ${min} to ${max}`,
+  );

@@ -8,6 +8,7 @@ import { findTenantOfDelivery } from '../find-tenant.ts';
 import { TENANT_ID_RULE } from '../parse-event.ts';
 import { isProblem, type Problem, problem, sendProblem } from '../problem.ts';
 import { ReplayStarted, requestReplay } from '../request-replay.ts';
+import { integerText } from '../validation.ts';
 import { unknownDelivery } from './deliveries.ts';
 
 const DEFAULT_LIMIT = 50;
@@ -19,8 +20,8 @@ const Query = Type.Object(
     tenant_id: Type.Optional(Type.Refine(Type.String(), isTenantId, () => TENANT_ID_RULE)),
     webhook_id: Type.Optional(Type.Refine(Type.String(), isEndpointId, () => 'must be the id of a webhook')),
     event_type: Type.Optional(Type.Refine(Type.String(), isEventType, () => 'must be an event type')),
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_LIMIT })),
-    offset: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_OFFSET })),
+    limit: Type.Optional(integerText(1, MAX_LIMIT)),
+    offset: Type.Optional(integerText(0, MAX_OFFSET)),
   },
   { additionalProperties: false },
 );
@@ -62,7 +63,8 @@ function listDeadLetters(app: App, parts: AppParts): void {
     const { query, caller } = request;
     if (query.tenant_id !== undefined && !mayActFor(caller, query.tenant_id))
       return sendProblem(reply, unknownTenant(query.tenant_id));
-    const { limit = DEFAULT_LIMIT, offset = 0 } = query;
+    const limit = Number(query.limit ?? DEFAULT_LIMIT);
+    const offset = Number(query.offset ?? 0);
     const { rows, total } = await parts.store.listDeadLetters(caller.tenantId ?? query.tenant_id ?? null, {
       limit,
       offset,
@@ -76,7 +78,7 @@ function listDeadLetters(app: App, parts: AppParts): void {
 
 function nextPage(query: Static<typeof Query>, limit: number, offset: number): string {
   const page = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) page.set(name, String(value));
+  for (const [name, value] of Object.entries(query)) page.set(name, value);
   page.set('limit', String(limit));
   page.set('offset', String(offset + limit));
   return `/v1/dlq?${page}`;

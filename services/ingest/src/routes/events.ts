@@ -97,7 +97,7 @@ const unknownEvent = (eventId: string): Problem =>
 
 function replayEvent(app: App, parts: AppParts): void {
   const options = { schema: { body: ReplayRequest, response: { 202: ReplayStarted } } };
-  app.post<{ Params: { event_id: string }; Body: { webhook_ids?: string[] } | undefined }>(
+  app.post<{ Params: { event_id: string }; Body: { webhook_ids?: string[] } | null }>(
     '/events/:event_id/replay',
     options,
     async (request, reply) => {

@@ -1,0 +1,132 @@
+import { createFakeClock } from '@posthorn/testkit';
+import { beforeEach, describe, expect, it } from 'vitest';
+import {
+  type Caller,
+  createKeys,
+  FRESH_MS,
+  hashKey,
+  type Keys,
+  MAX_LOOKUPS_UNDER_WAY,
+  mintKey,
+} from './auth.ts';
+
+const KEY = 'phk_tn_0123456789abcdef';
+const CALLER: Caller = { keyId: 'key_1', kind: 'tenant', tenantId: 'acme' };
+const MAX_AGE_MS = 60_000;
+
+interface Setup {
+  readonly keys: Keys;
+  readonly clock: ReturnType<typeof createFakeClock>;
+  readonly known: Map<string, Caller>;
+  lookups: number;
+  isAway: boolean;
+  /** As the watch sees it. */
+  isUp: boolean;
+}
+
+let bundle: Setup;
+beforeEach(() => {
+  const clock = createFakeClock();
+  const known = new Map([[hashKey(KEY).toString('hex'), CALLER]]);
+  const state = { lookups: 0, isAway: false, isUp: true };
+  const keys = createKeys({
+    async findKey(keyHash) {
+      state.lookups += 1;
+      if (state.isAway) throw new Error('away');
+      return known.get(keyHash.toString('hex')) ?? null;
+    },
+    isDatabaseUp: () => state.isUp,
+    reportDatabaseDown: () => {
+      state.isUp = false;
+    },
+    clock,
+    maxKeys: 3,
+    maxAgeMs: MAX_AGE_MS,
+  });
+  bundle = Object.assign(state, { keys, clock, known });
+});
+
+const ask = async (key = KEY) => bundle.keys.authenticate(`Bearer ${key}`);
+const revoke = () => bundle.known.clear();
+
+describe('API keys', () => {
+  it('are looked up once and then answered at once', async () => {
+    expect(await ask()).toBe(CALLER);
+    expect(bundle.keys.authenticate(`bearer ${KEY}`)).toBe(CALLER);
+    expect(bundle.lookups).toBe(1);
+  });
+
+  it('share one lookup when they are asked for together', async () => {
+    expect(await Promise.all([ask(), ask(), ask()])).toEqual([CALLER, CALLER, CALLER]);
+    expect(bundle.lookups).toBe(1);
+  });
+
+  it('that are unknown are remembered as that', async () => {
+    expect(await ask('phk_tn_unknown_unknown')).toMatchObject({ code: 'unauthenticated' });
+    expect(await ask('phk_tn_unknown_unknown')).toMatchObject({ code: 'unauthenticated' });
+    expect(bundle.lookups).toBe(1);
+  });
+
+  it('stop within five seconds of being revoked, idle or in use', async () => {
+    await ask();
+    revoke();
+    bundle.clock.advance(FRESH_MS + 1);
+    expect(await ask()).toMatchObject({ code: 'unauthenticated' });
+  });
+
+  it('in use are asked for again without anybody waiting', async () => {
+    await ask();
+    bundle.clock.advance(FRESH_MS / 2);
+    revoke();
+    expect(bundle.keys.authenticate(`Bearer ${KEY}`)).toBe(CALLER);
+    expect(bundle.lookups).toBe(2);
+    await new Promise(setImmediate);
+    expect(bundle.keys.authenticate(`Bearer ${KEY}`)).toMatchObject({ code: 'unauthenticated' });
+  });
+
+  it('are believed up to a stated age while Postgres is away, and no request waits for it', async () => {
+    await ask();
+    bundle.isAway = true;
+    bundle.clock.advance(FRESH_MS + 1);
+    expect(await ask()).toBe(CALLER);
+    expect(bundle.keys.authenticate(`Bearer ${KEY}`)).toBe(CALLER);
+    expect(bundle.lookups).toBe(2);
+    bundle.clock.advance(MAX_AGE_MS);
+    expect(bundle.keys.authenticate(`Bearer ${KEY}`)).toMatchObject({ code: 'database_unavailable' });
+  });
+
+  it('that were revoked meanwhile stop at the first request after Postgres is back', async () => {
+    await ask();
+    bundle.isAway = true;
+    bundle.clock.advance(FRESH_MS + 1);
+    await ask();
+    revoke();
+    bundle.isAway = false;
+    bundle.isUp = true;
+    expect(await ask()).toMatchObject({ code: 'unauthenticated' });
+  });
+
+  it('are forgotten, the oldest first, when there are too many', async () => {
+    await ask();
+    for (const n of [1, 2, 3]) await ask(`phk_tn_unknown_unknown_${n}`);
+    expect(bundle.keys.size).toBe(3);
+    await ask();
+    expect(bundle.lookups).toBe(5);
+  });
+
+  it('are not looked up without bound', async () => {
+    const asked = Array.from({ length: MAX_LOOKUPS_UNDER_WAY + 5 }, (_, n) =>
+      ask(`phk_tn_unknown_unknown_${n}`),
+    );
+    const codes = (await Promise.all(asked)).map((found) => 'code' in found && found.code);
+    expect(codes.filter((code) => code === 'database_unavailable')).toHaveLength(5);
+    expect(bundle.lookups).toBe(MAX_LOOKUPS_UNDER_WAY);
+  });
+
+  it('are minted as prefix and 32 random bytes, of which only the hash is kept', () => {
+    const minted = mintKey('operator', (bytes) => Buffer.alloc(bytes, 7));
+    expect(minted.key).toBe(`phk_op_${Buffer.alloc(32, 7).toString('base64url')}`);
+    expect(minted.keyHash).toEqual(hashKey(minted.key));
+    expect(minted.keyHash).toHaveLength(32);
+  });
+});
