@@ -1,0 +1,54 @@
+import { type Receiver, startReceiver } from '@posthorn/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startWorld, type World } from './world.ts';
+
+let world: World;
+let receiver: Receiver;
+
+beforeAll(async () => {
+  [world, receiver] = await Promise.all([startWorld('restart'), startReceiver()]);
+});
+afterAll(async () => {
+  await Promise.all([world?.close(), receiver?.close()]);
+});
+
+test('a stop with slow requests in flight and a queue behind them loses and repeats nothing', async () => {
+  const CAP = 10;
+  const EVENTS = 40;
+  await world.addTenant('acme', { maxConcurrentDeliveries: CAP });
+  const endpoint = await world.addEndpoint('acme', receiver.url('/slow'));
+  receiver.answer('/slow', { delayMs: 2_000 });
+  const first = await world.startWorker();
+  const posted = await Promise.all(Array.from({ length: EVENTS }, () => world.post('acme', [endpoint])));
+  await receiver.waitForCount(CAP, '/slow');
+  const stopped = first.stop();
+  receiver.answer('/slow', {});
+  await stopped;
+  expect(receiver.arrivals('/slow')).toHaveLength(CAP);
+  expect(receiver.open).toBe(0);
+  const succeeded = () => world.entries.items.filter((entry) => entry.kind === 'attempted').length;
+  await world.entries.waitFor(() => succeeded() >= CAP, { what: 'the outcomes of what was in flight' });
+
+  const second = await world.startWorker();
+  await receiver.waitForCount(EVENTS, '/slow');
+  await world.entries.waitFor(() => succeeded() >= EVENTS, { what: 'all outcomes' });
+  await second.stop();
+  const arrived = receiver.arrivals('/slow').map(({ headers }) => headers['x-webhook-event-id']);
+  expect(arrived.sort()).toEqual(posted.map(({ eventId }) => eventId).sort());
+});
+
+test('while configuration cannot be had slots are put aside without burning an attempt, and no neighbour waits', async () => {
+  await world.addTenant('away');
+  const endpoint = await world.addEndpoint('away', receiver.url('/away'));
+  const worker = await world.startWorker({ DATABASE_URL: 'postgres://nobody:none@127.0.0.1:9/none' });
+  const posted = await Promise.all(Array.from({ length: 20 }, () => world.post('away', [endpoint])));
+  const ids = new Set(posted.map(({ eventId }) => eventId));
+  const aside = () => world.waiting.items.filter(({ headers }) => ids.has(headers.ce_id!));
+  await world.waiting.waitFor(() => aside().length >= ids.size, { what: 'all slots on a tier' });
+  for (const { topic, headers } of aside()) {
+    expect(topic).toBe(`${world.prefix}retry.1s`);
+    expect(headers).toMatchObject({ ph_attempt: '1', ph_bounces: '1', ph_delay_ms: '1000' });
+  }
+  expect(receiver.arrivals('/away')).toHaveLength(0);
+  await worker.stop();
+});

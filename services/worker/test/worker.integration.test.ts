@@ -1,0 +1,176 @@
+import { decodeDeadLetter, decodeDelivery, decodeWait, deriveDeliveryId } from '@posthorn/contracts';
+import { type Receiver, startReceiver } from '@posthorn/testkit';
+import { Webhook } from 'standardwebhooks';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startWorld, type World } from './world.ts';
+
+let world: World;
+let receiver: Receiver;
+let worker: Awaited<ReturnType<World['startWorker']>>;
+
+beforeAll(async () => {
+  [world, receiver] = await Promise.all([startWorld('worker'), startReceiver()]);
+  worker = await world.startWorker();
+});
+afterAll(async () => {
+  await worker?.stop();
+  await Promise.all([world?.close(), receiver?.close()]);
+});
+
+const entriesOf = (eventId: string) => world.entries.items.filter((entry) => entry.eventId === eventId);
+const journaled = (eventId: string, count: number) =>
+  world.entries.waitFor(() => entriesOf(eventId).length >= count, { what: `${count} journal entries` });
+
+test('an event arrives byte for byte, signed so that an independent library accepts it', async () => {
+  await world.addTenant('signed');
+  const endpoint = await world.addEndpoint('signed', receiver.url('/signed'));
+  const payload = '{"b":1, "a": 12345678901234567890,"a":"\\u00e9"}\n';
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00';
+  const { eventId } = await world.post('signed', [endpoint], { payload, traceparent });
+  const [arrival] = await receiver.waitForCount(1, '/signed');
+  const deliveryId = deriveDeliveryId(eventId, endpoint.endpointId, 0);
+  expect(arrival!.body.toString()).toBe(payload);
+  expect(arrival!.headers).toMatchObject({
+    'webhook-id': deliveryId,
+    'x-webhook-event-id': eventId,
+    'x-webhook-event-type': 'order.created',
+    'x-webhook-run': '0',
+    'x-webhook-attempt': '1',
+    'content-type': 'application/json',
+  });
+  new Webhook(endpoint.secret).verify(arrival!.body.toString(), arrival!.headers as Record<string, string>);
+  await journaled(eventId, 1);
+  expect(entriesOf(eventId)).toMatchObject([
+    {
+      kind: 'attempted',
+      deliveryId,
+      state: 'success',
+      status: 200,
+      attempt: 1,
+      traceId: '0af7651916cd43dd8448eb211c80319c',
+    },
+  ]);
+});
+
+test('a failing delivery walks its schedule tier by tier and ends in the dead letters', async () => {
+  await world.addTenant('failing');
+  const endpoint = await world.addEndpoint('failing', receiver.url('/failing'));
+  receiver.answer('/failing', { status: 503, body: 'later' });
+  const { eventId } = await world.post('failing', [endpoint]);
+  const onTier = (attempt: number) =>
+    world.waiting.items.find(
+      ({ headers }) => headers.ce_id === eventId && decodeDelivery(headers).attempt === attempt,
+    );
+  for (const [attempt, tier, delayMs] of [
+    [2, '50ms', 50],
+    [3, '200ms', 200],
+  ] as const) {
+    await world.waiting.waitFor(() => onTier(attempt) !== undefined, {
+      what: `attempt ${attempt} on a tier`,
+    });
+    const record = onTier(attempt)!;
+    expect(record.topic).toBe(`${world.prefix}retry.${tier}`);
+    expect(decodeDelivery(record.headers)).toMatchObject({ slots: [endpoint.endpointId], lane: 1 });
+    expect(decodeWait(record.headers)).toEqual({ delayMs, returnTo: 'deliveries', bounces: 0 });
+    await world.release(record);
+  }
+  const dead = () => world.deadLetters.items.find(({ headers }) => headers.ce_id === eventId);
+  await world.deadLetters.waitFor(() => dead() !== undefined, { what: 'a dead letter' });
+  expect(decodeDeadLetter(dead()!.headers)).toMatchObject({
+    reason: 'attempts_exhausted',
+    lastFailure: 'http_5xx',
+    lastStatus: 503,
+    attempts: 3,
+  });
+  await journaled(eventId, 3);
+  expect(entriesOf(eventId)).toMatchObject([
+    { state: 'processing', attempt: 1, responseBody: Buffer.from('later').toString('base64') },
+    { state: 'processing', attempt: 2 },
+    { state: 'failed', attempt: 3, nextDueAtMs: null },
+  ]);
+  const ids = receiver.arrivals('/failing').map(({ headers }) => headers['webhook-id']);
+  expect(ids).toHaveLength(3);
+  expect(new Set(ids).size).toBe(1);
+});
+
+test('the slots of a record end on their own: one succeeds while another is gone', async () => {
+  await world.addTenant('fan');
+  const well = await world.addEndpoint('fan', receiver.url('/well'));
+  const gone = await world.addEndpoint('fan', receiver.url('/gone'));
+  receiver.answer('/gone', { status: 410 });
+  const { eventId } = await world.post('fan', [well, gone]);
+  await journaled(eventId, 2);
+  const states = new Map(
+    entriesOf(eventId).map((entry) => [
+      'endpointId' in entry && entry.endpointId,
+      'state' in entry && entry.state,
+    ]),
+  );
+  expect(states).toEqual(
+    new Map([
+      [well.endpointId, 'success'],
+      [gone.endpointId, 'failed'],
+    ]),
+  );
+});
+
+test('an endpoint that was deleted is not sent to', async () => {
+  await world.addTenant('deleted');
+  const endpoint = await world.addEndpoint('deleted', receiver.url('/deleted'));
+  await world.sql`update endpoints set state = 'deleted' where endpoint_id = ${endpoint.endpointId}`;
+  const { eventId } = await world.post('deleted', [endpoint]);
+  await journaled(eventId, 1);
+  expect(entriesOf(eventId)).toMatchObject([{ kind: 'cancelled', reason: 'endpoint_deleted' }]);
+  expect(receiver.arrivals('/deleted')).toHaveLength(0);
+});
+
+test('an attempt ends with its deadline and is retried', async () => {
+  await world.addTenant('hanging');
+  const endpoint = await world.addEndpoint('hanging', receiver.url('/hanging'), {
+    attemptTimeoutMs: 100,
+    retryScheduleMs: [],
+  });
+  receiver.answer('/hanging', 'hang');
+  const { eventId } = await world.post('hanging', [endpoint]);
+  await journaled(eventId, 1);
+  expect(entriesOf(eventId)).toMatchObject([{ state: 'failed', failure: 'timeout', status: null }]);
+});
+
+test('a tenant has no more requests open than its quota, and a neighbour in its lane does not wait', async () => {
+  await world.addTenant('slow', { maxConcurrentDeliveries: 3 });
+  await world.addTenant('quick');
+  const quick = await world.addEndpoint('quick', receiver.url('/quick'));
+  const slowly = await startReceiver();
+  try {
+    const slow = await world.addEndpoint('slow', slowly.url('/slow'));
+    slowly.answer('/slow', { delayMs: 300 });
+    await Promise.all(Array.from({ length: 9 }, () => world.post('slow', [slow])));
+    await slowly.waitForCount(3);
+    await world.post('quick', [quick]);
+    await receiver.waitForCount(1, '/quick');
+    expect(slowly.arrivals().length).toBeLessThan(9);
+    await slowly.waitForCount(9);
+    expect(slowly.peakOpen).toBe(3);
+  } finally {
+    await slowly.close();
+  }
+});
+
+test('a record that cannot be read holds nobody up', async () => {
+  await world.addTenant('behind');
+  const endpoint = await world.addEndpoint('behind', receiver.url('/behind'));
+  const { headers } = await world.post('behind', [endpoint]);
+  await receiver.waitForCount(1, '/behind');
+  await world.postRaw({ ...headers, ph_v: '99' });
+  await world.post('behind', [endpoint]);
+  await receiver.waitForCount(2, '/behind');
+  expect(worker.lines).toContainEqual(expect.objectContaining({ msg: 'deliveries record not readable' }));
+});
+
+test('health and metrics are served', async () => {
+  expect((await worker.admin('/readyz')).status).toBe(200);
+  const text = await (await worker.admin('/metrics')).text();
+  expect(text).toMatch(/posthorn_worker_attempts_total\{outcome="success",service="worker"\} [1-9]/);
+  expect(text).toMatch(/posthorn_worker_assigned_lanes\{service="worker"\} 4/);
+  expect(text).toMatch(/posthorn_worker_fence_open\{service="worker"\} 1/);
+});

@@ -1,0 +1,242 @@
+import { randomBytes } from 'node:crypto';
+import {
+  decodeDelivery,
+  decodeJournal,
+  encodeDelivery,
+  encodeEvent,
+  type Headers,
+  type JournalEntry,
+  laneOf,
+  mintEndpointId,
+  mintEventId,
+  parseTiers,
+  topicNames,
+  topicSpecs,
+  withoutWait,
+} from '@posthorn/contracts';
+import { createEndpoint, createTenant, openDatabase, type Quotas, updateQuotas } from '@posthorn/db';
+import {
+  connectKafka,
+  createAdmin,
+  createConsumer,
+  createProducer,
+  type OutboundRecord,
+  type TrackedRecord,
+} from '@posthorn/kafka';
+import { createLogger, createMetrics, createTracing, systemClock } from '@posthorn/runtime';
+import { generateSecret } from '@posthorn/signing';
+import { parseSecretsKey, SIGNING_SECRET_FIELD, sealSecret } from '@posthorn/tenant-config';
+import { createSignalledList, databaseUrl, kafkaBrokers, topicPrefix } from '@posthorn/testkit';
+import { readServiceConfig } from '../src/config.ts';
+import { createWorker } from '../src/service.ts';
+
+const TIERS = '50ms,200ms,1s';
+const LANES = 4;
+const JOURNAL_PARTITIONS = 2;
+const SECRETS_KEY = randomBytes(32).toString('base64');
+const log = createLogger('worker-test', 'silent');
+
+export interface Endpoint {
+  readonly endpointId: string;
+  readonly secret: string;
+}
+
+export interface Posted {
+  readonly eventId: string;
+  readonly headers: Headers;
+}
+
+/** Real topics and tables around a worker: the test plays the dispatcher, the releaser and the recorder. */
+export async function startWorld(name: string) {
+  const prefix = `${topicPrefix()}${name}.`;
+  const topics = topicNames(prefix);
+  const kafka = connectKafka({ brokers: [...kafkaBrokers()], clientId: 'worker-test' }, log);
+  const database = openDatabase({ url: await databaseUrl(), pool: 2, applicationName: 'worker-test' });
+  const admin = createAdmin(kafka);
+  await admin.ensureTopics(
+    topicSpecs({
+      prefix,
+      tiers: parseTiers(TIERS),
+      lanes: LANES,
+      eventPartitions: 1,
+      journalPartitions: JOURNAL_PARTITIONS,
+      replicationFactor: 1,
+      minInSyncReplicas: 1,
+    }).map((spec) => ({ ...spec, config: { ...spec.config } })),
+  );
+  const producer = createProducer(kafka, { deliveryTimeoutMs: 5_000 });
+  await producer.start();
+  const seen = await watch(kafka, prefix);
+  return {
+    topics,
+    ...seen,
+    admin,
+    prefix,
+    addTenant: (tenantId: string, quotas: Partial<Quotas> = {}) => addTenant(database, tenantId, quotas),
+    addEndpoint: (tenantId: string, url: string, options: EndpointOptions = {}) =>
+      addEndpoint(database, tenantId, url, options),
+    setQuotas: (tenantId: string, quotas: Partial<Quotas>) => updateQuotas(database.sql, tenantId, quotas),
+    sql: database.sql,
+    post: (tenantId: string, endpoints: readonly Endpoint[], options: PostOptions = {}) =>
+      post(producer.send, topics.deliveries, tenantId, endpoints, options),
+    postRaw: (headers: Headers) =>
+      producer.send({ topic: topics.deliveries, partition: 1, key: null, value: Buffer.from('{}'), headers }),
+    /** Sends on what waits on a tier, as the releaser does once it is due. */
+    async release(record: TrackedRecord): Promise<void> {
+      const headers = withoutWait(record.headers);
+      const partition = decodeDelivery(headers).lane;
+      await producer.send({
+        topic: topics.deliveries,
+        partition,
+        key: record.key,
+        value: record.value,
+        headers,
+      });
+    },
+    startWorker: (environment: Record<string, string> = {}) => startWorker(prefix, environment),
+    async close(): Promise<void> {
+      await seen.consumer.stop();
+      await producer.stop();
+      await admin.deleteTopicsWithPrefix(prefix);
+      await admin.close();
+      await database.close();
+    },
+  };
+}
+export type World = Awaited<ReturnType<typeof startWorld>>;
+
+async function watch(kafka: ReturnType<typeof connectKafka>, prefix: string) {
+  const topics = topicNames(prefix);
+  const waiting = createSignalledList<TrackedRecord>();
+  const deadLetters = createSignalledList<TrackedRecord>();
+  const entries = createSignalledList<JournalEntry>();
+  const take = (record: TrackedRecord): void => {
+    if (record.topic === topics.journal) for (const entry of decodeJournal(record.value)) entries.push(entry);
+    else if (record.topic === topics.deadLetters) deadLetters.push(record);
+    else waiting.push(record);
+    record.complete();
+  };
+  const consumer = createConsumer(kafka, {
+    groupId: `${prefix}watch`,
+    topics: [topics.journal, topics.deadLetters, ...parseTiers(TIERS).map((tier) => topics.tier(tier))],
+    assigned: () => ({
+      offer(record) {
+        take(record);
+        return true;
+      },
+      lost() {},
+    }),
+    onFatal(error) {
+      throw error;
+    },
+  });
+  await consumer.start();
+  return { waiting, deadLetters, entries, consumer };
+}
+
+async function addTenant(
+  database: ReturnType<typeof openDatabase>,
+  tenantId: string,
+  quotas: Partial<Quotas>,
+): Promise<void> {
+  const made = await createTenant(database.sql, { tenantId, name: tenantId, lanes: [1], quotas });
+  if (made.kind !== 'created') throw new Error(`tenant ${tenantId} is there already`);
+}
+
+interface EndpointOptions {
+  readonly retryScheduleMs?: readonly number[];
+  readonly attemptTimeoutMs?: number;
+}
+
+async function addEndpoint(
+  database: ReturnType<typeof openDatabase>,
+  tenantId: string,
+  url: string,
+  options: EndpointOptions,
+): Promise<Endpoint> {
+  const endpointId = mintEndpointId(Date.now());
+  const secret = generateSecret();
+  const sealedFor = { tenantId, endpointId, field: SIGNING_SECRET_FIELD };
+  const made = await createEndpoint(database.sql, tenantId, {
+    endpointId,
+    url,
+    description: '',
+    eventTypes: ['*'],
+    labels: {},
+    sealedSecrets: [sealSecret(parseSecretsKey(SECRETS_KEY), sealedFor, secret)],
+    retryScheduleMs: options.retryScheduleMs ?? null,
+    attemptTimeoutMs: options.attemptTimeoutMs ?? null,
+  });
+  if (made.kind !== 'created') throw new Error(`no endpoint for ${tenantId}: ${made.kind}`);
+  return { endpointId, secret };
+}
+
+interface PostOptions {
+  readonly payload?: string;
+  readonly traceparent?: string;
+}
+
+async function post(
+  send: (record: OutboundRecord) => Promise<unknown>,
+  topic: string,
+  tenantId: string,
+  endpoints: readonly Endpoint[],
+  options: PostOptions,
+): Promise<Posted> {
+  const eventId = mintEventId(Date.now());
+  const slots = endpoints.map((endpoint) => endpoint.endpointId);
+  const lane = laneOf(slots[0]!, [1]);
+  const headers = {
+    ...encodeEvent({
+      eventId,
+      tenantId,
+      type: 'order.created',
+      labels: {},
+      occurredAt: new Date().toISOString(),
+      contentType: 'application/json',
+      revision: 0,
+      retentionDays: 30,
+      traceparent: options.traceparent ?? '',
+    }),
+    ...encodeDelivery({ slots, run: 0, round: 0, attempt: 1, lane }),
+  };
+  const value = Buffer.from(options.payload ?? '{"total": 12345678901234567890}');
+  await send({ topic, partition: lane, key: tenantId, value, headers });
+  return { eventId, headers };
+}
+
+/** A worker service as it runs in production, but for the signals. */
+async function startWorker(prefix: string, environment: Record<string, string>) {
+  const config = readServiceConfig({
+    KAFKA_BROKERS: kafkaBrokers().join(','),
+    KAFKA_TOPIC_PREFIX: prefix,
+    DATABASE_URL: await databaseUrl(),
+    LANES: String(LANES),
+    EVENT_PARTITIONS: '1',
+    JOURNAL_PARTITIONS: String(JOURNAL_PARTITIONS),
+    RETRY_TIERS: TIERS,
+    RETRY_SCHEDULE: '50ms,200ms',
+    RETRY_JITTER_PERCENT: '0',
+    SECRETS_KEY,
+    EGRESS_ALLOWED_CIDRS: '127.0.0.0/8',
+    ADMIN_PORT: '0',
+    ...environment,
+  });
+  const lines: Record<string, unknown>[] = [];
+  const worker = createWorker({
+    config,
+    log: createLogger('worker', 'info', { write: (line: string) => void lines.push(JSON.parse(line)) }),
+    tracing: createTracing(null, { samplePercent: 0 }),
+    clock: systemClock,
+    metrics: createMetrics('worker'),
+    onFatal(error) {
+      throw error;
+    },
+  });
+  await worker.lifecycle.start();
+  return {
+    lines,
+    admin: (path: string) => fetch(`http://127.0.0.1:${worker.adminPort}${path}`),
+    stop: () => worker.lifecycle.stop('test'),
+  };
+}
