@@ -1,0 +1,197 @@
+import { randomBytes } from 'node:crypto';
+import {
+  decodeDelivery,
+  decodeEvent,
+  decodeJournal,
+  deriveDeliveryId,
+  encodeDelivery,
+  encodeEvent,
+  encodeWait,
+  mintEndpointId,
+} from '@posthorn/contracts';
+import type { TrackedRecord } from '@posthorn/kafka';
+import { type SignalledList, waitUntil } from '@posthorn/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Dispatcher } from '../src/service.ts';
+import { eventMeta } from './fakes.ts';
+import { LANE, type Surroundings, setUp } from './setup.ts';
+
+let around: Surroundings;
+let dispatcher: Dispatcher;
+let deliveries: SignalledList<TrackedRecord>;
+let journal: SignalledList<TrackedRecord>;
+
+beforeAll(async () => {
+  around = await setUp();
+  [deliveries, journal, dispatcher] = await Promise.all([
+    around.read(around.names.deliveries),
+    around.read(around.names.journal),
+    around.startDispatcher(),
+  ]);
+});
+afterAll(() => around.stop());
+
+const deliveriesOf = (eventId: string) => deliveries.items.filter((each) => each.headers.ce_id === eventId);
+const untilDelivered = async (eventId: string, count = 1) => {
+  await deliveries.waitFor(() => deliveriesOf(eventId).length >= count, {
+    what: `${count} records of ${eventId}`,
+  });
+  return deliveriesOf(eventId);
+};
+const entriesOf = (eventId: string) =>
+  journal.items.flatMap((each) => decodeJournal(each.value)).filter((each) => each.eventId === eventId);
+
+test('an event goes to the endpoints that match it at its revision, byte for byte', async () => {
+  const first = await around.addEndpoint(['order.*'], { env: 'prod' });
+  const second = await around.addEndpoint(['*']);
+  await around.addEndpoint(['user.created']);
+  const { revision } = await around.addEndpoint(['order.created'], { env: 'test' });
+  await around.addEndpoint(['order.created']);
+  const payload = Buffer.concat([
+    Buffer.from('{"n":12345678901234567890, "n":1,"s":"é"}'),
+    randomBytes(2_000),
+  ]);
+  const event = await around.postEvent({ labels: { env: 'prod' }, revision }, payload);
+
+  const [delivery] = await untilDelivered(event.eventId);
+  expect(delivery!.value.equals(payload)).toBe(true);
+  expect(delivery).toMatchObject({ partition: LANE, key: 'acme' });
+  expect(decodeEvent(delivery!.headers)).toEqual(event);
+  expect(decodeDelivery(delivery!.headers)).toEqual({
+    slots: [first.endpointId, second.endpointId],
+    run: 0,
+    round: 0,
+    attempt: 1,
+    lane: LANE,
+  });
+  await journal.waitFor(() => entriesOf(event.eventId).length > 0, { what: 'the journal entry' });
+  expect(entriesOf(event.eventId)).toMatchObject([
+    { kind: 'dispatched', endpointIds: [first.endpointId, second.endpointId] },
+  ]);
+});
+
+test('a tier releases its records within 100 ms of due, by the clock of the broker', async () => {
+  const waits = [
+    { tier: '50ms', delayMs: 50 },
+    { tier: '50ms', delayMs: 45 },
+    { tier: '200ms', delayMs: 200 },
+    { tier: '50ms', delayMs: 420 },
+  ];
+  const due = await Promise.all(
+    waits.map(async ({ tier, delayMs }) => {
+      const event = eventMeta();
+      const slots = [mintEndpointId(1)];
+      const ack = await around.producer.send({
+        topic: around.names.tier({ name: tier, delayMs: 0 }),
+        partition: 0,
+        key: 'acme',
+        value: Buffer.from('{"retry":true}'),
+        headers: {
+          ...encodeEvent(event),
+          ...encodeDelivery({ slots, run: 0, round: 1, attempt: 2, lane: 2 }),
+          ...encodeWait({ delayMs, returnTo: 'deliveries', bounces: 0 }),
+        },
+      });
+      return { eventId: event.eventId, dueMs: ack.appendTimeMs! + delayMs };
+    }),
+  );
+  for (const { eventId, dueMs } of due) {
+    const [released] = await untilDelivered(eventId);
+    const latenessMs = released!.timestampMs - dueMs;
+    expect(latenessMs).toBeGreaterThanOrEqual(-2);
+    expect(latenessMs).toBeLessThan(100);
+    expect(released!.partition).toBe(2);
+    expect(decodeDelivery(released!.headers)).toMatchObject({ round: 1, attempt: 2 });
+    expect(released!.headers).not.toHaveProperty('ph_delay_ms');
+  }
+});
+
+test('an event that was put aside comes back to events and is fanned out', async () => {
+  const { revision } = await around.addEndpoint(['*']);
+  const event = eventMeta({ revision });
+  await around.producer.send({
+    topic: around.names.tier({ name: '50ms', delayMs: 0 }),
+    partition: 0,
+    key: 'acme',
+    value: Buffer.from('{"aside":true}'),
+    headers: { ...encodeEvent(event), ...encodeWait({ delayMs: 50, returnTo: 'events', bounces: 1 }) },
+  });
+  const [delivery] = await untilDelivered(event.eventId);
+  expect(delivery!.value.toString()).toBe('{"aside":true}');
+  expect(delivery!.headers).not.toHaveProperty('ph_bounces');
+});
+
+test('records that nobody can read are set aside and the partition goes on', async () => {
+  const before = await metric('posthorn_dispatcher_set_aside_total');
+  const { revision } = await around.addEndpoint(['*']);
+  const send = (topic: string, headers: Record<string, string>) =>
+    around.producer.send({ topic, partition: 0, key: 'acme', value: Buffer.from([0xff]), headers });
+  await send(around.names.events, { ce_id: 'nonsense' });
+  await send(around.names.replay, { ph_slots: 'nobody' });
+  await send(around.names.tier({ name: '50ms', delayMs: 0 }), {});
+  await around.postEvent({ tenantId: 'nobody' });
+  const event = await around.postEvent({ revision });
+  await untilDelivered(event.eventId);
+  await waitUntil(async () => (await metric('posthorn_dispatcher_set_aside_total')) - before === 4, {
+    what: 'four records set aside',
+  });
+});
+
+test('a dead letter that is replayed starts its next round once, however often its record is read', async () => {
+  const event = eventMeta();
+  const { endpointId } = await around.addEndpoint(['*']);
+  const deliveryId = deriveDeliveryId(event.eventId, endpointId, 0);
+  const sql = around.database.sql;
+  await sql`
+    insert into deliveries (tenant_id, delivery_id, event_id, endpoint_id, event_type, run, state, round, attempt,
+                            standing, updated_at, retention_days, day)
+    values ('acme', ${deliveryId}, ${event.eventId}::uuid, ${endpointId}, ${event.type}, 0, 'failed', 0, 6, 1, now(),
+            30, ${new Date(1_700_000_000_000)}::date)`;
+  const replay = {
+    topic: around.names.replay,
+    partition: 0,
+    key: 'acme',
+    value: Buffer.from('{"dead":"letter"}'),
+    headers: { ...encodeEvent(event), ph_slots: endpointId, ph_reason: 'attempts_exhausted' },
+  };
+  await around.producer.sendAll([replay, replay]);
+  const replays = async () => sql<{ state: string; reason: string | null; round: number }[]>`
+    select state, reason, round from replays where event_id = ${event.eventId}::uuid order by source_offset`;
+  await waitUntil(async () => (await replays()).length === 2, { what: 'two replays in the record' });
+  const [delivery, ...more] = await untilDelivered(event.eventId);
+  expect(more).toEqual([]);
+  expect(decodeDelivery(delivery!.headers)).toEqual({
+    slots: [endpointId],
+    run: 0,
+    round: 1,
+    attempt: 1,
+    lane: LANE,
+  });
+  expect(delivery!.value.toString()).toBe('{"dead":"letter"}');
+  const made = await replays();
+  expect(made.map(({ state }) => state).sort()).toEqual(['dispatched', 'refused']);
+  await journal.waitFor(() => entriesOf(event.eventId).length > 0, { what: 'the journal entry' });
+  expect(entriesOf(event.eventId)).toMatchObject([{ kind: 'replayed', deliveryId, run: 0, round: 1 }]);
+});
+
+test('health and metrics are served, with the lag of each group', async () => {
+  const health = await fetch(`http://127.0.0.1:${dispatcher.adminPort}/readyz`);
+  expect(health.status).toBe(200);
+  expect(await health.json()).toEqual({ status: 'ok', components: { kafka: 'up', postgres: 'up' } });
+  const text = await (await fetch(`http://127.0.0.1:${dispatcher.adminPort}/metrics`)).text();
+  for (const group of ['fan-out', 'release', 'replay']) {
+    expect(text).toContain(`posthorn_dispatcher_lag_records{group="${around.config.topicPrefix}${group}"`);
+  }
+});
+
+test('topics that break a promise are refused at the start, with every reason', async () => {
+  await expect(around.startDispatcher({ LANES: '8', EVENT_PARTITIONS: '16' })).rejects.toThrow(
+    /events has 2 partitions(.|\n)*deliveries has 4 partitions/,
+  );
+});
+
+async function metric(name: string): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${dispatcher.adminPort}/metrics`)).text();
+  const lines = text.split('\n').filter((line) => line.startsWith(`${name}{`));
+  return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+}
