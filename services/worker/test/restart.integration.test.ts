@@ -52,3 +52,31 @@ test('while configuration cannot be had slots are put aside without burning an a
   expect(receiver.arrivals('/away')).toHaveLength(0);
   await worker.stop();
 });
+
+test('workers that come and go under load send every delivery once', async () => {
+  const TENANTS = ['one', 'two', 'three', 'four'];
+  const EVENTS = 200;
+  receiver.answer('/shared', { delayMs: 100 });
+  const endpoints = await Promise.all(
+    TENANTS.map(async (name, lane) => {
+      await world.addTenant(name, {}, [lane]);
+      return { name, lane, endpoint: await world.addEndpoint(name, receiver.url('/shared')) };
+    }),
+  );
+  const first = await world.startWorker();
+  const posted = Promise.all(
+    Array.from({ length: EVENTS }, (_, i) => {
+      const { name, lane, endpoint } = endpoints[i % TENANTS.length]!;
+      return world.post(name, [endpoint], { lane });
+    }),
+  );
+  await receiver.waitForCount(20, '/shared');
+  const second = await world.startWorker();
+  await first.stop();
+  await posted;
+  await receiver.waitForCount(EVENTS, '/shared');
+  await second.stop();
+  const arrived = receiver.arrivals('/shared').map(({ headers }) => headers['x-webhook-event-id']);
+  expect(arrived).toHaveLength(EVENTS);
+  expect(new Set(arrived).size).toBe(EVENTS);
+});

@@ -6,7 +6,6 @@ import {
   encodeEvent,
   type Headers,
   type JournalEntry,
-  laneOf,
   mintEndpointId,
   mintEventId,
   parseTiers,
@@ -72,7 +71,8 @@ export async function startWorld(name: string) {
     ...seen,
     admin,
     prefix,
-    addTenant: (tenantId: string, quotas: Partial<Quotas> = {}) => addTenant(database, tenantId, quotas),
+    addTenant: (tenantId: string, quotas: Partial<Quotas> = {}, lanes: readonly number[] = [1]) =>
+      addTenant(database, tenantId, quotas, lanes),
     addEndpoint: (tenantId: string, url: string, options: EndpointOptions = {}) =>
       addEndpoint(database, tenantId, url, options),
     setQuotas: (tenantId: string, quotas: Partial<Quotas>) => updateQuotas(database.sql, tenantId, quotas),
@@ -138,8 +138,9 @@ async function addTenant(
   database: ReturnType<typeof openDatabase>,
   tenantId: string,
   quotas: Partial<Quotas>,
+  lanes: readonly number[],
 ): Promise<void> {
-  const made = await createTenant(database.sql, { tenantId, name: tenantId, lanes: [1], quotas });
+  const made = await createTenant(database.sql, { tenantId, name: tenantId, lanes, quotas });
   if (made.kind !== 'created') throw new Error(`tenant ${tenantId} is there already`);
 }
 
@@ -174,6 +175,8 @@ async function addEndpoint(
 interface PostOptions {
   readonly payload?: string;
   readonly traceparent?: string;
+  /** The lane of the tenant, 1 by default. */
+  readonly lane?: number;
 }
 
 async function post(
@@ -185,7 +188,7 @@ async function post(
 ): Promise<Posted> {
   const eventId = mintEventId(Date.now());
   const slots = endpoints.map((endpoint) => endpoint.endpointId);
-  const lane = laneOf(slots[0]!, [1]);
+  const lane = options.lane ?? 1;
   const headers = {
     ...encodeEvent({
       eventId,

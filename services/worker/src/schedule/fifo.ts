@@ -4,7 +4,6 @@ export interface Fifo<T> {
   push(item: T): void;
   shift(): T | undefined;
   unshift(item: T): void;
-  clear(): void;
 }
 
 const LEAST_GAP = 64;
@@ -30,10 +29,6 @@ export function createFifo<T>(): Fifo<T> {
     unshift(item) {
       if (head > 0) items[--head] = item;
       else items.unshift(item);
-    },
-    clear() {
-      items = [];
-      head = 0;
     },
   };
 }
