@@ -77,7 +77,7 @@ export async function setup(
       return producer;
     },
     async member(options = {}, through = client) {
-      const member = createMember(through, { groupId, topics: [topic], ...options });
+      const member = createMember(through, { groupId, topics: [topic], heartbeatIntervalMs: 100, ...options });
       onTestFinished(() => member.consumer.stop());
       await member.consumer.start();
       return member;
