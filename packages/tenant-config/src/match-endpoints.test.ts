@@ -1,0 +1,101 @@
+import { type Labels, matches } from '@posthorn/contracts';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { matchingEndpoints } from './match-endpoints.ts';
+import type { EndpointConfig, EndpointVersion, TenantConfig } from './tenant-config.ts';
+
+function tenant(endpoints: Record<string, EndpointVersion[]>): TenantConfig {
+  const config = (endpointId: string, versions: EndpointVersion[]): EndpointConfig => ({
+    endpointId,
+    tenantId: 't',
+    url: 'https://example.com',
+    state: 'active',
+    secrets: [],
+    retryScheduleMs: null,
+    attemptTimeoutMs: null,
+    versions,
+  });
+  return {
+    tenantId: 't',
+    revision: 100,
+    lanes: [0],
+    retentionDays: 30,
+    quotas: {
+      maxEventsPerSec: 100,
+      maxConcurrentDeliveries: 50,
+      maxDlqSize: 100,
+      maxWebhooks: 1_000,
+      dlqPolicy: 'refuse',
+    },
+    endpoints: new Map(Object.entries(endpoints).map(([id, versions]) => [id, config(id, versions)])),
+  };
+}
+
+const version = (eventTypes: string[], over: Partial<EndpointVersion> = {}): EndpointVersion => ({
+  validFrom: 1,
+  validUntil: null,
+  eventTypes,
+  labels: {},
+  ...over,
+});
+
+describe('an endpoint gets an event', () => {
+  test('when a filter is its type, a prefix of it, or every type', () => {
+    const config = tenant({
+      exact: [version(['order.created'])],
+      prefix: [version(['order.*'])],
+      every: [version(['*'])],
+      other: [version(['order', 'order.created.x', 'ord.*'])],
+    });
+    expect(matchingEndpoints(config, 'order.created', {}, 5)).toEqual(['exact', 'prefix', 'every']);
+    expect(matchingEndpoints(config, 'order.created.x', {}, 5)).toEqual(['prefix', 'every', 'other']);
+    expect(matchingEndpoints(config, 'order', {}, 5)).toEqual(['every', 'other']);
+  });
+
+  test('once, however many of its filters match', () => {
+    const config = tenant({ a: [version(['*', 'order.*', 'order.created'])] });
+    expect(matchingEndpoints(config, 'order.created', {}, 5)).toEqual(['a']);
+  });
+
+  test('when the event carries all of its labels', () => {
+    const config = tenant({ a: [version(['*'], { labels: { region: 'eu', plan: 'pro' } })] });
+    expect(matchingEndpoints(config, 'x', { region: 'eu', plan: 'pro', more: '1' }, 5)).toEqual(['a']);
+    expect(matchingEndpoints(config, 'x', { region: 'eu' }, 5)).toEqual([]);
+  });
+
+  test('from the change that made its version up to, not including, the one that closed it', () => {
+    const config = tenant({
+      a: [version(['x'], { validFrom: 3, validUntil: 6 }), version(['y'], { validFrom: 8 })],
+    });
+    const at = (type: string) =>
+      [2, 3, 5, 6, 7, 8, 9].filter((r) => matchingEndpoints(config, type, {}, r).length);
+    expect(at('x')).toEqual([3, 5]);
+    expect(at('y')).toEqual([8, 9]);
+  });
+});
+
+test('the index finds what trying every version finds', () => {
+  const part = fc.constantFrom('a', 'b', 'c');
+  const type = fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('.'));
+  const filter = fc.oneof(
+    type,
+    type.map((text) => `${text}.*`),
+    fc.constant('*'),
+  );
+  const labels: fc.Arbitrary<Labels> = fc.dictionary(fc.constantFrom('k', 'l'), fc.constantFrom('1', '2'));
+  const versions = fc.record({
+    validFrom: fc.integer({ min: 1, max: 5 }),
+    validUntil: fc.constant(null),
+    eventTypes: fc.array(filter, { minLength: 1, maxLength: 4 }),
+    labels,
+  });
+  fc.assert(
+    fc.property(fc.array(versions, { maxLength: 12 }), type, labels, (all, eventType, carried) => {
+      const config = tenant(Object.fromEntries(all.map((each, i) => [`e${i}`, [each]])));
+      const expected = all.flatMap((each, i) =>
+        each.validFrom <= 3 && matches(each, eventType, carried) ? [`e${i}`] : [],
+      );
+      expect(matchingEndpoints(config, eventType, carried, 3)).toEqual(expected);
+    }),
+  );
+});

@@ -1,0 +1,363 @@
+import type { ReplicaPoll, TenantEndpointRow, TenantRow } from '@posthorn/db';
+import { createFakeClock } from '@posthorn/testkit';
+import { describe, expect, test } from 'vitest';
+import { parseSecretsKey, sealSecret } from './sealed-secret.ts';
+import { SIGNING_SECRET_FIELD } from './tenant-config.ts';
+import { createTenantConfigs, type TenantConfigsOptions, UNKNOWN_TENANT_TTL_MS } from './tenant-configs.ts';
+
+const secretsKey = parseSecretsKey(Buffer.alloc(32, 1).toString('base64'));
+
+/** A configuration store in memory: every change takes the next number. */
+function fakeStore() {
+  const rows = new Map<string, TenantRow>();
+  const loads: string[][] = [];
+  let sequence = 0;
+  let away = false;
+  let others: number | null = null;
+  const reported: number[] = [];
+  let gate: Promise<void> | undefined;
+
+  return {
+    loads,
+    reported,
+    change(tenantId: string, endpoints: TenantEndpointRow[] = []): number {
+      sequence++;
+      rows.set(tenantId, row(tenantId, sequence, endpoints));
+      return sequence;
+    },
+    setAway(value: boolean) {
+      away = value;
+    },
+    setOthers(applied: number | null) {
+      others = applied;
+    },
+    restore(to: number) {
+      sequence = to;
+    },
+    /** Holds the answers of loads, which are as of when they were asked. */
+    hold(): () => void {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      gate = promise;
+      return () => {
+        gate = undefined;
+        resolve();
+      };
+    },
+    source: {
+      async sequence() {
+        if (away) throw new Error('away');
+        return sequence;
+      },
+      async poll(applied: number): Promise<ReplicaPoll> {
+        if (away) throw new Error('away');
+        reported.push(applied);
+        const changes = [...rows.values()]
+          .filter(({ revision }) => revision > applied)
+          .map(({ tenantId, revision }) => ({ tenantId, revision }));
+        return { sequence, changes, appliedByOthers: others };
+      },
+      async load(tenantIds: readonly string[]) {
+        if (away) throw new Error('away');
+        loads.push([...tenantIds]);
+        const found = tenantIds.flatMap((id) => rows.get(id) ?? []);
+        await gate;
+        return found;
+      },
+      async leave() {},
+    },
+  };
+}
+
+function row(tenantId: string, revision: number, endpoints: TenantEndpointRow[]): TenantRow {
+  return {
+    tenantId,
+    name: '',
+    revision,
+    lanes: [0],
+    retentionDays: 30,
+    quotas: {
+      maxEventsPerSec: 100,
+      maxConcurrentDeliveries: 50,
+      maxDlqSize: 100,
+      maxWebhooks: 1_000,
+      dlqPolicy: 'refuse',
+    },
+    endpoints,
+  };
+}
+
+const endpoint = (endpointId: string, sealedSecrets: string[] = []): TenantEndpointRow => ({
+  endpointId,
+  url: 'https://example.com',
+  state: 'active',
+  sealedSecrets,
+  retryScheduleMs: null,
+  attemptTimeoutMs: null,
+  versions: [],
+});
+
+function setup(over: Partial<TenantConfigsOptions> = {}) {
+  const store = fakeStore();
+  const clock = createFakeClock();
+  const warnings: string[] = [];
+  const configs = createTenantConfigs({
+    database: undefined as never,
+    source: store.source,
+    secretsKey,
+    clock,
+    log: { info() {}, warn: (_fields: object, message: string) => warnings.push(message) } as never,
+    ...over,
+  });
+  return { store, clock, configs, warnings };
+}
+
+const revisionOf = async (
+  configs: ReturnType<typeof setup>['configs'],
+  tenantId: string,
+  atLeast?: number,
+) => {
+  const lookup = await configs.get(tenantId, atLeast);
+  return lookup.kind === 'found' ? lookup.config.revision : lookup.kind;
+};
+
+describe('a look-up', () => {
+  test('of many tenants in one turn is one query, and of the same tenant one load', async () => {
+    const { store, configs } = setup();
+    store.change('a');
+    store.change('b');
+    await configs.poll();
+    await Promise.all([configs.get('a'), configs.get('b'), configs.get('a')]);
+    expect(store.loads).toEqual([['a', 'b']]);
+  });
+
+  test('is answered from the cache, which peek shows without asking', async () => {
+    const { store, configs } = setup();
+    store.change('a');
+    await configs.poll();
+    expect(configs.peek('a')).toBeUndefined();
+    await configs.get('a');
+    await configs.get('a');
+    expect(configs.peek('a')?.revision).toBe(1);
+    expect(store.loads).toHaveLength(1);
+  });
+
+  test('loads again when the cached revision is older than asked for', async () => {
+    const { store, configs } = setup();
+    store.change('a');
+    await configs.poll();
+    await configs.get('a');
+    const change = store.change('a');
+    expect(await revisionOf(configs, 'a', change)).toBe(change);
+    expect(await revisionOf(configs, 'a', change + 1)).toBe('unavailable');
+  });
+
+  test('believes for a moment that a tenant is unknown, until a change names it', async () => {
+    const { store, clock, configs } = setup();
+    await configs.poll();
+    expect(await revisionOf(configs, 'a')).toBe('unknown_tenant');
+    const change = store.change('a');
+    expect(await revisionOf(configs, 'a')).toBe('unknown_tenant');
+    expect(store.loads).toHaveLength(1);
+    await configs.poll();
+    expect(await revisionOf(configs, 'a')).toBe(change);
+    expect(await revisionOf(configs, 'b')).toBe('unknown_tenant');
+    store.change('b');
+    clock.advance(UNKNOWN_TENANT_TTL_MS);
+    expect(await revisionOf(configs, 'b')).toBe(2);
+  });
+
+  test('of a revision that was stamped is not told that the tenant is unknown without a query', async () => {
+    const { store, configs } = setup();
+    await configs.poll();
+    await configs.get('a');
+    const change = store.change('a');
+    expect(await revisionOf(configs, 'a', change)).toBe(change);
+  });
+});
+
+describe('a poll', () => {
+  test('brings cached tenants up to date before it counts as applied', async () => {
+    const { store, configs } = setup();
+    store.change('a');
+    await configs.poll();
+    await configs.get('a');
+    const change = store.change('a');
+    store.change('never asked for');
+    await configs.poll();
+    expect(configs.peek('a')?.revision).toBe(change);
+    expect(configs.applied).toBe(change + 1);
+    expect(store.loads).toEqual([['a'], ['a']]);
+  });
+
+  test('that sees a change while an older answer is on its way has it loaded again', async () => {
+    const { store, configs } = setup();
+    store.change('a');
+    await configs.poll();
+    const release = store.hold();
+    const lookup = configs.get('a');
+    await new Promise(setImmediate);
+    expect(store.loads).toHaveLength(1);
+    const change = store.change('a');
+    await configs.poll();
+    expect(configs.applied).toBe(change);
+    release();
+    expect(await lookup).toMatchObject({ kind: 'found', config: { revision: change } });
+  });
+
+  test('the first of all forgets what was loaded before it', async () => {
+    const { store, configs } = setup();
+    store.change('a');
+    await configs.get('a');
+    await configs.poll();
+    expect(configs.peek('a')).toBeUndefined();
+  });
+
+  test('starts over when the sequence went back, as after a restore', async () => {
+    const { store, configs, warnings } = setup();
+    store.change('a');
+    store.change('a');
+    await configs.poll();
+    await configs.get('a');
+    store.restore(1);
+    await configs.poll();
+    expect(configs.peek('a')).toBeUndefined();
+    expect(configs.applied).toBe(1);
+    expect(warnings).toHaveLength(1);
+  });
+});
+
+describe('with Postgres away', () => {
+  test('cached tenants are served up to their age, others are unavailable', async () => {
+    const { store, clock, configs, warnings } = setup({ maxAgeMs: 60_000 });
+    store.change('a');
+    await configs.poll();
+    await configs.get('a');
+    store.setAway(true);
+    expect(await configs.poll()).toBe(false);
+    expect(await revisionOf(configs, 'a')).toBe(1);
+    expect(await revisionOf(configs, 'b')).toBe('unavailable');
+    clock.advance(60_001);
+    await configs.poll();
+    expect(configs.peek('a')).toBeUndefined();
+    expect(await revisionOf(configs, 'a')).toBe('unavailable');
+    expect(warnings).toHaveLength(1);
+  });
+
+  test('from the start nothing is applied, and all is well once it answers', async () => {
+    const { store, configs } = setup();
+    store.setAway(true);
+    await configs.start();
+    expect(configs.applied).toBe(-1);
+    store.setAway(false);
+    const change = store.change('a');
+    await configs.poll();
+    expect(configs.applied).toBe(change);
+    expect(await revisionOf(configs, 'a')).toBe(change);
+    await configs.stop();
+  });
+
+  test('a change that cannot be loaded is not applied, and is when it can', async () => {
+    const { store, configs } = setup();
+    store.change('a');
+    await configs.poll();
+    await configs.get('a');
+    const change = store.change('a');
+    const load = store.source.load;
+    store.source.load = async () => {
+      throw new Error('gone between the two');
+    };
+    expect(await configs.poll()).toBe(false);
+    expect(configs.applied).toBe(change - 1);
+    store.source.load = load;
+    expect(await configs.poll()).toBe(true);
+    expect(configs.peek('a')?.revision).toBe(change);
+  });
+});
+
+describe('a replica', () => {
+  test('is fresh for less time than others wait for it, and polls before it answers when it is not', async () => {
+    const { store, clock, configs } = setup({ replicaId: 'r' });
+    store.change('a');
+    expect(configs.fresh).toBe(false);
+    await configs.poll();
+    await configs.get('a');
+    expect(configs.fresh).toBe(true);
+    clock.advance(1_899);
+    expect(configs.fresh).toBe(true);
+    clock.advance(1);
+    expect(configs.fresh).toBe(false);
+    const change = store.change('a');
+    expect(await revisionOf(configs, 'a')).toBe(change);
+    expect(configs.fresh).toBe(true);
+  });
+
+  test('goes on with what it has when it is not fresh because Postgres is away', async () => {
+    const { store, clock, configs } = setup({ replicaId: 'r' });
+    store.change('a');
+    await configs.poll();
+    await configs.get('a');
+    store.setAway(true);
+    clock.advance(5_000);
+    expect(await revisionOf(configs, 'a')).toBe(1);
+    expect(configs.fresh).toBe(false);
+  });
+
+  test('reports what it has applied, never more', async () => {
+    const { store, configs } = setup({ replicaId: 'r' });
+    store.change('a');
+    await configs.poll();
+    store.change('a');
+    await configs.poll();
+    await configs.poll();
+    expect(store.reported).toEqual([1, 1, 2]);
+  });
+
+  test('tells when a change is applied here and by the others', async () => {
+    const { store, configs } = setup({ replicaId: 'r' });
+    await configs.poll();
+    const change = store.change('a');
+    store.setOthers(change - 1);
+    let done = false;
+    const applied = configs.whenApplied(change).then((value) => {
+      done = true;
+      return value;
+    });
+    await configs.poll();
+    expect(done).toBe(false);
+    store.setOthers(change);
+    await configs.poll();
+    expect(await applied).toBe(true);
+  });
+
+  test('does not wait for ever for the others', async () => {
+    const { store, configs } = setup({ replicaId: 'r' });
+    store.setOthers(0);
+    const change = store.change('a');
+    expect(await configs.whenApplied(change, 1)).toBe(false);
+  });
+});
+
+test('the cache is bounded by endpoints and keeps what was used', async () => {
+  const { store, configs } = setup({ maxEndpoints: 4 });
+  for (const id of ['a', 'b', 'c']) store.change(id, [endpoint(`${id}1`), endpoint(`${id}2`)]);
+  await configs.poll();
+  await configs.get('a');
+  await configs.get('b');
+  await configs.get('c');
+  expect(configs.stats()).toMatchObject({ tenants: 2, endpoints: 4, evictions: 1 });
+  const kept = ['a', 'b'].find((id) => configs.peek(id) !== undefined)!;
+  const lost = kept === 'a' ? 'b' : 'a';
+  expect(await revisionOf(configs, lost)).toBe(lost === 'a' ? 1 : 2);
+});
+
+test("an endpoint's secrets are opened when they are looked at", async () => {
+  const { store, configs } = setup();
+  const sealedFor = { tenantId: 'a', endpointId: 'ep', field: SIGNING_SECRET_FIELD };
+  const sealed = ['new', 'old'].map((secret) => sealSecret(secretsKey, sealedFor, secret));
+  store.change('a', [endpoint('ep', sealed), endpoint('broken', ['v1.x.y.z'])]);
+  await configs.poll();
+  const lookup = await configs.get('a');
+  if (lookup.kind !== 'found') throw new Error(lookup.kind);
+  expect(lookup.config.endpoints.get('ep')!.secrets).toEqual(['new', 'old']);
+  expect(() => lookup.config.endpoints.get('broken')!.secrets).toThrow('sealed with key x');
+});
