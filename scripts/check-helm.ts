@@ -49,7 +49,16 @@ function faultsWith(values: string, folder: string): string[] {
   const steps: (() => Result)[] = [
     () => runTool('helm', 'lint', CHART, '--strict', '--values', file),
     () => {
-      const rendered = runTool('helm', 'template', 'ci', CHART, '--kube-version', KUBERNETES, '--values', file);
+      const rendered = runTool(
+        'helm',
+        'template',
+        'ci',
+        CHART,
+        '--kube-version',
+        KUBERNETES,
+        '--values',
+        file,
+      );
       writeFileSync(join(folder, values), rendered.stdout);
       return rendered;
     },

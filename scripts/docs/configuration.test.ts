@@ -36,6 +36,6 @@ test('the example names each key once with the services that read it', () => {
   const twice = [...specs, { service: 'three', spec: { name: text('NAME', { doc: 'A | name.' }) } }];
   const example = envExample(twice);
   expect(example.match(/^# NAME=/gm)).toHaveLength(1);
-  expect(example).toContain('# Read by: two, three. Expected: text.');
+  expect(example).toContain('# A | name. (two, three)\n# Expected: text. Required.\n# NAME=\n');
   expect(example).toContain('# PORT=3');
 });
