@@ -1,0 +1,125 @@
+import { deriveDeliveryId, standingOrder } from '@posthorn/contracts';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  attempted,
+  cancelled,
+  deadLetter,
+  dispatched,
+  NOW_MS,
+  newSubject,
+  replayed,
+} from '../test/entries.ts';
+import type { Item } from './consume/read-record.ts';
+import { gatherRows } from './record-batch.ts';
+
+/** The one delivery of a batch as a row. */
+function deliveryOf(items: readonly Item[]): Record<string, unknown> {
+  const { columns } = gatherRows(items).deliveries;
+  expect(columns.deliveryId).toHaveLength(1);
+  return Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, values[0]]));
+}
+
+describe('a batch', () => {
+  test('merges what was dispatched and its first outcome into one row', () => {
+    const subject = newSubject();
+    const row = deliveryOf([dispatched(subject), attempted(subject, 'success')]);
+    expect(row).toMatchObject({ state: 'success', attempt: 1, lastStatus: 200, updatedAtMs: NOW_MS + 1_000 });
+  });
+
+  test('has the same row, whichever of the two came first', () => {
+    const subject = newSubject();
+    const items = [dispatched(subject), attempted(subject, 'processing')];
+    expect(deliveryOf(items.toReversed())).toEqual(deliveryOf(items));
+  });
+
+  test('has a pending row of run 0 for each endpoint that an event was dispatched to', () => {
+    const [first, second] = [newSubject(), newSubject()];
+    const { columns } = gatherRows([
+      { ...dispatched(first), endpointIds: [first.endpointId, second.endpointId] },
+    ]).deliveries;
+    expect(columns.deliveryId).toEqual(
+      [first, second].map(({ endpointId }) => deriveDeliveryId(first.eventId, endpointId, 0)),
+    );
+    expect(columns.state).toEqual(['pending', 'pending']);
+    expect(columns.attempt).toEqual([0, 0]);
+  });
+
+  test('keeps every attempt and one dead letter of a delivery', () => {
+    const subject = newSubject();
+    const rows = gatherRows([
+      attempted(subject, 'processing'),
+      attempted(subject, 'failed', { attempt: 2 }),
+      deadLetter(subject, { attempt: 2 }),
+      replayed(subject),
+      deadLetter(subject, { round: 1, attempt: 2 }),
+      deadLetter(subject, { attempt: 2 }),
+    ]);
+    expect(rows.attempts.attempt).toEqual([1, 2]);
+    expect(rows.deadLetters.columns.round).toEqual([1]);
+    expect(rows.deliveries.columns).toMatchObject({ state: ['failed'], round: [1], attempt: [2] });
+  });
+
+  test('takes a new run for a delivery of its own', () => {
+    const subject = newSubject();
+    const rows = gatherRows([attempted(subject, 'success'), replayed(subject, { run: 1, round: 0 })]);
+    expect(rows.deliveries.columns.state).toEqual(['success', 'pending']);
+    expect(new Set(rows.deliveries.columns.deliveryId).size).toBe(2);
+  });
+
+  test('puts a row into the class that keeps it long enough, on the day of its event', () => {
+    const subject = newSubject();
+    const days = [1, 7, 8, 30, 31, 400].map(
+      (retentionDays) => deliveryOf([{ ...dispatched(subject), retentionDays }]).retentionDays,
+    );
+    expect(days).toEqual([7, 7, 30, 30, 90, 90]);
+    expect(deliveryOf([dispatched(subject, NOW_MS + 3 * 86_400_000)]).day).toBe(
+      Math.floor(NOW_MS / 86_400_000),
+    );
+  });
+
+  test('has no character that Postgres cannot keep', () => {
+    const subject = newSubject();
+    const entry = attempted(subject, 'processing', {}, { error: 'a\0b' });
+    expect(gatherRows([entry]).attempts.error).toEqual(['a\uFFFDb']);
+    expect(deliveryOf([entry]).lastError).toBe('a\uFFFDb');
+  });
+});
+
+test('the rows do not depend on the order, number or cut of what arrives', () => {
+  const subject = newSubject();
+  const which = fc.record({
+    round: fc.integer({ min: 0, max: 2 }),
+    attempt: fc.integer({ min: 1, max: 3 }),
+  });
+  const item: fc.Arbitrary<Item> = fc.oneof(
+    fc.constant(dispatched(subject)),
+    fc
+      .tuple(fc.constantFrom('success', 'processing', 'failed'), which, fc.integer({ min: 0, max: 2 }))
+      .map(([state, at, status]) => attempted(subject, state as never, at, { status: 500 + status })),
+    which.map((at) => cancelled(subject, at)),
+    which.map((at) => replayed(subject, at)),
+    which.map((at) => deadLetter(subject, at)),
+  );
+  const journals = fc
+    .array(item, { minLength: 1, maxLength: 10 })
+    .chain((items) =>
+      fc.tuple(
+        fc.constant(items),
+        fc.shuffledSubarray([...items, ...items], { minLength: items.length * 2 }),
+      ),
+    );
+  fc.assert(
+    fc.property(journals, ([items, shuffled]) => {
+      const row = deliveryOf(items);
+      expect(deliveryOf(shuffled)).toEqual(row);
+      const greatest = Math.max(
+        ...items.map((each) => deliveryOf([each]).standing as number),
+        standingOrder({ state: 'scheduled', round: 0, attempt: 0 }),
+      );
+      expect(row.standing).toBe(greatest);
+      const letters = gatherRows(items).deadLetters.columns;
+      expect(gatherRows(shuffled).deadLetters.columns).toEqual(letters);
+    }),
+  );
+});

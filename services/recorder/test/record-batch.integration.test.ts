@@ -1,0 +1,131 @@
+import { deriveDeliveryId } from '@posthorn/contracts';
+import {
+  countDeadLetters,
+  createTenant,
+  type Database,
+  findEventPayload,
+  listDeadLetters,
+  openDatabase,
+  type PoolSql,
+} from '@posthorn/db';
+import { databaseUrl } from '@posthorn/testkit';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Item } from '../src/consume/read-record.ts';
+import { gatherRows, recordBatch } from '../src/record-batch.ts';
+import {
+  attempted,
+  cancelled,
+  deadLetter,
+  dispatched,
+  NOW_MS,
+  newSubject,
+  replayed,
+  type Subject,
+  TENANT,
+} from './entries.ts';
+
+let database: Database;
+let sql: PoolSql;
+beforeAll(async () => {
+  database = openDatabase({ url: await databaseUrl(), pool: 4, applicationName: 'test' });
+  sql = database.sql;
+});
+afterAll(() => database.close());
+
+const write = (...items: Item[]) => recordBatch(sql, gatherRows(items));
+
+async function rowsOf({ eventId, endpointId }: Subject) {
+  const deliveryId = deriveDeliveryId(eventId, endpointId, 0);
+  const [delivery] = await sql`
+    select state, round, attempt, standing, next_due_at, last_failure, last_status, last_error, updated_at
+    from deliveries where delivery_id = ${deliveryId}`;
+  const deadLetters = await sql`
+    select round, standing, attempts, failed_at, "offset" from dead_letters where delivery_id = ${deliveryId}`;
+  return { delivery: { ...delivery }, deadLetters: deadLetters.map((row) => ({ ...row })) };
+}
+
+const which = fc.record({ round: fc.integer({ min: 0, max: 2 }), attempt: fc.integer({ min: 1, max: 3 }) });
+const step: fc.Arbitrary<(subject: Subject) => Item> = fc.oneof(
+  fc.constant((subject: Subject) => dispatched(subject)),
+  fc.tuple(fc.constantFrom('success', 'processing', 'failed'), which, fc.constantFrom(500, 503)).map(
+    ([state, at, status]) =>
+      (subject: Subject) =>
+        attempted(subject, state as never, at, { status }),
+  ),
+  which.map((at) => (subject: Subject) => cancelled(subject, at)),
+  which.map((at) => (subject: Subject) => replayed(subject, at)),
+  which.map((at) => (subject: Subject) => deadLetter(subject, at)),
+);
+/** A journal with everything in it twice, in another order, cut into batches at random. */
+const arrivals = fc
+  .array(step, { minLength: 1, maxLength: 7 })
+  .chain((steps) =>
+    fc.tuple(
+      fc.constant(steps),
+      fc.shuffledSubarray([...steps, ...steps], { minLength: steps.length * 2 }),
+      fc.infiniteStream(fc.integer({ min: 1, max: 4 })),
+    ),
+  );
+
+test('whatever the order of arrival, the rows are those of the journal written as one batch', async () => {
+  await fc.assert(
+    fc.asyncProperty(arrivals, async ([steps, shuffled, cuts]) => {
+      const [whole, pieces] = [newSubject(), newSubject()];
+      await write(...steps.map((make) => make(whole)));
+      const items = shuffled.map((make) => make(pieces));
+      while (items.length > 0) await write(...items.splice(0, cuts.next().value));
+      expect(await rowsOf(pieces)).toEqual(await rowsOf(whole));
+    }),
+    { numRuns: 40 },
+  );
+});
+
+describe('a dead letter', () => {
+  test('is there while its delivery is failed, and gone once it is replayed', async () => {
+    const subject = newSubject();
+    await write(attempted(subject, 'failed', { attempt: 6 }), deadLetter(subject));
+    expect((await rowsOf(subject)).deadLetters).toHaveLength(1);
+    expect(await write(replayed(subject))).toMatchObject({ replayed: 1 });
+    expect((await rowsOf(subject)).deadLetters).toEqual([]);
+    expect(await write(deadLetter(subject))).toMatchObject({ deadLetters: 0 });
+    await write(deadLetter(subject, { round: 1 }));
+    expect((await rowsOf(subject)).deadLetters).toMatchObject([{ round: 1 }]);
+  });
+
+  test('leaves when a twin of its last attempt turns out to have succeeded', async () => {
+    const subject = newSubject();
+    await write(deadLetter(subject));
+    await write(attempted(subject, 'success', { attempt: 6 }));
+    expect(await rowsOf(subject)).toMatchObject({ delivery: { state: 'success' }, deadLetters: [] });
+  });
+
+  test('pushes out the oldest of a tenant that wants it so', async () => {
+    const quotas = { maxDlqSize: 3, dlqPolicy: 'drop_oldest' } as const;
+    await createTenant(sql, { tenantId: TENANT, name: '', lanes: [1], quotas });
+    await sql`delete from dead_letters`;
+    const subjects = Array.from({ length: 5 }, () => newSubject());
+    const letters = subjects.map((subject, i) => deadLetter(subject, { attempt: i + 1 }));
+    expect(await write(...letters)).toMatchObject({ deadLetters: 5, trimmed: 2 });
+    expect(await countDeadLetters(sql, TENANT)).toBe(3);
+    const left = await listDeadLetters(sql, TENANT, { limit: 10, offset: 0 });
+    expect(left.map((row) => row.eventId)).toEqual(
+      subjects
+        .slice(2)
+        .reverse()
+        .map((each) => each.eventId),
+    );
+  });
+});
+
+test('an event is written with its bytes', async () => {
+  const subject = newSubject();
+  const payload = Buffer.from('{"amount": 9007199254740993, "amount": 1e400}');
+  const item = deadLetter(subject);
+  await write({ kind: 'event', event: item.event, labels: '{"region":"eu"}', payload });
+  expect(await findEventPayload(sql, TENANT, subject.eventId)).toMatchObject({
+    payload,
+    labels: { region: 'eu' },
+    acceptedAt: new Date(NOW_MS),
+  });
+});
