@@ -15,8 +15,8 @@ const state = join(root, '.posthorn');
 const testRuns = (await readdir(state).catch(() => [])).filter((name) => name.startsWith('test-'));
 const runFiles = ['.', ...testRuns].map((name) => join(state, name, 'run.json'));
 
-for (const lock of ['run', 'setup']) {
-  if (await isLocked(lock, root)) refuse();
+for (const lock of /** @type {const} */ (['run', 'setup'])) {
+  if (isLocked(lock, root)) refuse();
 }
 for (const file of runFiles) {
   if ((await readRunFile(file)).some(({ name }) => name === 'test run')) refuse();

@@ -1,65 +1,71 @@
-import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import { rmSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import {
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { identify, isAlive } from './run-file.mjs';
 
 /**
- * A lock that cannot go stale: the kernel takes a socket back when its process ends, however it ends. On Linux its
- * name is abstract (no file at all); elsewhere a file that nobody answers at is put aside.
+ * A lock that survives nobody: its file names the holder's pid and the moment of its start, so what a killed process
+ * left is recognised and taken over.
+ *
+ * Modes: free (no file) → held (a file of a live process) → free, or stale (its process is gone) → free. Only who has
+ * made the folder `<lock>.takeover` may remove a stale file, so that nobody removes the file of a holder who has just
+ * come.
  */
 
 /** @typedef {() => void} Release */
+/** @typedef {'setup' | 'run'} Purpose */
+
+/** A takeover is a few system calls; one as old as this was cut short. */
+const TAKEOVER_STALE_MS = 5_000;
+const RETRY_MS = 20;
+const POLL_MS = 200;
+
+/**
+ * @param {Purpose} purpose
+ * @param {string} root
+ */
+function fileOf(purpose, root) {
+  return purpose === 'setup' ? join(root, '.toolchain', 'setup.lock') : join(root, '.posthorn', 'run.lock');
+}
 
 /**
  * Takes the lock, or answers undefined when another process holds it.
- * @param {string} purpose
+ * @param {Purpose} purpose
  * @param {string} root
  * @returns {Promise<Release | undefined>}
  */
 export async function tryLock(purpose, root) {
-  const address = addressOf(purpose, root);
-  /** @type {Set<import('node:net').Socket>} */
-  const waiting = new Set();
-  const server = createServer((socket) => {
-    waiting.add(socket);
-    socket.on('error', () => {}).on('close', () => waiting.delete(socket));
-    socket.resume().unref();
-  });
-  const held = new Promise((resolve, reject) => {
-    server.once('listening', () => resolve(true));
-    server.once('error', (error) =>
-      'code' in error && error.code === 'EADDRINUSE' ? resolve(false) : reject(error),
-    );
-  });
-  server.listen(address);
-  if (await held) {
-    server.unref();
-    return () => {
-      server.close();
-      for (const socket of waiting) socket.destroy();
-    };
+  const file = fileOf(purpose, root);
+  const draft = `${file}.${process.pid}`;
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(draft, JSON.stringify(identify(purpose, process.pid)));
+  try {
+    for (;;) {
+      // A link appears whole or not at all, and only where nothing is.
+      if (succeeds(() => linkSync(draft, file), 'EEXIST')) return () => rmSync(file, { force: true });
+      if (isHeld(file)) return undefined;
+      if (!takeOver(file)) await delay(RETRY_MS);
+    }
+  } finally {
+    rmSync(draft, { force: true });
   }
-  if (address.startsWith('\0') || (await isLocked(purpose, root))) return undefined;
-  rmSync(address, { force: true });
-  return tryLock(purpose, root);
 }
 
 /**
- * @param {string} purpose
+ * @param {Purpose} purpose
  * @param {string} root
  */
-export async function isLocked(purpose, root) {
-  const socket = connect(addressOf(purpose, root));
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
+export function isLocked(purpose, root) {
+  return isHeld(fileOf(purpose, root));
 }
 
 /**
@@ -69,31 +75,54 @@ export async function isLocked(purpose, root) {
  * @returns {Promise<Release>}
  */
 export async function setupLock(root, waiting) {
-  let told = false;
-  for (;;) {
+  for (let told = false; ; told = true) {
     const release = await tryLock('setup', root);
     if (release) return release;
     if (!told) waiting();
-    told = true;
-    await holderEnds('setup', root);
+    while (isLocked('setup', root)) await delay(POLL_MS);
+  }
+}
+
+/** @param {string} file */
+function isHeld(file) {
+  try {
+    return isAlive(JSON.parse(readFileSync(file, 'utf8')));
+  } catch {
+    return false;
+  }
+}
+
+/** Removes a stale lock; false when somebody else is about to. @param {string} file */
+function takeOver(file) {
+  const claim = `${file}.takeover`;
+  if (!succeeds(() => mkdirSync(claim), 'EEXIST')) {
+    if (ageMs(claim) > TAKEOVER_STALE_MS) succeeds(() => rmdirSync(claim), 'ENOENT');
+    return false;
+  }
+  if (!isHeld(file)) succeeds(() => unlinkSync(file), 'ENOENT');
+  rmdirSync(claim);
+  return true;
+}
+
+/** @param {string} path */
+function ageMs(path) {
+  try {
+    return Date.now() - statSync(path).mtimeMs;
+  } catch {
+    return 0;
   }
 }
 
 /**
- * @param {string} purpose
- * @param {string} root
+ * @param {() => void} act
+ * @param {string} expected the error code that means no
  */
-async function holderEnds(purpose, root) {
-  const socket = connect(addressOf(purpose, root));
-  socket.on('error', () => {});
-  await once(socket.resume(), 'close');
-}
-
-/**
- * @param {string} purpose
- * @param {string} root
- */
-function addressOf(purpose, root) {
-  const name = `posthorn-${purpose}-${createHash('sha256').update(root).digest('hex').slice(0, 16)}`;
-  return process.platform === 'linux' ? `\0${name}` : join(tmpdir(), `${name}.sock`);
+function succeeds(act, expected) {
+  try {
+    act();
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === expected) return false;
+    throw error;
+  }
 }
