@@ -94,7 +94,10 @@ export class OffsetWindow {
     const { holes, end } = this.#inherited;
     while (this.#nextHole < holes.length && endOf(holes[this.#nextHole]!) <= position) this.#nextHole++;
     // The last record may yet be withdrawn, and its hole with it.
-    if (position > end) this.#inherited = null;
+    if (position > end) {
+      this.#inherited = null;
+      this.#nextHole = 0;
+    }
   }
 
   snapshot(maxChars = MAX_MAP_CHARS): WindowSnapshot {

@@ -77,7 +77,12 @@ export async function setup(
       return producer;
     },
     async member(options = {}, through = client) {
-      const member = createMember(through, { groupId, topics: [topic], heartbeatIntervalMs: 100, ...options });
+      const member = createMember(through, {
+        groupId,
+        topics: [topic],
+        heartbeatIntervalMs: 100,
+        ...options,
+      });
       onTestFinished(() => member.consumer.stop());
       await member.consumer.start();
       return member;
