@@ -37,7 +37,7 @@ export async function startEmbeddedKafka(options: KafkaOptions): Promise<Embedde
   const dataDir = join(dir, 'data');
   await mkdir(dir, { recursive: true });
   await rm(logFile, { force: true });
-  const controllerPort = await controllerPortOf(dir);
+  const controllerPort = await freePort();
   await writeFile(settingsFile, kafkaProperties({ dataDir, port, controllerPort, proxied: options.proxied }));
   await writeFile(join(dir, 'log4j2.properties'), kafkaLogSettings(logFile));
   const java = ['-cp', `${libs}/*`, `-Dlog4j2.configurationFile=${join(dir, 'log4j2.properties')}`];
@@ -87,15 +87,4 @@ async function formatOnce({ dataDir, java, settingsFile, signal }: Format): Prom
       .at(-1);
     throw new Error(`Kafka's data folder ${dataDir} could not be formatted: ${lastWord}`);
   });
-}
-
-/** The formatted data names the controller's port, so it is chosen once and kept beside the data. */
-async function controllerPortOf(dir: string): Promise<number> {
-  const file = join(dir, 'controller-port');
-  const kept = Number(await readFile(file, 'utf8').catch(() => ''));
-  const formatted = await stat(join(dir, 'data', 'meta.properties')).catch(() => undefined);
-  if (kept > 0 && formatted) return kept;
-  const port = await freePort();
-  await writeFile(file, String(port));
-  return port;
 }

@@ -37,14 +37,16 @@ export async function findKafka(options: InfraOptions): Promise<Infra> {
   if (container) return container;
   await checkJava();
   const pom = join(options.root, 'infra', 'kafka', 'pom.xml');
-  const libs = await ensureKafkaJars(pom, join(options.root, '.toolchain'), options.say);
+  const libs = await ensureKafkaJars(pom, join(options.root, '.toolchain'), options.say, options.signal);
   const { signal, shortLived, proxied } = options;
+  const onSpawn = (pid: number) => options.onSpawn('Kafka', pid);
   const kafka = await startEmbeddedKafka({
     dir: join(options.dir, 'kafka'),
     libs,
     signal,
     shortLived,
     proxied,
+    onSpawn,
   });
   return embedded('Kafka', kafka.brokers, kafka.server, shortLived ? 'SIGKILL' : 'SIGTERM', 'SIGKILL');
 }

@@ -4,7 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const POLL_MS = 25;
-const LOG_LINES_SHOWN = 5;
+/** The line of a log that says why: Postgres' FATAL, the exception of Java that caused the others. */
+const FAULT = /FATAL|^Caused by:|Exception: /;
 
 export type ServerProcess = {
   readonly pid: number;
@@ -69,7 +70,7 @@ export type ReadyCheck = {
   ready: () => Promise<boolean>;
 };
 
-/** Waits until `ready` holds. Throws one line with the end of the server's log when it dies or takes too long. */
+/** Waits until `ready` holds. Throws one line with what the server's log gives as the reason when it dies or takes too long. */
 export async function waitUntilReady(check: ReadyCheck): Promise<void> {
   const deadline = performance.now() + check.timeoutMs;
   while (!(await check.ready())) {
@@ -84,6 +85,9 @@ export async function waitUntilReady(check: ReadyCheck): Promise<void> {
 
 async function notReady(check: ReadyCheck, what: string): Promise<Error> {
   const log = await readFile(check.logFile, 'utf8').catch(() => '');
-  const tail = log.trim().split('\n').slice(-LOG_LINES_SHOWN).join('\n  ');
-  return new Error(`${check.name} ${what}. The end of ${check.logFile}:\n  ${tail || '(empty)'}`);
+  const lines = log.trim().split('\n');
+  const reason = lines.findLast((line) => FAULT.test(line)) ?? lines.at(-1);
+  return new Error(
+    `${check.name} ${what}: ${reason?.trim() || 'it said nothing'} (more in ${check.logFile})`,
+  );
 }
