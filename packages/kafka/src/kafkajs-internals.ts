@@ -61,6 +61,7 @@ export interface ClusterMetadata {
 
 export interface InternalCluster {
   brokerPool: { metadata: ClusterMetadata | null };
+  targetTopics: Set<string>;
   isConnected(): boolean;
   connect(): Promise<void>;
   disconnect(): Promise<void>;

@@ -58,11 +58,27 @@ export class ClusterTransport implements ProduceTransport {
     return leader === NO_LEADER ? null : leader;
   }
 
+  /** Topics one by one: a metadata request with one unknown topic in it fails for all. */
   async refresh(topics: string[]): Promise<void> {
     if (!this.#cluster.isConnected()) await this.#cluster.connect();
-    const known = topics.every((topic) => this.#leaders.has(topic));
-    if (known) await this.#cluster.refreshMetadata();
-    else await this.#cluster.addMultipleTargetTopics(topics);
+    let wanted = topics.filter((topic) => !this.#leaders.has(topic));
+    if (wanted.length === 0) {
+      try {
+        await this.#cluster.refreshMetadata();
+        return;
+      } catch (error) {
+        if ((error as { type?: string }).type !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error;
+        wanted = [...this.#cluster.targetTopics];
+        this.#cluster.targetTopics.clear();
+      }
+    }
+    let failure: unknown;
+    for (const topic of wanted) {
+      await this.#cluster.addMultipleTargetTopics([topic]).catch((error: unknown) => {
+        failure = error;
+      });
+    }
+    if (failure !== undefined) throw failure;
   }
 
   async send(node: number, batches: readonly SendBatch[], beforeWrite: () => void): Promise<SendOutcome> {

@@ -57,6 +57,21 @@ test('an unknown topic is not accepted when the time is up, and does not keep ot
   expect(await failed).toMatchObject({ code: 'not_accepted' });
 });
 
+test('a topic that is deleted does not keep others from going', async () => {
+  const { topic, producer, admin } = await setup();
+  const doomed = `${topic}.doomed`;
+  await admin.ensureTopics([{ name: doomed, partitions: 1, replicationFactor: 1, config: {} }]);
+  const send = await producer({ deliveryTimeoutMs: 1_500 });
+  await send.sendAll([record(doomed, 0, 'x'), record(topic, 0, 'x')]);
+  await admin.deleteTopicsWithPrefix(doomed);
+  const failed = failure(send.send(record(doomed, 0, 'x')));
+  expect(await send.send(record(topic, 0, 'x'))).toMatchObject({ offset: 1 });
+  expect(await failed).toMatchObject({ code: 'outcome_unknown' });
+  const other = `${topic}.other`;
+  await admin.ensureTopics([{ name: other, partitions: 1, replicationFactor: 1, config: {} }]);
+  expect(await send.send(record(other, 0, 'x'))).toMatchObject({ offset: 0 });
+});
+
 test('with the cluster away nothing is accepted, in bounded time', async () => {
   const { topic, producer, log } = await setup();
   const away = connectKafka({ brokers: ['127.0.0.1:1'], clientId: 'kafka-test' }, log);
