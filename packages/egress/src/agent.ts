@@ -1,4 +1,5 @@
-import { createSecureContext, getCACertificates } from 'node:tls';
+import { setImmediate } from 'node:timers/promises';
+import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import type { AddressPolicy } from './address-policy.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { type DialFailure, type Dialled, type DialOptions, dial } from './dial.ts';
@@ -28,6 +29,8 @@ export interface GuardedAgentOptions {
   readonly keepAliveMs?: number;
   /** However busy, a connection is given up at this age, so that a changed DNS entry is noticed. */
   readonly maxConnectionAgeMs?: number;
+  /** A connection idle for longer is given one turn of the event loop to show that it was closed. */
+  readonly recheckIdleMs?: number;
   readonly connectTimeoutMs?: number;
   readonly maxResponseHeaderBytes?: number;
   readonly monotonicMs?: () => number;
@@ -65,12 +68,24 @@ export function createGuardedAgent(options: GuardedAgentOptions): GuardedAgent {
   return new Agent(options);
 }
 
+/** One for all connections, made when the first is secure: making it parses every certificate authority. */
+function sharedSecureContext(extraAuthorities: readonly string[]): () => SecureContext {
+  let made: SecureContext | undefined;
+  return () => {
+    const ca =
+      extraAuthorities.length === 0 ? {} : { ca: [...getCACertificates('default'), ...extraAuthorities] };
+    made ??= createSecureContext({ ...ca, minVersion: 'TLSv1.2' });
+    return made;
+  };
+}
+
 class Agent implements GuardedAgent {
   readonly #policy: AddressPolicy;
   readonly #connections: OpenConnections;
   readonly #connectionOptions: ConnectionOptions;
   readonly #dialOptions: DialOptions;
   readonly #maxConnectionAgeMs: number;
+  readonly #recheckIdleMs: number;
   readonly #maxWaiting: number;
   readonly #monotonicMs: () => number;
   readonly #onEvent: (event: AgentEvent) => void;
@@ -93,14 +108,11 @@ class Agent implements GuardedAgent {
     };
     this.#dialOptions = {
       resolver: options.resolver ?? createResolver({ policy: options.policy }),
-      // One for all connections: making it parses every certificate authority again.
-      secureContext: createSecureContext({
-        minVersion: 'TLSv1.2',
-        ca: [...getCACertificates('default'), ...(options.extraAuthorities ?? [])],
-      }),
+      secureContext: sharedSecureContext(options.extraAuthorities ?? []),
       connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
     };
     this.#maxConnectionAgeMs = options.maxConnectionAgeMs ?? 300_000;
+    this.#recheckIdleMs = options.recheckIdleMs ?? 1_000;
     this.#maxWaiting = options.maxWaiting ?? 10_000;
     this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
     this.#onEvent = options.onEvent ?? (() => {});
@@ -123,7 +135,7 @@ class Agent implements GuardedAgent {
     const maxBytes = request.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES;
     const origin = this.#connections.origin(request.target.origin);
     for (let mayBeStale = true; ; mayBeStale = false) {
-      const idle = mayBeStale ? this.#connections.takeIdle(origin) : null;
+      const idle = mayBeStale ? await this.#takeIdle(origin) : null;
       const acquired = idle ?? (await this.#acquire(origin, request.target, deadlineAtMs));
       const nowMs = this.#monotonicMs();
       const reusedConnection = acquired instanceof Connection && acquired.hasServed;
@@ -141,6 +153,13 @@ class Agent implements GuardedAgent {
       const timing = { totalMs: this.#monotonicMs() - startedAtMs, connectMs, reusedConnection };
       return toResult(exchanged, acquired.endedByReceiver, timing);
     }
+  }
+
+  /** undici writes in the turn after this one, without asking the kernel in between whether the receiver has closed. */
+  async #takeIdle(origin: Origin): Promise<Connection | null> {
+    const idle = this.#connections.takeIdle(origin);
+    if (idle !== null && this.#monotonicMs() - idle.idleSinceMs >= this.#recheckIdleMs) await setImmediate();
+    return idle?.isUsable ? idle : null;
   }
 
   async #acquire(origin: Origin, target: Target, deadlineAtMs: number): Promise<Acquired> {
@@ -184,7 +203,8 @@ class Agent implements GuardedAgent {
   }
 
   #release(origin: Origin, connection: Connection): void {
-    const isYoung = this.#monotonicMs() - connection.openedAtMs < this.#maxConnectionAgeMs;
+    connection.idleSinceMs = this.#monotonicMs();
+    const isYoung = connection.idleSinceMs - connection.openedAtMs < this.#maxConnectionAgeMs;
     if (this.#isOpen && isYoung && connection.isUsable) this.#connections.putIdle(origin, connection);
     else connection.close();
   }

@@ -7,6 +7,11 @@ export interface Classified {
   readonly operatorDetail: string;
 }
 
+/** The connection ended before undici wrote the request: nothing of it can have been seen. */
+export class StaleConnection extends Error {
+  readonly code = 'POSTHORN_STALE_CONNECTION';
+}
+
 const CONNECTION_CODES: ReadonlySet<string> = new Set([
   'ECONNRESET',
   'EPIPE',
@@ -32,13 +37,18 @@ export function classifyError(error: unknown, endedByReceiver: boolean): Classif
   if (error instanceof errors.HeadersOverflowError) {
     return of('response_too_large', 'the response has too large headers');
   }
-  if (CONNECTION_CODES.has(code)) return of('connect', CLOSED_EARLY);
+  if (isConnectionError(error)) return of('connect', CLOSED_EARLY);
   if (code.startsWith('ERR_SSL')) return of('tls', 'the TLS connection failed');
   if (endedByReceiver) return of('connect', CLOSED_EARLY);
   if (error instanceof errors.InvalidArgumentError || error instanceof errors.NotSupportedError) {
     return of('protocol', 'the request could not be written');
   }
   return of('protocol', 'the response is not valid HTTP/1.1');
+}
+
+/** Whether the connection itself failed, rather than what came over it. */
+export function isConnectionError(error: unknown): boolean {
+  return CONNECTION_CODES.has(codeOf(error));
 }
 
 function codeOf(error: unknown): string {

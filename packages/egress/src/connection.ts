@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { type buildConnector, Client } from 'undici';
+import { isConnectionError, StaleConnection } from './classify-error.ts';
 import { Exchange, type Exchanged } from './exchange.ts';
 import type { OutboundRequest } from './outbound.ts';
 
@@ -9,17 +10,14 @@ export interface ConnectionOptions {
   readonly maxResponseHeaderBytes: number;
 }
 
-/** The connection ended before undici wrote the request: nothing of it can have been seen. */
-export class StaleConnection extends Error {
-  readonly code = 'POSTHORN_STALE_CONNECTION';
-}
-
 /**
  * One open socket and the HTTP/1.1 client on it. Modes: *idle* and *busy* (the agent moves it between them), then
  * *closed*, for good: it never dials again, so what was vetted is what is used.
  */
 export class Connection {
   readonly openedAtMs: number;
+  /** When its last request ended. */
+  idleSinceMs: number;
   readonly #client: Client;
   readonly #socket: Socket;
   readonly #onClosed: (connection: Connection) => void;
@@ -37,6 +35,7 @@ export class Connection {
     this.#socket = socket;
     this.#onClosed = onClosed;
     this.openedAtMs = nowMs;
+    this.idleSinceMs = nowMs;
     this.#client = new Client(origin, {
       connect: this.#handOver(),
       pipelining: 1,
@@ -72,15 +71,15 @@ export class Connection {
     return !this.#isClosed && !this.#socket.destroyed;
   }
 
-  /** Whether the receiver ended its side; undici's errors alone don't tell that from a malformed response. */
+  /** Whether the receiver ended or reset it; undici's errors alone don't tell that from a malformed response. */
   get endedByReceiver(): boolean {
-    return this.#socket.readableEnded;
+    return this.#socket.readableEnded || isConnectionError(this.#socket.errored);
   }
 
   /** Settles exactly once and never rejects. After anything but a whole response the connection is closed. */
   exchange(request: OutboundRequest, maxResponseBytes: number, timeoutMs: number): Promise<Exchanged> {
     return new Promise((resolve) => {
-      const exchange = new Exchange(maxResponseBytes, timeoutMs, (exchanged) => {
+      const exchange = new Exchange(this.#socket, maxResponseBytes, timeoutMs, (exchanged) => {
         this.#isBusy = false;
         this.#served++;
         resolve(exchanged);

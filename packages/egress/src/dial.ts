@@ -17,7 +17,7 @@ export type Dialled =
 
 export interface DialOptions {
   readonly resolver: Resolver;
-  readonly secureContext: tls.SecureContext;
+  readonly secureContext: () => tls.SecureContext;
   /** For all addresses together, TCP and TLS. */
   readonly connectTimeoutMs: number;
 }
@@ -53,14 +53,14 @@ export async function dial(target: Target, options: DialOptions, deadlineMs: num
 function open(
   address: VettedAddress,
   target: Target,
-  secureContext: tls.SecureContext,
+  secureContext: () => tls.SecureContext,
   timeoutMs: number,
 ): Promise<Dialled> {
   return new Promise((resolve) => {
     let connected = false;
     const secure = target.protocol === 'https:';
     const socket = secure
-      ? openTls(address, target, secureContext)
+      ? openTls(address, target, secureContext())
       : net.connect({ host: address, port: target.port });
     const settle = (outcome: Dialled): void => {
       clearTimeout(timer);

@@ -1,7 +1,8 @@
+import type { Socket } from 'node:net';
 import type { Dispatcher } from 'undici';
 import { ResponseBody } from './response-body.ts';
 
-/** A response as read, or why there is none. `sent` tells whether undici had begun to write the request. */
+/** A response as read, or why there is none. `sent` tells whether the socket took any of the request. */
 export type Exchanged =
   | {
       readonly kind: 'response';
@@ -28,6 +29,7 @@ const HIGHEST_STATUS = 599;
  * an error) settles it once; undici's later calls change nothing.
  */
 export class Exchange implements Dispatcher.DispatchHandler {
+  readonly #socket: Socket;
   readonly #settle: (exchanged: Exchanged) => void;
   readonly #timer: NodeJS.Timeout;
   readonly #body: ResponseBody;
@@ -36,7 +38,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #status: number | null = null;
   #headers: Record<string, string | string[]> = {};
 
-  constructor(maxResponseBytes: number, timeoutMs: number, settle: (exchanged: Exchanged) => void) {
+  constructor(
+    socket: Socket,
+    maxResponseBytes: number,
+    timeoutMs: number,
+    settle: (exchanged: Exchanged) => void,
+  ) {
+    this.#socket = socket;
     this.#body = new ResponseBody(maxResponseBytes);
     this.#settle = settle;
     // The only clock that bounds endless informational responses and bodies that trickle: undici's own restart.
@@ -48,6 +56,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onRequestStart(): void {
     this.#sent = true;
+    // undici writes now, in this turn. A first write that fails within it took nothing (had a part been taken, the rest
+    // would wait for the socket): the receiver had reset the connection before.
+    process.nextTick(() => {
+      if (this.#socket.errored !== null) this.#sent = false;
+    });
   }
 
   onResponseStart(

@@ -1,12 +1,11 @@
-import { classifyError } from './classify-error.ts';
-import { StaleConnection } from './connection.ts';
+import { classifyError, isConnectionError } from './classify-error.ts';
 import type { DialFailure } from './dial.ts';
 import type { Exchanged } from './exchange.ts';
 import type { FailedSend, SendResult, SendTiming } from './outbound.ts';
 
 /** The one failure that costs no attempt: the receiver had closed the idle connection before anything was written. */
 export function isUnsentOnStale(exchanged: Exchanged): boolean {
-  return exchanged.kind === 'error' && !exchanged.sent && exchanged.error instanceof StaleConnection;
+  return exchanged.kind === 'error' && !exchanged.sent && isConnectionError(exchanged.error);
 }
 
 /** What `send` gives back for what came of the exchange. */

@@ -1,0 +1,193 @@
+import { describe, expect, test, vi } from 'vitest';
+import { createAddressPolicy } from './address-policy.ts';
+import type { LookupAnswer } from './dns-lookup.ts';
+import { createResolver, type ResolverEvent, type ResolverOptions } from './resolve.ts';
+
+type Script = Record<string, readonly (string | [string, number])[] | Error>;
+
+function setup(script: Script, options: Partial<ResolverOptions> = {}) {
+  let nowMs = 0;
+  const asked: string[] = [];
+  const events: ResolverEvent[] = [];
+  const resolver = createResolver({
+    policy: createAddressPolicy({ allowedCidrs: [] }),
+    monotonicMs: () => nowMs,
+    onEvent: (event) => events.push(event),
+    lookup: async (hostname) => {
+      asked.push(hostname);
+      const answer = script[hostname] ?? Object.assign(new Error('no such name'), { code: 'ENOTFOUND' });
+      if (answer instanceof Error) throw answer;
+      return answer.map((one): LookupAnswer => {
+        const [address, ttlSeconds] = typeof one === 'string' ? [one, 60] : one;
+        return { address, ttlSeconds };
+      });
+    },
+    ...options,
+  });
+  return { resolver, asked, events, script, advance: (ms: number) => (nowMs += ms) };
+}
+
+const failing = (code: string) => Object.assign(new Error(code), { code });
+
+describe('a name', () => {
+  test('gives all of its addresses, of both families', async () => {
+    const { resolver, events } = setup({ 'a.example': ['8.8.8.8', '2606:4700::1'] });
+    expect(await resolver.resolve('a.example')).toEqual({ ok: true, addresses: ['8.8.8.8', '2606:4700::1'] });
+    expect(events).toMatchObject([{ kind: 'lookup', result: 'ok' }]);
+  });
+
+  test.each([
+    '127.0.0.1',
+    '10.0.0.1',
+    '169.254.169.254',
+    '::1',
+    'fd00:ec2::254',
+    '::ffff:10.0.0.1',
+    'nonsense',
+  ])(
+    'is refused for one bad address (%s) among good ones, and the tenant reads nothing of it',
+    async (bad) => {
+      const { resolver } = setup({ 'a.example': ['8.8.8.8', bad, '1.1.1.1'] });
+      const resolution = await resolver.resolve('a.example');
+      expect(resolution).toMatchObject({ ok: false, failure: 'blocked', detail: 'connection refused' });
+      expect(resolution).toMatchObject({ operatorDetail: expect.stringContaining(bad) });
+    },
+  );
+
+  test.each([
+    ['ENOTFOUND', 'the host name does not exist'],
+    ['ENODATA', 'the host name has no address'],
+    ['ESERVFAIL', 'the DNS lookup failed'],
+    ['ETIMEOUT', 'the DNS lookup timed out'],
+  ])('that gives %s is a DNS failure', async (code, detail) => {
+    const { resolver } = setup({ 'a.example': failing(code) });
+    expect(await resolver.resolve('a.example')).toEqual({
+      ok: false,
+      failure: 'dns',
+      detail,
+      operatorDetail: code,
+    });
+  });
+
+  test('without addresses, or whose lookup breaks, is a DNS failure too', async () => {
+    const { resolver } = setup({ 'empty.example': [], 'broken.example': new Error('no code') });
+    expect(await resolver.resolve('empty.example')).toMatchObject({
+      failure: 'dns',
+      operatorDetail: 'ENODATA',
+    });
+    expect(await resolver.resolve('broken.example')).toMatchObject({
+      failure: 'dns',
+      operatorDetail: 'EUNKNOWN',
+    });
+    const throwing = setup(
+      {},
+      {
+        lookup: () => {
+          throw failing('EBADNAME');
+        },
+      },
+    ).resolver;
+    expect(await throwing.resolve('x.example')).toMatchObject({ failure: 'dns', operatorDetail: 'EBADNAME' });
+  });
+
+  test('whose lookup never ends is given up after the time budget', async () => {
+    const { resolver } = setup({}, { lookup: () => new Promise(() => {}), timeoutMs: 10 });
+    expect(await resolver.resolve('slow.example')).toMatchObject({
+      failure: 'dns',
+      operatorDetail: 'ETIMEOUT',
+    });
+    expect(resolver.stats().inFlight).toBe(0);
+  });
+});
+
+describe('an address', () => {
+  test('is judged without asking anybody', async () => {
+    const { resolver, asked } = setup({});
+    expect(await resolver.resolve('8.8.8.8')).toEqual({ ok: true, addresses: ['8.8.8.8'] });
+    expect(await resolver.resolve('127.0.0.1')).toMatchObject({ failure: 'blocked' });
+    expect(await resolver.resolve('::1')).toMatchObject({ failure: 'blocked' });
+    expect(asked).toEqual([]);
+  });
+
+  test('in another spelling is only a name, and never reaches a dialler as it is', async () => {
+    const { resolver } = setup({ '127.1': ['127.0.0.1'] });
+    expect(await resolver.resolve('127.1')).toMatchObject({ failure: 'blocked' });
+  });
+});
+
+test('localhost is loopback without asking, and so allowed only where loopback is', async () => {
+  const { resolver, asked } = setup({});
+  expect(await resolver.resolve('localhost')).toMatchObject({ failure: 'blocked' });
+  const open = setup({}, { policy: createAddressPolicy({ allowedCidrs: ['127.0.0.0/8'] }) });
+  expect(await open.resolver.resolve('app.localhost')).toEqual({ ok: true, addresses: ['127.0.0.1'] });
+  expect([...asked, ...open.asked]).toEqual([]);
+});
+
+describe('an answer is remembered', () => {
+  test('for its shortest time to live', async () => {
+    const { resolver, asked, advance } = setup({
+      'a.example': [
+        ['8.8.8.8', 30],
+        ['1.1.1.1', 10],
+      ],
+    });
+    await resolver.resolve('a.example');
+    advance(9_999);
+    await resolver.resolve('a.example');
+    expect(asked).toHaveLength(1);
+    advance(1);
+    await resolver.resolve('a.example');
+    expect(asked).toHaveLength(2);
+  });
+
+  test('for a second at least and a minute at most', async () => {
+    const { resolver, asked, advance } = setup({
+      'none.example': [['8.8.8.8', 0]],
+      'day.example': [['8.8.8.8', 86_400]],
+    });
+    await resolver.resolve('none.example');
+    await resolver.resolve('day.example');
+    advance(999);
+    await resolver.resolve('none.example');
+    expect(asked).toHaveLength(2);
+    advance(59_001);
+    await resolver.resolve('none.example');
+    await resolver.resolve('day.example');
+    expect(asked).toHaveLength(4);
+  });
+
+  test('and a bad one for five seconds, then judged anew', async () => {
+    const { resolver, asked, advance, script } = setup({ 'a.example': ['10.0.0.1'] });
+    expect(await resolver.resolve('a.example')).toMatchObject({ failure: 'blocked' });
+    script['a.example'] = ['8.8.8.8'];
+    advance(4_999);
+    expect(await resolver.resolve('a.example')).toMatchObject({ failure: 'blocked' });
+    advance(1);
+    expect(await resolver.resolve('a.example')).toMatchObject({ ok: true });
+    expect(asked).toHaveLength(2);
+  });
+
+  test('by as many names as allowed, the least recently used forgotten', async () => {
+    const script = Object.fromEntries(['a', 'b', 'c'].map((name) => [`${name}.example`, ['8.8.8.8']]));
+    const { resolver, asked } = setup(script, { maxEntries: 2 });
+    for (const name of ['a', 'b', 'a', 'c', 'a', 'b']) await resolver.resolve(`${name}.example`);
+    expect(asked).toEqual(['a.example', 'b.example', 'c.example', 'b.example']);
+    expect(resolver.stats().entries).toBe(2);
+  });
+});
+
+test('who asks for a name that is being looked up shares the answer', async () => {
+  const { resolver, asked } = setup({ 'a.example': ['8.8.8.8'] });
+  const both = await Promise.all([resolver.resolve('a.example'), resolver.resolve('a.example')]);
+  expect(both).toMatchObject([{ ok: true }, { ok: true }]);
+  expect(asked).toHaveLength(1);
+});
+
+test('lookups at the same time are bounded', async () => {
+  const lookup = vi.fn(() => new Promise<never>(() => {}));
+  const { resolver } = setup({}, { lookup, maxInFlight: 2, timeoutMs: 10 });
+  const slow = [resolver.resolve('a.example'), resolver.resolve('b.example')];
+  expect(await resolver.resolve('c.example')).toMatchObject({ failure: 'dns', operatorDetail: 'EBUSY' });
+  expect(lookup).toHaveBeenCalledTimes(2);
+  await Promise.all(slow);
+});
