@@ -107,11 +107,21 @@ describe('API keys', () => {
   });
 
   it('are forgotten, the oldest first, when there are too many', async () => {
+    const other = (n: number) => `phk_tn_other_other_other_${n}`;
+    for (const n of [1, 2, 3])
+      bundle.known.set(hashKey(other(n)).toString('hex'), { ...CALLER, keyId: `key_${n}` });
     await ask();
-    for (const n of [1, 2, 3]) await ask(`phk_tn_unknown_unknown_${n}`);
+    for (const n of [1, 2, 3]) await ask(other(n));
     expect(bundle.keys.size).toBe(3);
     await ask();
     expect(bundle.lookups).toBe(5);
+  });
+
+  it('are not forgotten for guesses', async () => {
+    await ask();
+    for (let n = 0; n < 10; n++) await ask(`phk_tn_unknown_unknown_${n}`);
+    expect(bundle.keys.authenticate(`Bearer ${KEY}`)).toBe(CALLER);
+    expect(bundle.keys.size).toBe(1 + 3);
   });
 
   it('are not looked up without bound', async () => {

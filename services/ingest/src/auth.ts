@@ -64,18 +64,22 @@ export const DEFAULT_MAX_KEYS = 10_000;
 const BEARER = /^bearer +([A-Za-z0-9._~+/=-]{16,256}) *$/i;
 
 /**
- * Looks keys up by their hash and remembers the answers, unknown keys too, least recently used first out.
- * An answer is *fresh* (2 s), then *refreshing* (used while it is asked for again, up to 5 s), then *old*: a request
+ * Looks keys up by their hash and remembers the answers; those least recently looked up make room. Unknown keys are
+ * remembered apart, and only lookups of keys never seen are bounded, so that guessing takes nothing from those who
+ * have a key. An answer is *fresh* (2 s), then *refreshing* (used while it is asked for again, up to 5 s), then *old*: a request
  * waits for the lookup, or, while Postgres is away, takes the old answer up to `maxAgeMs`.
  */
 export function createKeys(options: KeysOptions): Keys {
   const { clock, maxKeys, maxAgeMs } = options;
-  const entries = new Map<string, Entry>();
+  const known = new Map<string, Entry>();
+  const unknown = new Map<string, Entry>();
   const underWay = new Map<string, Promise<Entry | null>>();
 
   function remember(id: string, caller: Caller | null): Entry {
     const entry = { caller, checkedAtMs: clock.monotonicMs() };
-    entries.delete(id);
+    const entries = caller ? known : unknown;
+    known.delete(id);
+    unknown.delete(id);
     entries.set(id, entry);
     if (entries.size > maxKeys) entries.delete(entries.keys().next().value!);
     return entry;
@@ -94,9 +98,9 @@ export function createKeys(options: KeysOptions): Keys {
 
   /** Null when it cannot be known now. */
   function lookUp(id: string, keyHash: Buffer): Promise<Entry | null> | null {
-    const known = underWay.get(id);
-    if (known) return known;
-    if (underWay.size >= MAX_LOOKUPS_UNDER_WAY) return null;
+    const asked = underWay.get(id);
+    if (asked) return asked;
+    if (!known.has(id) && underWay.size >= MAX_LOOKUPS_UNDER_WAY) return null;
     const lookup = ask(id, keyHash);
     underWay.set(id, lookup);
     return lookup;
@@ -113,7 +117,7 @@ export function createKeys(options: KeysOptions): Keys {
       if (!key) return unauthenticated(header === undefined ? NO_KEY : BAD_HEADER);
       const keyHash = hashKey(key);
       const id = keyHash.toString('latin1');
-      const entry = entries.get(id);
+      const entry = known.get(id) ?? unknown.get(id);
       const ageMs = entry ? clock.monotonicMs() - entry.checkedAtMs : Number.POSITIVE_INFINITY;
       if (entry && ageMs <= FRESH_MS) {
         if (ageMs > REFRESH_AFTER_MS && options.isDatabaseUp()) void lookUp(id, keyHash);
@@ -125,7 +129,7 @@ export function createKeys(options: KeysOptions): Keys {
       return lookup.then((found) => (found ? answerOf(found) : lastResort(entry)));
     },
     get size() {
-      return entries.size;
+      return known.size + unknown.size;
     },
   };
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ACME_KEY, type Bundle, OPERATOR_KEY, setup } from '../test/setup.ts';
@@ -476,15 +477,6 @@ describe('over a socket', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /);
     if (code) expect(answer).toContain(`"code":"${code}"`);
   });
-
-  it('a client that goes away frees its place', async () => {
-    const socket = connect(port, '127.0.0.1');
-    socket.write(`${head}content-type: application/json\r\ncontent-length: 500\r\n\r\n{`);
-    await new Promise((resolve) => setImmediate(resolve));
-    socket.destroy();
-    const answer = await exchange('GET /livez HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n');
-    expect(answer).toContain('200 OK');
-  });
 });
 
 describe('when too much is under way', () => {
@@ -501,5 +493,31 @@ describe('when too much is under way', () => {
     for (let i = 0; i < 3; i++) expect((await small.post('/events', EVENT)).status).toBe(202);
     const large = { ...EVENT, payload: 'x'.repeat(300) };
     expect((await small.post('/events', large)).body.code).toBe('overloaded');
+  });
+
+  it('a client that goes away frees its place', async () => {
+    const small = await setup({ maxRequests: 1 });
+    small.addTenant('acme');
+    await small.app.listen({ host: '127.0.0.1', port: 0 });
+    const { server } = small.app;
+    const taken = once(server, 'request');
+    const connected = once(server, 'connection');
+    const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    client.write(`POST /events HTTP/1.1\r\nhost: a\r\nauthorization: Bearer ${ACME_KEY}\r\n`);
+    client.write('content-type: application/json\r\ncontent-length: 500\r\n\r\n{');
+    await taken;
+    expect((await small.post('/events', EVENT)).body.code).toBe('overloaded');
+    const [socket] = await connected;
+    await Promise.all([once(socket, 'close'), client.destroy()]);
+    expect((await small.post('/events', EVENT)).status).toBe(202);
+    await small.app.close();
+  });
+
+  it('no limit of the server is left open', () => {
+    const { server } = bundle.app;
+    expect(server.requestTimeout).toBe(15_000);
+    expect(server.headersTimeout).toBe(10_000);
+    expect(server.keepAliveTimeout).toBe(72_000);
+    expect(server.maxConnections).toBe(10);
   });
 });

@@ -23,6 +23,9 @@ export const QUOTAS: Quotas = {
   dlqPolicy: 'refuse',
 };
 
+// One for all: each registry starts observers of the process.
+const ingestMetrics = createIngestMetrics(createMetrics('ingest'));
+
 /** The app over fakes of everything it talks to; tests act on the fakes and look at what was sent. */
 export interface Bundle {
   readonly app: App;
@@ -80,7 +83,7 @@ export async function setup(limits: { maxRequests?: number; maxBytes?: number } 
     send: fakes.send,
     checks: [{ name: 'postgres', required: false, state: () => (fakes.state.failStore ? 'down' : 'up') }],
     isReady: () => true,
-    ingestMetrics: createIngestMetrics(createMetrics('ingest')),
+    ingestMetrics,
     tracing: createTracing(null, { samplePercent: 0 }),
     eventsTopic: 'events',
     eventPartitions: 8,
