@@ -11,7 +11,7 @@ export type GuideFacts = {
 /** What to try next: every line works when pasted as it is. */
 export function guide(facts: GuideFacts): string {
   const { api, tenantId } = facts;
-  const curl = `curl -s -H 'Authorization: Bearer ${facts.tenantKey}'`;
+  const curl = `curl -sw '\\n' -H 'Authorization: Bearer ${facts.tenantKey}'`;
   const json = `-H 'Content-Type: application/json'`;
   const newest = `$(${curl} '${api}/v1/dlq?tenant_id=${tenantId}&limit=1' | grep -o '"delivery_id":"[^"]*' | head -1 | cut -d'"' -f4)`;
   const body = (value: object) => `-d '${JSON.stringify(value)}'`;
