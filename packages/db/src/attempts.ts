@@ -1,5 +1,5 @@
-import { dayOf } from '@posthorn/contracts';
 import type { Sql } from './database.ts';
+import { recordDay } from './record-day.ts';
 
 /** A batch of attempts by column. */
 export interface AttemptColumns {
@@ -75,7 +75,7 @@ export async function listAttempts(
     select attempt_id, delivery_id, run, round, attempt, state, started_at, duration_ms, status, failure, error,
            response_body, trace_id
     from attempts
-    where delivery_id = ${deliveryId} and day = ${dayOf(deliveryId)}::date and tenant_id = ${tenantId}
+    where delivery_id = ${deliveryId} and day = '1970-01-01'::date + ${recordDay(deliveryId)}::int and tenant_id = ${tenantId}
     order by round, attempt, attempt_id limit ${limit}`;
 }
 

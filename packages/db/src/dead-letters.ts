@@ -1,5 +1,5 @@
-import { dayOf } from '@posthorn/contracts';
 import type { Sql } from './database.ts';
+import { recordDay } from './record-day.ts';
 
 /** A batch of dead letters by column, each delivery once. */
 export interface DeadLetterColumns {
@@ -96,7 +96,7 @@ export async function removeDeadLetters(sql: Sql, deliveryIds: readonly string[]
   const removed = await sql`
     delete from dead_letters l using deliveries d
     where l.delivery_id = any(${[...deliveryIds]}::text[])
-      and l.day = any(${[...new Set(deliveryIds.map(dayOf))]}::date[])
+      and l.day in (select '1970-01-01'::date + n from unnest(${[...new Set(deliveryIds.map(recordDay))]}::int[]) n)
       and d.delivery_id = l.delivery_id and d.day = l.day and d.retention_days = l.retention_days
       and d.standing > l.standing`;
   return removed.count;
@@ -148,7 +148,7 @@ export async function findDeadLetter(
 ): Promise<DeadLetterRow | null> {
   const [row] = await sql<DeadLetterRow[]>`
     select ${deadLetterColumns(sql)} from dead_letters
-    where delivery_id = ${deliveryId} and day = ${dayOf(deliveryId)}::date and tenant_id = ${tenantId}`;
+    where delivery_id = ${deliveryId} and day = '1970-01-01'::date + ${recordDay(deliveryId)}::int and tenant_id = ${tenantId}`;
   return row ?? null;
 }
 

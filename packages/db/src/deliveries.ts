@@ -1,5 +1,6 @@
-import { acceptedAtMs, type DeliveryState, dayOf } from '@posthorn/contracts';
+import { acceptedAtMs, type DeliveryState } from '@posthorn/contracts';
 import type { Sql } from './database.ts';
+import { recordDay } from './record-day.ts';
 
 /** A batch of deliveries by column, each delivery once: the greatest standing that is known of it. */
 export interface DeliveryColumns {
@@ -104,7 +105,7 @@ export async function findDelivery(
 ): Promise<DeliveryRow | null> {
   const [row] = await sql<Omit<DeliveryRow, 'createdAt'>[]>`
     select ${deliveryColumns(sql)} from deliveries
-    where delivery_id = ${deliveryId} and day = ${dayOf(deliveryId)}::date and tenant_id = ${tenantId}`;
+    where delivery_id = ${deliveryId} and day = '1970-01-01'::date + ${recordDay(deliveryId)}::int and tenant_id = ${tenantId}`;
   return row ? withCreation(row) : null;
 }
 
@@ -141,7 +142,7 @@ export async function findStandings(
 
 /** A delivery's id starts with its event's and "_": the rows of an event are one range of the primary key. */
 const ofEvent = (sql: Sql, eventId: string) => sql`
-  delivery_id >= ${`${eventId}_`} and delivery_id < ${`${eventId}\``} and day = ${dayOf(eventId)}::date`;
+  delivery_id >= ${`${eventId}_`} and delivery_id < ${`${eventId}\``} and day = '1970-01-01'::date + ${recordDay(eventId)}::int`;
 
 const deliveryColumns = (sql: Sql) => sql`
   delivery_id, tenant_id, event_id, endpoint_id, event_type, run, round, attempt, state, next_due_at,

@@ -1,5 +1,5 @@
-import { dayOf } from '@posthorn/contracts';
 import type { Sql } from './database.ts';
+import { recordDay } from './record-day.ts';
 
 /** A batch of events by column: `[i]` of each is one event. */
 export interface EventColumns {
@@ -10,9 +10,7 @@ export interface EventColumns {
   readonly labels: string[];
   readonly contentType: string[];
   readonly payload: Uint8Array[];
-  /** RFC 3339. */
-  readonly occurredAt: string[];
-  /** Unix milliseconds. */
+  readonly occurredAtMs: number[];
   readonly acceptedAtMs: number[];
   readonly revision: number[];
   readonly retentionDays: number[];
@@ -50,14 +48,15 @@ export async function recordEvents(sql: Sql, rows: EventColumns): Promise<number
     insert into events (tenant_id, event_id, type, labels, content_type, payload, occurred_at, accepted_at,
                         revision, retention_days, day)
     select tenant_id, event_id, type, labels::jsonb, content_type,
-           substring(${Buffer.concat(rows.payload, total)}::bytea from start for length), occurred_at,
+           substring(${Buffer.concat(rows.payload, total)}::bytea from start for length),
+           to_timestamp(occurred_at_ms::float8 / 1000),
            to_timestamp(accepted_at_ms::float8 / 1000), revision, retention_days, '1970-01-01'::date + day
     from unnest(
       ${rows.tenantId}::text[], ${rows.eventId}::uuid[], ${rows.type}::text[], ${rows.labels}::text[],
-      ${rows.contentType}::text[], ${starts}::int[], ${lengths}::int[], ${rows.occurredAt}::timestamptz[],
+      ${rows.contentType}::text[], ${starts}::int[], ${lengths}::int[], ${rows.occurredAtMs}::bigint[],
       ${rows.acceptedAtMs}::bigint[], ${rows.revision}::bigint[], ${rows.retentionDays}::smallint[],
       ${rows.day}::int[]
-    ) as given (tenant_id, event_id, type, labels, content_type, start, length, occurred_at, accepted_at_ms,
+    ) as given (tenant_id, event_id, type, labels, content_type, start, length, occurred_at_ms, accepted_at_ms,
                 revision, retention_days, day)
     on conflict do nothing`;
   return inserted.count;
@@ -67,7 +66,7 @@ export async function findEvent(sql: Sql, tenantId: string, eventId: string): Pr
   const [row] = await sql<EventRow[]>`
     select event_id, type, labels, content_type, occurred_at, accepted_at, revision, retention_days
     from events
-    where event_id = ${eventId}::uuid and day = ${dayOf(eventId)}::date and tenant_id = ${tenantId}`;
+    where event_id = ${eventId}::uuid and day = '1970-01-01'::date + ${recordDay(eventId)}::int and tenant_id = ${tenantId}`;
   return row ?? null;
 }
 
@@ -80,6 +79,6 @@ export async function findEventPayload(
   const [row] = await sql<EventPayload[]>`
     select event_id, type, labels, content_type, payload, occurred_at, accepted_at, revision, retention_days
     from events
-    where event_id = ${eventId}::uuid and day = ${dayOf(eventId)}::date and tenant_id = ${tenantId}`;
+    where event_id = ${eventId}::uuid and day = '1970-01-01'::date + ${recordDay(eventId)}::int and tenant_id = ${tenantId}`;
   return row ?? null;
 }

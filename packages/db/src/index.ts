@@ -10,6 +10,7 @@ export * from './events.ts';
 export * from './migrate.ts';
 export * from './owners.ts';
 export * from './partitions.ts';
+export * from './record-day.ts';
 export * from './replays.ts';
 export * from './set-aside.ts';
 export * from './tenants.ts';

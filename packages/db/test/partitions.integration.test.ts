@@ -29,7 +29,7 @@ async function record(atMs: number, retentionDays: number): Promise<string> {
     labels: ['{}'],
     contentType: ['application/json'],
     payload: [Buffer.from('{}')],
-    occurredAt: [new Date(atMs).toISOString()],
+    occurredAtMs: [atMs],
     acceptedAtMs: [atMs],
     revision: [1],
     retentionDays: [retentionDays],

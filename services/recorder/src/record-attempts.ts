@@ -1,6 +1,7 @@
-import { type AttemptedEntry, acceptedAtMs } from '@posthorn/contracts';
-import type { AttemptColumns } from '@posthorn/db';
-import { dayNumber, retentionClass, storable } from './retention-class.ts';
+import type { AttemptedEntry } from '@posthorn/contracts';
+import { type AttemptColumns, recordDay } from '@posthorn/db';
+import { retentionClass } from './retention-class.ts';
+import { storable } from './storable.ts';
 
 export function emptyAttempts(): AttemptColumns {
   return {
@@ -44,5 +45,5 @@ export function addAttempt(rows: AttemptColumns, entry: AttemptedEntry): void {
   rows.responseBody.push(entry.responseBody);
   rows.traceId.push(entry.traceId);
   rows.retentionDays.push(retentionClass(entry.retentionDays));
-  rows.day.push(dayNumber(acceptedAtMs(entry.deliveryId)));
+  rows.day.push(recordDay(entry.deliveryId));
 }

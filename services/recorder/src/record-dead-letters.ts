@@ -1,7 +1,8 @@
-import { acceptedAtMs, deriveDeliveryId, standingOrder } from '@posthorn/contracts';
-import type { DeadLetterColumns } from '@posthorn/db';
+import { deriveDeliveryId, standingOrder } from '@posthorn/contracts';
+import { type DeadLetterColumns, recordDay } from '@posthorn/db';
 import type { DeadLetterItem } from './consume/read-record.ts';
-import { dayNumber, retentionClass, storable } from './retention-class.ts';
+import { retentionClass } from './retention-class.ts';
+import { storable } from './storable.ts';
 
 /** Dead letters of a batch, each delivery once: the one with the greatest standing, of equal ones the last record. */
 export interface DeadLetterRows {
@@ -63,7 +64,7 @@ export function addDeadLetter({ columns, places }: DeadLetterRows, item: DeadLet
   columns.partition[place] = item.partition;
   columns.offset[place] = item.offset;
   columns.retentionDays[place] = retentionClass(event.retentionDays);
-  columns.day[place] = dayNumber(acceptedAtMs(event.eventId));
+  columns.day[place] = recordDay(event.eventId);
 }
 
 /** The same order as the `where` of `recordDeadLetters`. */

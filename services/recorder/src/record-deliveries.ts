@@ -1,6 +1,5 @@
 import {
   type AttemptedEntry,
-  acceptedAtMs,
   type CancelledEntry,
   type DeliveryState,
   type DispatchedEntry,
@@ -8,9 +7,10 @@ import {
   type ReplayedEntry,
   standingOrder,
 } from '@posthorn/contracts';
-import type { DeliveryColumns } from '@posthorn/db';
+import { type DeliveryColumns, recordDay } from '@posthorn/db';
 import type { DeadLetterItem } from './consume/read-record.ts';
-import { dayNumber, retentionClass, storable } from './retention-class.ts';
+import { retentionClass } from './retention-class.ts';
+import { storable } from './storable.ts';
 
 /**
  * Deliveries of a batch, each once: of what the batch says about a delivery only the greatest standing stays, so that
@@ -164,7 +164,7 @@ function raise({ columns, places }: DeliveryRows, to: Standing): void {
     columns.eventType.push(to.eventType);
     columns.run.push(to.run);
     columns.retentionDays.push(retentionClass(to.retentionDays));
-    columns.day.push(dayNumber(acceptedAtMs(to.eventId)));
+    columns.day.push(recordDay(to.eventId));
   } else if (!outranks(to, standing, columns, place)) return;
   columns.state[place] = to.state;
   columns.round[place] = to.round;

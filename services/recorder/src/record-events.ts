@@ -1,7 +1,8 @@
 import { acceptedAtMs } from '@posthorn/contracts';
-import type { EventColumns } from '@posthorn/db';
+import { type EventColumns, recordDay } from '@posthorn/db';
 import type { EventItem } from './consume/read-record.ts';
-import { dayNumber, retentionClass } from './retention-class.ts';
+import { retentionClass } from './retention-class.ts';
+import { storable, storableJson } from './storable.ts';
 
 export function emptyEvents(): EventColumns {
   return {
@@ -11,7 +12,7 @@ export function emptyEvents(): EventColumns {
     labels: [],
     contentType: [],
     payload: [],
-    occurredAt: [],
+    occurredAtMs: [],
     acceptedAtMs: [],
     revision: [],
     retentionDays: [],
@@ -24,12 +25,13 @@ export function addEvent(rows: EventColumns, { event, labels, payload }: EventIt
   rows.tenantId.push(event.tenantId);
   rows.eventId.push(event.eventId);
   rows.type.push(event.type);
-  rows.labels.push(labels);
-  rows.contentType.push(event.contentType);
+  rows.labels.push(storableJson(labels));
+  rows.contentType.push(storable(event.contentType));
   rows.payload.push(payload);
-  rows.occurredAt.push(event.occurredAt);
+  const occurredAtMs = Date.parse(event.occurredAt);
+  rows.occurredAtMs.push(Number.isNaN(occurredAtMs) ? atMs : occurredAtMs);
   rows.acceptedAtMs.push(atMs);
   rows.revision.push(event.revision);
   rows.retentionDays.push(retentionClass(event.retentionDays));
-  rows.day.push(dayNumber(atMs));
+  rows.day.push(recordDay(event.eventId));
 }
