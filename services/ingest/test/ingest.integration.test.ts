@@ -328,7 +328,7 @@ describe('the record', () => {
       labels: ['{"region":"eu"}'],
       contentType: ['application/json'],
       payload: [Buffer.from('{"id": 98765432109876543210}')],
-      occurredAt: [new Date(atMs).toISOString()],
+      occurredAtMs: [atMs],
       acceptedAtMs: [atMs],
       revision: [3],
     });
