@@ -1,8 +1,9 @@
 import type { TenantId } from '@posthorn/contracts';
-import { type Database, MAX_CHANGES_PER_POLL, REPLICA_LIVE_MS } from '@posthorn/db';
+import { type Database, REPLICA_LIVE_MS, type TenantChange } from '@posthorn/db';
 import type { Clock, Logger } from '@posthorn/runtime';
-import { type ConfigCache, createConfigCache } from './config-cache.ts';
+import { createConfigCache } from './config-cache.ts';
 import { type ConfigSource, databaseSource } from './config-source.ts';
+import { createChangeFollower } from './follow-changes.ts';
 import { createTenantLoader, type Loaded } from './load-tenants.ts';
 import type { SecretsKey } from './sealed-secret.ts';
 import { type TenantConfig, toTenantConfig } from './tenant-config.ts';
@@ -51,10 +52,8 @@ export interface TenantConfigsStats {
 }
 
 /**
- * The configuration of tenants, cached, at most a poll behind Postgres.
- *
- * Modes: `unsynced` (no poll has succeeded yet) → `current` ⇄ `away` (the last poll failed). A poll moves between
- * them. While away cached tenants are served until `maxAgeMs`, others are `unavailable`.
+ * The configuration of tenants, cached, at most a poll behind Postgres (modes: `ChangeFollower`). While Postgres is away
+ * cached tenants are served until `maxAgeMs`, others are `unavailable`.
  */
 export interface TenantConfigs {
   start(): Promise<void>;
@@ -75,64 +74,40 @@ export interface TenantConfigs {
 }
 
 export function createTenantConfigs(options: TenantConfigsOptions): TenantConfigs {
-  const { clock, log, secretsKey } = options;
-  const source = options.source ?? databaseSource(options.database, options.replicaId);
-  const pollIntervalMs =
-    options.pollIntervalMs ?? (options.replicaId ? REPLICA_POLL_INTERVAL_MS : DEFAULT_POLL_INTERVAL_MS);
-  const maxAgeMs = options.maxAgeMs ?? DEFAULT_MAX_AGE_MS;
-  const cache: ConfigCache = createConfigCache(options.maxEndpoints ?? DEFAULT_MAX_ENDPOINTS);
+  const { clock, secretsKey, replicaId } = options;
+  const source = options.source ?? databaseSource(options.database, replicaId);
+  const cache = createConfigCache(options.maxEndpoints ?? DEFAULT_MAX_ENDPOINTS);
   const loader = createTenantLoader((tenantIds) => source.load(tenantIds));
   const unknown = new Map<TenantId, number>();
-  const waiters = new Set<() => void>();
-
-  let applied = -1;
-  let appliedEverywhere = -1;
-  let currentAtMs = Number.NEGATIVE_INFINITY;
-  let away = false;
-  let running = false;
-  let timer: NodeJS.Timeout | undefined;
-  let polling: Promise<boolean> | undefined;
-  let pollingNext: Promise<boolean> | undefined;
-
-  async function syncOnce(): Promise<void> {
-    if (applied === -1) {
-      const sequence = await source.sequence();
-      // What was loaded before the number was read may miss a change up to it.
+  const follower = createChangeFollower({
+    source,
+    clock,
+    log: options.log,
+    pollIntervalMs:
+      options.pollIntervalMs ?? (replicaId ? REPLICA_POLL_INTERVAL_MS : DEFAULT_POLL_INTERVAL_MS),
+    maxAgeMs: options.maxAgeMs ?? DEFAULT_MAX_AGE_MS,
+    apply,
+    expire: (olderThanMs) => cache.removeLoadedBefore(olderThanMs),
+    forget() {
       cache.clear();
       unknown.clear();
-      applied = sequence;
-    }
-    let changed: number;
-    do {
-      const sentAtMs = clock.monotonicMs();
-      const { sequence, changes, appliedByOthers } = await source.poll(applied);
-      if (sequence < applied) {
-        log.warn({ applied, sequence }, 'configuration sequence went back, loading everything again');
-        cache.clear();
-      }
-      await applyChanges(changes);
-      applied = sequence;
-      currentAtMs = sentAtMs;
-      appliedEverywhere = appliedByOthers === null ? applied : Math.min(applied, appliedByOthers);
-      changed = changes.length;
-    } while (changed >= MAX_CHANGES_PER_POLL);
-    for (const wake of waiters) wake();
-  }
+    },
+  });
 
-  async function applyChanges(changes: readonly { tenantId: TenantId; revision: number }[]): Promise<void> {
+  async function apply(changes: readonly TenantChange[]): Promise<void> {
     const reloads: Promise<Loaded>[] = [];
     for (const { tenantId, revision } of changes) {
       unknown.delete(tenantId);
       loader.requireRevision(tenantId, revision);
       const cached = cache.get(tenantId);
-      if (cached !== undefined && cached.revision < revision) reloads.push(fetch(tenantId, revision));
+      if (cached !== undefined && cached.revision < revision) reloads.push(load(tenantId, revision));
     }
     for (const loaded of await Promise.all(reloads)) {
       if (loaded.kind === 'failed') throw new Error(loaded.reason);
     }
   }
 
-  async function fetch(tenantId: TenantId, floor: number): Promise<Loaded> {
+  async function load(tenantId: TenantId, floor: number): Promise<Loaded> {
     const loaded = await loader.load(tenantId, floor);
     if (loaded.kind === 'row') cache.put(toTenantConfig(loaded.row, secretsKey), clock.monotonicMs());
     else if (loaded.kind === 'absent') {
@@ -143,111 +118,47 @@ export function createTenantConfigs(options: TenantConfigsOptions): TenantConfig
     return loaded;
   }
 
-  async function pollOnce(): Promise<boolean> {
-    try {
-      await syncOnce();
-      if (away) log.info({ applied }, 'configuration is current again');
-      away = false;
-    } catch (error) {
-      if (!away) log.warn({ err: error }, 'configuration cannot be read, serving what is cached');
-      away = true;
-      const oldestMs = clock.monotonicMs() - maxAgeMs;
-      if (currentAtMs < oldestMs) cache.removeLoadedBefore(oldestMs);
-    }
-    return !away;
-  }
-
-  /** A poll that starts after this call: it sees what was committed before. */
-  function poll(): Promise<boolean> {
-    if (polling === undefined) {
-      polling = pollOnce().finally(() => {
-        polling = undefined;
-      });
-      return polling;
-    }
-    pollingNext ??= polling.then(() => {
-      pollingNext = undefined;
-      return poll();
-    });
-    return pollingNext;
-  }
-
-  function schedule(): void {
-    if (!running) return;
-    timer = setTimeout(() => void poll().then(schedule), pollIntervalMs);
-  }
-
   const isFresh = (): boolean =>
-    options.replicaId === undefined
-      ? applied !== -1 && !away
-      : clock.monotonicMs() - currentAtMs < REPLICA_LIVE_MS - FRESH_MARGIN_MS;
+    replicaId === undefined
+      ? follower.applied !== -1 && !follower.away
+      : clock.monotonicMs() - follower.currentAtMs < REPLICA_LIVE_MS - FRESH_MARGIN_MS;
 
   async function get(tenantId: TenantId, atLeastRevision = 0): Promise<Lookup> {
-    if (options.replicaId !== undefined && !away && !isFresh()) await poll();
+    if (replicaId !== undefined && !follower.away && !isFresh()) await follower.poll();
     const cached = cache.get(tenantId);
     if (cached !== undefined && cached.revision >= atLeastRevision) return { kind: 'found', config: cached };
     if (atLeastRevision === 0 && (unknown.get(tenantId) ?? 0) > clock.monotonicMs())
       return { kind: 'unknown_tenant' };
-    const loaded = await fetch(tenantId, atLeastRevision);
+    const loaded = await load(tenantId, atLeastRevision);
     if (loaded.kind === 'absent') return { kind: 'unknown_tenant' };
     if (loaded.kind === 'failed') return { kind: 'unavailable', reason: loaded.reason };
     const config = cache.get(tenantId) ?? toTenantConfig(loaded.row, secretsKey);
     if (config.revision >= atLeastRevision) return { kind: 'found', config };
-    return {
-      kind: 'unavailable',
-      reason: `revision ${atLeastRevision} is not in Postgres, ${config.revision} is`,
-    };
-  }
-
-  async function whenApplied(change: number, timeoutMs = DEFAULT_APPLY_TIMEOUT_MS): Promise<boolean> {
-    void poll();
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    const wake = () => {
-      if (appliedEverywhere >= change) resolve(true);
-    };
-    const late = setTimeout(() => resolve(false), timeoutMs);
-    waiters.add(wake);
-    wake();
-    try {
-      return await promise;
-    } finally {
-      clearTimeout(late);
-      waiters.delete(wake);
-    }
+    const reason = `revision ${atLeastRevision} is not in Postgres, ${config.revision} is`;
+    return { kind: 'unavailable', reason };
   }
 
   return {
-    async start() {
-      if (running) return;
-      running = true;
-      await poll();
-      schedule();
-    },
-    async stop() {
-      if (!running) return;
-      running = false;
-      clearTimeout(timer);
-      await polling;
-      await source.leave().catch(() => undefined);
-    },
+    start: () => follower.start(),
+    stop: () => follower.stop(),
     peek: (tenantId) => cache.get(tenantId),
     get,
-    poll,
+    poll: () => follower.poll(),
     get applied() {
-      return applied;
+      return follower.applied;
     },
     get fresh() {
       return isFresh();
     },
-    whenApplied,
+    whenApplied: (change, timeoutMs = DEFAULT_APPLY_TIMEOUT_MS) => follower.whenApplied(change, timeoutMs),
     stats: () => ({
       tenants: cache.tenants,
       endpoints: cache.endpoints,
       evictions: cache.evictions,
       waitingLoads: loader.waiting,
       unknownTenants: unknown.size,
-      ageMs: Number.isFinite(currentAtMs) ? clock.monotonicMs() - currentAtMs : null,
-      away,
+      ageMs: follower.applied === -1 ? null : clock.monotonicMs() - follower.currentAtMs,
+      away: follower.away,
     }),
   };
 }
