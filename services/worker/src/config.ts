@@ -71,7 +71,14 @@ export const spec = {
     min: 1,
     max: 20_000,
     unit: 'slots',
-    doc: 'Deliveries that this worker has in flight at once, from the start of an attempt until its outcome is acknowledged.',
+    doc: 'Requests that this worker has under way at once.',
+  }),
+  maxUnsettledSlots: integer('MAX_UNSETTLED_SLOTS', {
+    fallback: '2048',
+    min: 1,
+    max: 100_000,
+    unit: 'slots',
+    doc: 'Deliveries that this worker has started and whose outcome Kafka has not acknowledged, requests under way included; a crash repeats these at most.',
   }),
   maxLaneSlots: integer('MAX_LANE_SLOTS', {
     fallback: '4096',

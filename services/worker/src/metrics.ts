@@ -16,6 +16,8 @@ export interface WorkerMetrics {
   deadLettered(reason: DeadLetterReason): void;
   cancelled(reason: CancelReason): void;
   putAside(): void;
+  /** From the end of an attempt until all that it led to is acknowledged: so long it stays unsettled beyond the request. */
+  settled(durationMs: number): void;
   unreadable(): void;
   writeRetried(): void;
   produced(report: ProduceReport): void;
@@ -33,6 +35,11 @@ export function createWorkerMetrics(metrics: Metrics, clock: Clock): WorkerMetri
   const duration = metrics.histogram(
     'posthorn_worker_attempt_duration_seconds',
     'Time of an attempt, from its start to the last byte read.',
+    DURATION_SECONDS,
+  );
+  const settling = metrics.histogram(
+    'posthorn_worker_settle_duration_seconds',
+    'Time from the end of an attempt until its retry, dead letter and journal entry are acknowledged.',
     DURATION_SECONDS,
   );
   const latency = metrics.histogram(
@@ -78,6 +85,7 @@ export function createWorkerMetrics(metrics: Metrics, clock: Clock): WorkerMetri
     deadLettered: (reason) => deadLetters.inc({ reason }),
     cancelled: (reason) => cancellations.inc({ reason }),
     putAside: () => aside.inc(),
+    settled: (durationMs) => settling.observe(durationMs / 1_000),
     unreadable: () => unreadable.inc(),
     writeRetried: () => writeRetries.inc(),
     produced: (report) => produced.inc({ outcome: report.outcome }),
@@ -93,7 +101,10 @@ export interface Observed {
   readonly configs: { stats(): TenantConfigsStats };
   readonly acknowledger: { readonly stalled: number };
   readonly agent: { stats(): AgentStats };
-  readonly config: Pick<WorkerConfig, 'maxConcurrentAttempts' | 'maxLaneSlots' | 'maxBufferedBytes'>;
+  readonly config: Pick<
+    WorkerConfig,
+    'maxConcurrentAttempts' | 'maxUnsettledSlots' | 'maxLaneSlots' | 'maxBufferedBytes'
+  >;
 }
 
 export function observeWorker(metrics: Metrics, observed: Observed): void {

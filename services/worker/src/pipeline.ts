@@ -10,7 +10,7 @@ import { createEndpointLoader } from './attempt/load-endpoint.ts';
 import { createSend } from './attempt/send.ts';
 import type { WorkerConfig } from './config.ts';
 import { consumeDeliveries } from './intake/consume-deliveries.ts';
-import type { DeliveryWork } from './intake/delivery-work.ts';
+import type { DeliverySlot, DeliveryWork } from './intake/delivery-work.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import { createScheduler, type Scheduler } from './schedule/scheduler.ts';
 import { type AttemptStarter, createAttemptStarter } from './schedule/start-attempts.ts';
@@ -57,6 +57,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const loader = createEndpointLoader(options);
   const scheduler = createScheduler<DeliveryWork>({
     maxInFlight: config.maxConcurrentAttempts,
+    maxUnsettled: config.maxUnsettledSlots,
     laneBounds: {
       maxSlots: config.maxLaneSlots,
       maxBytes: Math.max(LEAST_LANE_BYTES, Math.floor(config.maxBufferedBytes / config.lanes)),
@@ -91,6 +92,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       layout: recordLayout(config),
       policy: { scheduleMs: config.retrySchedule, jitterPercent: config.retryJitterPercent },
     }),
+    requestEnded(slot: DeliverySlot) {
+      scheduler.release(slot);
+      starter.wake();
+    },
     mayStart: () => !scheduler.paused && options.mayBegin(),
   };
   const starter = createAttemptStarter<DeliveryWork>({

@@ -149,7 +149,7 @@ async function startDeliveries(pipeline: Pipeline, consumer: Consumer): Promise<
 async function stopDeliveries(pipeline: Pipeline, consumer: Consumer, log: Logger): Promise<void> {
   const drain = async (): Promise<void> => {
     const drained = await pipeline.drain(STOP_DRAIN_MS);
-    if (!drained) log.warn({ in_flight: pipeline.scheduler.inFlight }, 'stopped with slots in flight');
+    if (!drained) log.warn({ unsettled: pipeline.scheduler.unsettled }, 'stopped with unsettled slots');
   };
   await consumer.stop({ drain });
   pipeline.abandon();

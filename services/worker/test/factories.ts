@@ -68,6 +68,7 @@ export function slotOf(work: DeliveryWork, index = 0): DeliverySlot {
     index,
     endpointId: work.endpointIds[index]!,
     hold: { lane, queue, bytes: work.bytes, open: 1 },
+    capped: true,
   };
 }
 

@@ -29,6 +29,7 @@ function setup(over: Partial<AttemptSteps> = {}) {
     load: () => ({ kind: 'ready', tenant: makeTenant([]), endpoint: makeEndpoint() }),
     build: () => ({ kind: 'request', request: { target: { origin: 'http://x' } } as never }),
     send: async () => response,
+    requestEnded: () => {},
     settle: async (_slot, conclusion) => void conclusions.push(conclusion),
     mayStart: () => true,
     clock,
@@ -57,6 +58,20 @@ test('a slot is loaded, built, sent, classified and settled', async () => {
   const text = await metrics.registry.metrics();
   expect(text).toContain('posthorn_worker_attempts_total{outcome="success",service="worker"} 1');
   expect(text).toContain('posthorn_worker_first_attempt_latency_seconds_sum{service="worker"} 0.25');
+});
+
+test('the caps of a slot are free once its request has ended, before it is settled', async () => {
+  const order: string[] = [];
+  const { steps } = setup({
+    async send() {
+      order.push('sent');
+      return response;
+    },
+    requestEnded: () => void order.push('caps freed'),
+    settle: async () => void order.push('settled'),
+  });
+  await attempt(steps, makeSlot().slot);
+  expect(order).toEqual(['sent', 'caps freed', 'settled']);
 });
 
 test('what has no endpoint to send to is settled without a request', async () => {

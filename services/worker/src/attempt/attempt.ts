@@ -14,6 +14,8 @@ export interface AttemptSteps {
   readonly build: RequestBuilder['build'];
   readonly send: Send;
   readonly settle: Settle;
+  /** Frees the caps of a slot: what is left of it costs the receiver nothing. */
+  requestEnded(slot: DeliverySlot): void;
   /** Asked again after loading: a request starts only inside the fence and outside a rebalance. */
   mayStart(): boolean;
   readonly clock: Clock;
@@ -39,6 +41,7 @@ export async function attempt(steps: AttemptSteps, slot: DeliverySlot): Promise<
     const begun = begin(steps, slot);
     const built = steps.build(slot, loaded.endpoint, begun);
     const sent = await steps.send(built);
+    steps.requestEnded(slot);
     const outcome = classify(sent, steps.clock.nowMs());
     const made = conclude(steps, slot, { loaded, begun, sent, outcome });
     await steps.settle(slot, { kind: 'attempted', made });

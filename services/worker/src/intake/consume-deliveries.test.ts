@@ -12,6 +12,7 @@ function setup(maxSlots = 100) {
   const lines: Record<string, unknown>[] = [];
   const scheduler = createScheduler<DeliveryWork>({
     maxInFlight: 10,
+    maxUnsettled: 10,
     laneBounds: { maxSlots, maxBytes: 100_000 },
     capOf: () => 10,
     onRoom: () => {},

@@ -15,6 +15,8 @@ export interface Slot<W extends Work> {
   readonly index: number;
   readonly endpointId: EndpointId;
   readonly hold: Hold<W>;
+  /** Whether it counts against the caps: from its start to the end of its request. */
+  capped: boolean;
 }
 
 /** A record's weight in its lane's buffer, freed with its last slot. */

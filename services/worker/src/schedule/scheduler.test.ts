@@ -13,6 +13,7 @@ function setup(options: Partial<SchedulerOptions> = {}) {
   const roomIn: number[] = [];
   const scheduler = createScheduler<Item>({
     maxInFlight: 100,
+    maxUnsettled: 100,
     laneBounds: { maxSlots: 100, maxBytes: 1_000 },
     capOf: () => 10,
     onRoom: (lane) => void roomIn.push(lane.number),
@@ -107,6 +108,21 @@ test('the worker total holds over all tenants', () => {
   expect(take(scheduler, 2)).toEqual(['a#1', null]);
 });
 
+test('a slot whose request has ended holds no cap, but is unsettled', () => {
+  const { scheduler, lane } = setup({ capOf: () => 1, maxUnsettled: 2 });
+  offer(scheduler, lane, item('a', 'a', 3));
+  const first = scheduler.next(NOW)!;
+  scheduler.release(first);
+  scheduler.release(first);
+  const second = scheduler.next(NOW)!;
+  expect(second.endpointId).toBe('a#1');
+  scheduler.release(second);
+  expect(scheduler.stats()).toMatchObject({ inFlight: 0, unsettled: 2, heldBytes: 1 });
+  expect(take(scheduler, 1)).toEqual([null]);
+  scheduler.settle(first);
+  expect(take(scheduler, 2)).toEqual(['a#2', null]);
+});
+
 test('nothing starts while any reason to pause stands', () => {
   const { scheduler, lane } = setup();
   offer(scheduler, lane, item('a', 'a', 2));
@@ -122,7 +138,7 @@ test('a slot that was put back is the next of its tenant and holds no cap', () =
   const { scheduler, lane } = setup({ capOf: () => 1 });
   offer(scheduler, lane, item('a', 'a', 2));
   scheduler.putBack(scheduler.next(NOW)!);
-  expect(scheduler.inFlight).toBe(0);
+  expect(scheduler.stats()).toMatchObject({ inFlight: 0, unsettled: 0 });
   expect(take(scheduler, 2)).toEqual(['a#0', null]);
 });
 
@@ -172,12 +188,13 @@ test('a lost lane drops what is queued and counts what is in flight until it set
 type Step =
   | { readonly do: 'offer'; readonly tenant: number; readonly slots: number; readonly bytes: number }
   | { readonly do: 'next' | 'lose' | 'pause' | 'resume' | 'recheck' }
-  | { readonly do: 'settle' | 'putBack'; readonly which: number }
+  | { readonly do: 'release' | 'settle' | 'putBack'; readonly which: number }
   | { readonly do: 'cap'; readonly tenant: number; readonly cap: number };
 
 const TENANTS = 4;
 const LANES = 2;
 const MAX_IN_FLIGHT = 6;
+const MAX_UNSETTLED = 8;
 const tenant = fc.integer({ min: 0, max: TENANTS - 1 });
 const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.oneof(
@@ -191,7 +208,10 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
       }),
     },
     { weight: 8, arbitrary: fc.record({ do: fc.constant('next' as const) }) },
-    { weight: 5, arbitrary: fc.record({ do: fc.constant('settle' as const), which: fc.nat(99) }) },
+    {
+      weight: 8,
+      arbitrary: fc.record({ do: fc.constantFrom('release' as const, 'settle' as const), which: fc.nat(99) }),
+    },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('putBack' as const), which: fc.nat(99) }) },
     {
       weight: 2,
@@ -210,6 +230,7 @@ function play(script: readonly Step[]) {
   const caps = new Map(Array.from({ length: TENANTS }, (_, i) => [`t${i}`, 3]));
   const { scheduler, lane: first } = setup({
     maxInFlight: MAX_IN_FLIGHT,
+    maxUnsettled: MAX_UNSETTLED,
     laneBounds: { maxSlots: 12, maxBytes: 80 },
     capOf: (tenantId) => caps.get(tenantId)!,
   });
@@ -217,6 +238,7 @@ function play(script: readonly Step[]) {
   const queued = new Set<string>();
   const laneOfSlot = new Map<string, Lane>();
   const inFlight: Slot<Item>[] = [];
+  const settling: Slot<Item>[] = [];
   let paused = false;
   let offered = 0;
 
@@ -230,6 +252,7 @@ function play(script: readonly Step[]) {
     expect(perTenant(slot.work.tenantId)).toBeLessThan(caps.get(slot.work.tenantId)!);
     inFlight.push(slot);
     expect(inFlight.length).toBeLessThanOrEqual(MAX_IN_FLIGHT);
+    expect(inFlight.length + settling.length).toBeLessThanOrEqual(MAX_UNSETTLED);
   }
 
   function lose(index: number): void {
@@ -249,10 +272,12 @@ function play(script: readonly Step[]) {
         laneOfSlot.set(id, lane);
       }
     } else if (step.do === 'next') next();
-    else if (step.do === 'settle' || step.do === 'putBack') {
-      const [slot] = inFlight.splice(step.which % Math.max(inFlight.length, 1), 1);
+    else if (step.do === 'settle' || step.do === 'putBack' || step.do === 'release') {
+      const from = step.do === 'settle' && settling.length > 0 ? settling : inFlight;
+      const [slot] = from.splice(step.which % Math.max(from.length, 1), 1);
       if (!slot) return;
       scheduler[step.do](slot);
+      if (step.do === 'release') settling.push(slot);
       if (step.do === 'putBack' && slot.hold.lane.mode !== 'lost') queued.add(slot.endpointId);
     } else if (step.do === 'lose') lose(offered % LANES);
     else if (step.do === 'cap') caps.set(`t${step.tenant}`, step.cap);
@@ -268,11 +293,13 @@ function play(script: readonly Step[]) {
     const stats = scheduler.stats();
     expect(stats.queuedSlots).toBe(queued.size);
     expect(stats.inFlight).toBe(inFlight.length);
+    expect(stats.unsettled).toBe(inFlight.length + settling.length);
   }
+  for (const slot of settling) scheduler.settle(slot);
   return { scheduler, queued, inFlight };
 }
 
-test('over any sequence caps hold, and every slot is queued, in flight, settled or lost: once', () => {
+test('over any sequence caps hold, and every slot is queued, in flight, settling, settled or lost: once', () => {
   fc.assert(
     fc.property(steps, (script) => {
       const { scheduler, queued, inFlight } = play(script);
@@ -290,7 +317,7 @@ test('over any sequence caps hold, and every slot is queued, in flight, settled 
         }
       }
       expect(scheduler.next(NOW)).toBeNull();
-      expect(scheduler.stats()).toMatchObject({ queuedSlots: 0, inFlight: 0, tenantsAtCap: 0 });
+      expect(scheduler.stats()).toMatchObject({ queuedSlots: 0, inFlight: 0, unsettled: 0, tenantsAtCap: 0 });
     }),
     { numRuns: 300 },
   );

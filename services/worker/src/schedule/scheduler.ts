@@ -17,8 +17,10 @@ import {
 export type PauseReason = 'produce' | 'stop';
 
 export interface SchedulerOptions {
-  /** Slots in flight in this worker. */
+  /** Slots with a request under way in this worker. */
   readonly maxInFlight: number;
+  /** Slots started and not settled, those in flight included. */
+  readonly maxUnsettled: number;
   readonly laneBounds: LaneBounds;
   /** Slots of a tenant that may be in flight in a lane. Asked at every turn: a changed quota holds at once. */
   capOf(tenantId: TenantId, lane: number, nowMs: number): number;
@@ -30,6 +32,7 @@ export interface SchedulerStats {
   readonly queuedSlots: number;
   readonly heldBytes: number;
   readonly inFlight: number;
+  readonly unsettled: number;
   readonly tenantsAtCap: number;
   readonly fullLanes: number;
 }
@@ -39,25 +42,29 @@ export interface SchedulerStats {
  *
  * Tenants take turns, one slot a turn, over all lanes of this worker, so that a crowded lane is no handicap; within a
  * tenant it is first come, first served. (The turn is where a deficit by time in flight will be spent.) A slot holds
- * its place under the caps from `next` until `settle` or `putBack`. Every slot is in one place: queued, in flight,
- * settled, or dropped with its lane.
+ * its place under the caps from `next` until `release`, when its request has ended, and is unsettled until `settle`.
+ * (Were the caps held until then, the latency of our own acknowledgements would take from a tenant's concurrency.)
+ * Every slot is in one place: queued, in flight, settling, settled, or dropped with its lane.
  */
 export interface Scheduler<W extends Work> {
   openLane(number: number): Lane;
-  /** Drops what is queued; slots in flight keep their caps until they settle. */
+  /** Drops what is queued; slots in flight keep their caps until they are released. */
   loseLane(lane: Lane): void;
   /** Queues the named slots of a record, all or none. False: no room, `onRoom` will tell. */
   offer(lane: Lane, work: W, indexes: readonly number[]): boolean;
   next(nowMs: number): Slot<W> | null;
+  /** The request of a slot has ended: its caps are free. Safe twice. */
+  release(slot: Slot<W>): void;
   settle(slot: Slot<W>): void;
   /** A slot that was taken and must not be tried now: back to the front of its tenant's queue. */
   putBack(slot: Slot<W>): void;
-  /** Gives tenants at their cap a turn: a quota may have been raised while nothing of theirs settled. */
+  /** Gives tenants at their cap a turn: a quota may have been raised while nothing of theirs ended. */
   recheckCaps(): void;
   pause(reason: PauseReason): void;
   resume(reason: PauseReason): void;
   readonly paused: boolean;
-  readonly inFlight: number;
+  /** Slots started and not settled. */
+  readonly unsettled: number;
   stats(): SchedulerStats;
 }
 
@@ -69,6 +76,7 @@ export function createScheduler<W extends Work>(options: SchedulerOptions): Sche
   const atCap = new Set<TenantQueue<W>>();
   const pauses = new Set<PauseReason>();
   let inFlight = 0;
+  let unsettled = 0;
 
   function queueOf(lane: number, tenantId: TenantId): TenantQueue<W> {
     const ofLane = queues.get(lane) ?? new Map<TenantId, TenantQueue<W>>();
@@ -104,13 +112,20 @@ export function createScheduler<W extends Work>(options: SchedulerOptions): Sche
     announceRoom(hold.lane);
   }
 
-  function settle(slot: Slot<W>): void {
+  function release(slot: Slot<W>): void {
+    if (!slot.capped) return;
+    slot.capped = false;
     const { queue } = slot.hold;
     queue.inFlight -= 1;
     inFlight -= 1;
-    end(slot);
     if (queue.waiting.length > 0) takeTurn(queue);
     else if (queue.place !== 'in_turn') rest(queue);
+  }
+
+  function settle(slot: Slot<W>): void {
+    release(slot);
+    unsettled -= 1;
+    end(slot);
   }
 
   return {
@@ -139,7 +154,7 @@ export function createScheduler<W extends Work>(options: SchedulerOptions): Sche
       const queue = queueOf(lane.number, work.tenantId);
       const hold: Hold<W> = { lane, queue, bytes: work.bytes, open: indexes.length };
       for (const index of indexes) {
-        queue.waiting.push({ work, index, endpointId: work.endpointIds[index]!, hold });
+        queue.waiting.push({ work, index, endpointId: work.endpointIds[index]!, hold, capped: false });
       }
       lane.queuedSlots += indexes.length;
       lane.heldBytes += work.bytes;
@@ -147,7 +162,8 @@ export function createScheduler<W extends Work>(options: SchedulerOptions): Sche
       return true;
     },
     next(nowMs) {
-      if (pauses.size > 0 || inFlight >= options.maxInFlight) return null;
+      if (pauses.size > 0 || inFlight >= options.maxInFlight || unsettled >= options.maxUnsettled)
+        return null;
       for (let queue = turns.shift(); queue; queue = turns.shift()) {
         queue.place = 'idle';
         if (queue.waiting.length === 0) {
@@ -157,8 +173,10 @@ export function createScheduler<W extends Work>(options: SchedulerOptions): Sche
           atCap.add(queue);
         } else {
           const slot = queue.waiting.shift()!;
+          slot.capped = true;
           queue.inFlight += 1;
           inFlight += 1;
+          unsettled += 1;
           slot.hold.lane.queuedSlots -= 1;
           if (queue.waiting.length > 0) takeTurn(queue);
           announceRoom(slot.hold.lane);
@@ -167,15 +185,15 @@ export function createScheduler<W extends Work>(options: SchedulerOptions): Sche
       }
       return null;
     },
+    release,
     settle,
     putBack(slot) {
       const { queue, lane } = slot.hold;
       if (lane.mode === 'lost') return settle(slot);
-      queue.inFlight -= 1;
-      inFlight -= 1;
       queue.waiting.unshift(slot);
       lane.queuedSlots += 1;
-      takeTurn(queue);
+      unsettled -= 1;
+      release(slot);
     },
     recheckCaps() {
       for (const queue of [...atCap]) takeTurn(queue);
@@ -185,8 +203,8 @@ export function createScheduler<W extends Work>(options: SchedulerOptions): Sche
     get paused() {
       return pauses.size > 0;
     },
-    get inFlight() {
-      return inFlight;
+    get unsettled() {
+      return unsettled;
     },
     stats() {
       let queuedSlots = 0;
@@ -197,7 +215,7 @@ export function createScheduler<W extends Work>(options: SchedulerOptions): Sche
         heldBytes += lane.heldBytes;
         if (lane.mode === 'full') fullLanes += 1;
       }
-      return { queuedSlots, heldBytes, inFlight, tenantsAtCap: atCap.size, fullLanes };
+      return { queuedSlots, heldBytes, inFlight, unsettled, tenantsAtCap: atCap.size, fullLanes };
     },
   };
 }

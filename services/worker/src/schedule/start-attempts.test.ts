@@ -14,6 +14,7 @@ function setup(cap = 1_000) {
   const ends: ((end: 'settled' | 'put_back') => void)[] = [];
   const scheduler = createScheduler<Work>({
     maxInFlight: 1_000,
+    maxUnsettled: 1_000,
     laneBounds: { maxSlots: 10_000, maxBytes: 10_000 },
     capOf: () => open.cap,
     onRoom: () => {},

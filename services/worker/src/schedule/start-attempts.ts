@@ -21,7 +21,7 @@ export interface AttemptStarter {
   stop(): void;
   /** Looks once in this turn of the event loop, however often it is called. */
   wake(): void;
-  /** Whether nothing was in flight within the time given. */
+  /** Whether all that was started had settled within the time given. */
   whenIdle(timeoutMs: number): Promise<boolean>;
 }
 
@@ -42,7 +42,7 @@ export function createAttemptStarter<W extends Work>(options: StarterOptions<W>)
     const end = await options.attempt(slot);
     if (end === 'settled') scheduler.settle(slot);
     else scheduler.putBack(slot);
-    if (scheduler.inFlight === 0) for (const resolve of idleWaiters) resolve();
+    if (scheduler.unsettled === 0) for (const resolve of idleWaiters) resolve();
     wake();
   }
 
@@ -81,7 +81,7 @@ export function createAttemptStarter<W extends Work>(options: StarterOptions<W>)
     },
     wake,
     whenIdle(timeoutMs) {
-      if (scheduler.inFlight === 0) return Promise.resolve(true);
+      if (scheduler.unsettled === 0) return Promise.resolve(true);
       return new Promise((resolve) => {
         const done = (idle: boolean) => {
           clearTimeout(deadline);

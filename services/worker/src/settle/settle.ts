@@ -37,9 +37,12 @@ export type Conclusion =
 export type Settle = (slot: DeliverySlot, conclusion: Conclusion) => Promise<void>;
 
 export function createSettle(options: SettleOptions): Settle {
+  const { clock, metrics } = options;
   return async (slot, conclusion) => {
+    const endedAtMs = clock.monotonicMs();
     const done = await conclude(options, slot, conclusion);
     if (done) slot.work.record.complete(slot.index);
+    metrics.settled(clock.monotonicMs() - endedAtMs);
   };
 }
 
