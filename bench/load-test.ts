@@ -40,6 +40,9 @@ const { values: flags } = parseArgs({
   },
 });
 
+/** Requests under way at once while tenants and endpoints are made. */
+const CREATORS = 16;
+
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 function chosenWorkloads(): Workload[] {
@@ -72,22 +75,28 @@ async function freePort(): Promise<number> {
 
 async function createTenants(apiUrl: string, operatorKey: string, workload: Workload, receiverPort: number) {
   const api = createApi(apiUrl, operatorKey);
-  return Promise.all(
-    Array.from({ length: workload.tenants }, async (_, t): Promise<Tenant> => {
-      const tenant = await api.createTenant({ quotas: { max_concurrent_deliveries: 100 } });
-      // Addresses 127.0.0.2 and up: as many origins as a real set of receivers would be, within reason.
-      const host = `127.0.0.${2 + (t % 20)}`;
-      for (let e = 0; e < workload.fanOut; e++) {
-        await api.createWebhook(tenant, { url: `http://${host}:${receiverPort}/t${t}/e${e}` });
-      }
-      return tenant;
-    }),
-  );
+  const tenants: Tenant[] = [];
+  const createTenant = async (t: number): Promise<void> => {
+    const tenant = await api.createTenant({ quotas: { max_concurrent_deliveries: 100 } });
+    tenants.push(tenant);
+    // Addresses 127.0.0.2 and up: as many origins as a real set of receivers would be, within reason.
+    const host = `127.0.0.${2 + (t % 20)}`;
+    for (let e = 0; e < workload.fanOut; e++) {
+      await api.createWebhook(tenant, { url: `http://${host}:${receiverPort}/t${t}/e${e}` });
+    }
+  };
+  let next = 0;
+  const createSome = async (): Promise<void> => {
+    while (next < workload.tenants) await createTenant(next++);
+  };
+  await Promise.all(Array.from({ length: CREATORS }, createSome));
+  return tenants;
 }
 
 async function measureWorkload(
   workload: Workload,
   infra: readonly Infra[],
+  infraPids: Readonly<Record<string, number>>,
   dir: string,
 ): Promise<Measurement[]> {
   const [kafka, postgres] = infra as [Infra, Infra];
@@ -112,10 +121,7 @@ async function measureWorkload(
     for (const name of SERVICES) services.push(await startService(name, environment, dir));
     const apiUrl = `http://127.0.0.1:${port}`;
     const tenants = await createTenants(apiUrl, operatorKey, workload, receiverPort);
-    const pids = Object.fromEntries([
-      ...services.map(({ name, pid }) => [name, pid]),
-      ...infra.filter((each) => each.pid).map((each) => [each.name.toLowerCase(), each.pid]),
-    ]) as Record<string, number>;
+    const pids = { ...Object.fromEntries(services.map(({ name, pid }) => [name, pid])), ...infraPids };
     const stage: Stage = { apiUrl, sender, receiver, pids };
     say(`${workload.name}: warming up`);
     await measure(stage, { ...workload, seconds: number('warm-up') ?? 10 }, tenants);
@@ -143,14 +149,19 @@ async function main(): Promise<void> {
   await mkdir(dir, { recursive: true });
   const abort = new AbortController();
   process.once('SIGINT', () => abort.abort());
-  const options = { root: ROOT, dir, shortLived: false, signal: abort.signal, say };
+  const infraPids: Record<string, number> = {};
+  const onSpawn = (name: Infra['name'], pid: number): void => {
+    infraPids[name.toLowerCase()] = pid;
+  };
+  const options = { root: ROOT, dir, shortLived: false, signal: abort.signal, say, onSpawn };
   const infra = await Promise.all([findKafka(options), findPostgres(options)]);
   const measurements: Measurement[] = [];
   try {
     say(
       `Kafka ${infra[0].from}, Postgres ${infra[1].from}, ${availableParallelism()} cores, Node ${process.version}`,
     );
-    for (const workload of workloads) measurements.push(...(await measureWorkload(workload, infra, dir)));
+    for (const workload of workloads)
+      measurements.push(...(await measureWorkload(workload, infra, infraPids, dir)));
     if (flags.json) await writeFile(flags.json, `${JSON.stringify(measurements, null, 2)}\n`);
   } finally {
     for (const each of infra) await each.stop(abort.signal);
