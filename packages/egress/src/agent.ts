@@ -44,6 +44,8 @@ export interface AgentStats {
   readonly waitingRequests: number;
   readonly requestsInFlight: number;
   readonly evictedOrigins: number;
+  readonly namesCached: number;
+  readonly lookupsInFlight: number;
 }
 
 /** Sends requests to receivers nobody trusts. Modes: *open*, then *closing* (what is in flight ends), then *closed*. */
@@ -211,6 +213,7 @@ class Agent implements GuardedAgent {
 
   stats(): AgentStats {
     const { origins, open, idle } = this.#connections.counts;
+    const names = this.#dialOptions.resolver.stats();
     return {
       origins,
       openConnections: open,
@@ -218,6 +221,8 @@ class Agent implements GuardedAgent {
       waitingRequests: this.#waiting,
       requestsInFlight: this.#inFlight,
       evictedOrigins: this.#connections.evictedOrigins,
+      namesCached: names.entries,
+      lookupsInFlight: names.inFlight,
     };
   }
 

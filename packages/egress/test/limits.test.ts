@@ -143,7 +143,12 @@ test('2,000 hosts leave no more behind than the limits say', async () => {
   });
   for (let n = 0; n < 2_000; n++) await setup.send(`http://h${n}.example.com/`);
   for (let n = 0; n < 100; n++) await setup.send(`http://h${n}.localhost:${receiver.port}/`);
-  expect(setup.agent.stats()).toMatchObject({ origins: 50, openConnections: 20 });
+  expect(setup.agent.stats()).toMatchObject({
+    origins: 50,
+    openConnections: 20,
+    namesCached: 2_100,
+    lookupsInFlight: 0,
+  });
 });
 
 describe('an idle connection', () => {

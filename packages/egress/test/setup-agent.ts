@@ -10,7 +10,7 @@ import {
   type SendResult,
 } from '../src/index.ts';
 
-export const DEADLINE_MS = 80;
+export const DEADLINE_MS = 150;
 
 export interface AgentSetup extends Partial<GuardedAgentOptions> {
   readonly allowedCidrs?: readonly string[];
