@@ -16,6 +16,7 @@ import { createFanOut } from './fan-out/consume-events.ts';
 import { createFindConfig } from './fan-out/find-config.ts';
 import { createInFlight, type InFlight } from './in-flight.ts';
 import type { DispatcherMetrics } from './metrics.ts';
+import { createRareWarning } from './rare-warning.ts';
 import type { BrokerClock } from './release/broker-clock.ts';
 import { createReleaser, type Releaser } from './release/consume-tiers.ts';
 import { createReplays } from './replay/consume-replays.ts';
@@ -79,13 +80,14 @@ export function wireFanOut(context: PhaseContext): WiredPhase & { readonly inFli
     inFlight,
     findConfig: createFindConfig({
       configs,
+      monotonicMs: () => context.clock.monotonicMs(),
       maxWaitMs: config.maxConfigWaitMs,
-      maxWaiting: Math.ceil(config.maxFanOutRecords / 4),
     }),
     deliveriesTopic: names.deliveries,
     tierTopic: names.tier,
     tiers: config.tiers,
     lanes: config.lanes,
+    warnPutAside: createRareWarning(context.log, 'event put aside until its tenant is known'),
     observe: metrics.fanOut,
   });
   const phase = consume(context, parts.handle, {

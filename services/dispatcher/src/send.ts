@@ -1,5 +1,6 @@
 import type { OutboundRecord, ProduceAck, Producer, TrackedRecord } from '@posthorn/kafka';
 import type { Logger } from '@posthorn/runtime';
+import { createRareWarning } from './rare-warning.ts';
 
 /** Someone else owns the source record now: what it still leads to is theirs to do. Expected, and never logged. */
 export class Abandoned extends Error {
@@ -24,10 +25,9 @@ export type Send = (source: Pick<TrackedRecord, 'live'>, record: OutboundRecord)
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 5_000;
 const FENCE_POLL_MS = 50;
-const WARNING_PAUSE_MS = 1_000;
 
 export function createSend({ producer, mayAct, log, onRetry }: SendOptions): Send {
-  const warn = createRareWarning(log);
+  const warn = createRareWarning(log, 'records not acknowledged, trying again');
   return async (source, record) => {
     let retryMs = FIRST_RETRY_MS;
     for (;;) {
@@ -36,28 +36,12 @@ export function createSend({ producer, mayAct, log, onRetry }: SendOptions): Sen
       try {
         return await producer.send(record);
       } catch (error) {
-        warn(error, record.topic);
+        warn({ err: error, topic: record.topic });
         onRetry();
       }
       await delay(retryMs);
       retryMs = Math.min(retryMs * 2, MAX_RETRY_MS);
     }
-  };
-}
-
-/** An outage meets thousands of records at once: one line a second says as much. */
-function createRareWarning(log: Logger): (error: unknown, topic: string) => void {
-  let unsaid = 0;
-  let pause: NodeJS.Timeout | undefined;
-  return (error, topic) => {
-    unsaid += 1;
-    if (pause) return;
-    log.warn({ err: error, topic, records: unsaid }, 'records not acknowledged, trying again');
-    unsaid = 0;
-    pause = setTimeout(() => {
-      pause = undefined;
-    }, WARNING_PAUSE_MS);
-    pause.unref();
   };
 }
 

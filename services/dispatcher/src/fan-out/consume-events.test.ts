@@ -24,6 +24,7 @@ import {
   tenantConfig,
 } from '../../test/fakes.ts';
 import { createInFlight } from '../in-flight.ts';
+import { createRareWarning } from '../rare-warning.ts';
 import { createSend } from '../send.ts';
 import { createSetAside } from '../set-aside.ts';
 import { createFanOut, type FanOutOptions } from './consume-events.ts';
@@ -49,7 +50,7 @@ function setup(options: Partial<FanOutOptions> = {}) {
     clock: createFakeClock(),
     setAside: createSetAside('fan_out', log, (_, reason) => setAsides.push(reason)),
     tracing: noTracing,
-    log,
+    warnPutAside: createRareWarning(log, 'events put aside'),
     tiers: parseTiers('1s,4s,16s,64s,256s'),
     lanes: LANES,
     tierTopic: names.tier,
@@ -176,6 +177,7 @@ test.each([
     expect(record.completed).toBe(true);
     expect(bundle.entries).toEqual([]);
     expect(bundle.observed).toEqual(['put aside']);
+    expect(bundle.lines).toMatchObject([{ level: 'warn', fields: { tenant_id: 'acme', records: 1 } }]);
   },
 );
 

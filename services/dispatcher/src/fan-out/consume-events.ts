@@ -1,7 +1,8 @@
 import { decodeEvent, type EventMeta, RecordFormatError } from '@posthorn/contracts';
 import type { PartitionHandler, TrackedRecord } from '@posthorn/kafka';
-import type { Logger, Tracing } from '@posthorn/runtime';
+import type { Tracing } from '@posthorn/runtime';
 import type { InFlight } from '../in-flight.ts';
+import type { RareWarning } from '../rare-warning.ts';
 import { Abandoned, type Send } from '../send.ts';
 import type { SetAside } from '../set-aside.ts';
 import type { FindConfig } from './find-config.ts';
@@ -15,7 +16,7 @@ export interface FanOutOptions extends PublishOptions, PutAsideOptions {
   readonly send: Send;
   readonly setAside: SetAside;
   readonly tracing: Tracing;
-  readonly log: Logger;
+  readonly warnPutAside: RareWarning;
   readonly observe: FanOutObserver;
 }
 
@@ -84,8 +85,5 @@ async function putAsideUntilKnown(
 ): Promise<void> {
   await options.send(record, putAside(options, event.tenantId, record));
   options.observe.putAside();
-  options.log.warn(
-    { tenant_id: event.tenantId, event_id: event.eventId, reason },
-    'event put aside until its tenant is known',
-  );
+  options.warnPutAside({ tenant_id: event.tenantId, event_id: event.eventId, reason });
 }

@@ -17,7 +17,11 @@ function setup(cachedRevision: number | null) {
       return lookup.passed;
     },
   };
-  return { findConfig: createFindConfig({ configs, maxWaitMs: 1_000, maxWaiting: 2 }), cached, lookups };
+  return {
+    findConfig: createFindConfig({ configs, maxWaitMs: 1_000, monotonicMs: () => performance.now() }),
+    cached,
+    lookups,
+  };
 }
 
 test.each([5, 6])(
@@ -51,14 +55,38 @@ test('a look-up that throws is unavailable', async () => {
   expect(await found).toEqual({ kind: 'unavailable', reason: 'Error: connection refused' });
 });
 
-test('look-ups waited for at once are bounded, and an answer makes room', async () => {
+test('as long as look-ups are answered, any number of them is waited for', () => {
+  const { findConfig, lookups } = setup(null);
+  for (let i = 0; i < 500; i++) void findConfig(eventMeta());
+  expect(lookups).toHaveLength(500);
+});
+
+test('once one could not be answered, few are waited for at once and the rest is unavailable', async () => {
+  const { findConfig, lookups } = setup(null);
+  void findConfig(eventMeta());
+  await vi.advanceTimersByTimeAsync(1_000);
+  for (let i = 0; i < 100; i++) void findConfig(eventMeta());
+  expect(lookups).toHaveLength(1 + 16);
+  expect(await findConfig(eventMeta())).toMatchObject({ kind: 'unavailable' });
+});
+
+test('an answer ends it', async () => {
+  const { findConfig, lookups } = setup(null);
+  void findConfig(eventMeta());
+  await vi.advanceTimersByTimeAsync(1_000);
+  const probe = findConfig(eventMeta());
+  lookups[1]!.open({ kind: 'unknown_tenant' });
+  await probe;
+  for (let i = 0; i < 100; i++) void findConfig(eventMeta());
+  expect(lookups).toHaveLength(102);
+});
+
+test('so does a second without a failure', async () => {
   const { findConfig, lookups } = setup(null);
   const first = findConfig(eventMeta());
-  void findConfig(eventMeta());
-  expect(await findConfig(eventMeta())).toMatchObject({ kind: 'unavailable' });
-  expect(lookups).toHaveLength(2);
-  lookups[0]!.open({ kind: 'unknown_tenant' });
+  lookups[0]!.open({ kind: 'unavailable', reason: 'away' });
   await first;
-  void findConfig(eventMeta());
-  expect(lookups).toHaveLength(3);
+  await vi.advanceTimersByTimeAsync(1_000);
+  for (let i = 0; i < 100; i++) void findConfig(eventMeta());
+  expect(lookups).toHaveLength(101);
 });

@@ -1,43 +1,63 @@
 import type { EventMeta } from '@posthorn/contracts';
-import type { Lookup, TenantConfig, TenantConfigs } from '@posthorn/tenant-config';
-
-export type FoundConfig = Exclude<Lookup, { kind: 'found' }> | { kind: 'found'; config: TenantConfig };
+import type { Lookup, TenantConfigs } from '@posthorn/tenant-config';
 
 export interface FindConfigOptions {
   readonly configs: Pick<TenantConfigs, 'peek' | 'get'>;
+  readonly monotonicMs: () => number;
   /** Longest wait for one look-up. */
   readonly maxWaitMs: number;
-  /** Look-ups waited for at once; what comes on top is put aside, so that the known tenants behind keep moving. */
-  readonly maxWaiting: number;
 }
 
-export type FindConfig = (event: EventMeta) => FoundConfig | Promise<FoundConfig>;
+export type FindConfig = (event: EventMeta) => Lookup | Promise<Lookup>;
 
-/** A tenant's configuration at an event's revision or later: from the cache at once, else within a bounded wait. */
-export function createFindConfig({ configs, maxWaitMs, maxWaiting }: FindConfigOptions): FindConfig {
+/** Look-ups that are waited for at once while Postgres is away: enough to notice when it is back. */
+const MAX_PROBES = 16;
+/** How long one failed look-up lets others fail at once. */
+const AWAY_MS = 1_000;
+
+/**
+ * A tenant's configuration at an event's revision or later: from the cache at once, else within a bounded wait.
+ *
+ * Modes: usual (every look-up is waited for) → away (one could not be answered: a few more are waited for, the rest is
+ * unavailable at once, so that the cached tenants behind keep moving) → usual, by an answer or after a second.
+ */
+export function createFindConfig({ configs, monotonicMs, maxWaitMs }: FindConfigOptions): FindConfig {
   let waiting = 0;
+  let awayUntilMs = Number.NEGATIVE_INFINITY;
 
-  async function look(event: EventMeta): Promise<FoundConfig> {
+  async function look(event: EventMeta): Promise<Lookup> {
     waiting += 1;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<FoundConfig>((resolve) => {
-      const reason = `no configuration within ${maxWaitMs} ms`;
-      timer = setTimeout(() => resolve({ kind: 'unavailable', reason }), maxWaitMs);
-    });
-    try {
-      return await Promise.race([configs.get(event.tenantId, event.revision), late]);
-    } catch (error) {
-      return { kind: 'unavailable', reason: String(error) };
-    } finally {
-      clearTimeout(timer);
-      waiting -= 1;
-    }
+    const lookup = await answerOf(configs, event, maxWaitMs);
+    waiting -= 1;
+    awayUntilMs = lookup.kind === 'unavailable' ? monotonicMs() + AWAY_MS : Number.NEGATIVE_INFINITY;
+    return lookup;
   }
 
   return (event) => {
     const cached = configs.peek(event.tenantId);
     if (cached && cached.revision >= event.revision) return { kind: 'found', config: cached };
-    if (waiting >= maxWaiting) return { kind: 'unavailable', reason: `${waiting} look-ups wait already` };
+    if (waiting >= MAX_PROBES && monotonicMs() < awayUntilMs) {
+      return { kind: 'unavailable', reason: 'the look-up before could not be answered' };
+    }
     return look(event);
   };
+}
+
+async function answerOf(
+  configs: Pick<TenantConfigs, 'get'>,
+  event: EventMeta,
+  maxWaitMs: number,
+): Promise<Lookup> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Lookup>((resolve) => {
+    const reason = `no configuration within ${maxWaitMs} ms`;
+    timer = setTimeout(() => resolve({ kind: 'unavailable', reason }), maxWaitMs);
+  });
+  try {
+    return await Promise.race([configs.get(event.tenantId, event.revision), late]);
+  } catch (error) {
+    return { kind: 'unavailable', reason: String(error) };
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -15,10 +15,15 @@ import {
 import type { OutboundRecord, TrackedRecord } from '@posthorn/kafka';
 
 /**
- * Tiers up to this length are read at once, and longer ones at least this long before a record leaves them: a paused
- * partition takes up to one fetch to come back, which a quarter of a short tier would not cover.
+ * How much earlier than its look-ahead asks for a record may be read. A wait as short as tier − look-ahead may stand
+ * behind one that opens at just that moment, and a paused partition takes up to a fetch to come back: without it such
+ * waits were 100–200 ms late under load.
  */
-export const MIN_READ_AHEAD_MS = 1_000;
+const RESUME_MARGIN_MS = 500;
+/** Tiers up to this length are never held: their first waits are shorter than their look-ahead. */
+const MIN_READ_AHEAD_MS = 1_000;
+
+const readAheadMs = (tier: Tier): number => Math.max(lookAheadMs(tier) + RESUME_MARGIN_MS, MIN_READ_AHEAD_MS);
 
 /** What becomes of a record on a tier, in milliseconds of the broker's clock. */
 export interface ReleasePlan {
@@ -40,8 +45,7 @@ export function planRelease(tier: Tier, appendMs: number, wait: WaitMeta): Relea
   const hops = wait.delayMs > tier.delayMs + lookAheadMs(tier);
   const leavesMs = hops ? appendMs + tier.delayMs : dueMs;
   // Records behind this one wait with it: none may be opened later than the tier's own delay asks for.
-  const opensMs =
-    Math.min(leavesMs, appendMs + tier.delayMs) - Math.max(lookAheadMs(tier), MIN_READ_AHEAD_MS);
+  const opensMs = Math.min(leavesMs, appendMs + tier.delayMs) - readAheadMs(tier);
   return { wait, dueMs, leavesMs, opensMs, hops };
 }
 
