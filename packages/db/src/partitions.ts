@@ -51,16 +51,13 @@ async function createPartition(
   const [there] = await sql`select 1 from pg_class where oid = to_regclass(${name})`;
   if (there) return;
   // A day that has rows in the default partition cannot be attached: they move first, with writers waiting.
-  await sql`lock table ${sql(`${parent}_default`)} in access exclusive mode`;
-  await sql.unsafe(
-    `create table ${name} (like ${parent} including all) with (fillfactor = ${FILL_FACTOR[table]})`,
-  );
-  await sql.unsafe(`
+  const statements = `
+    lock table ${parent}_default in access exclusive mode;
+    create table ${name} (like ${parent} including all) with (fillfactor = ${FILL_FACTOR[table]});
     with moved as (delete from ${parent}_default where day = '${day}' returning *)
-    insert into ${name} select * from moved`);
-  await sql.unsafe(
-    `alter table ${parent} attach partition ${name} for values from ('${day}') to ('${addDays(day, 1)}')`,
-  );
+      insert into ${name} select * from moved;
+    alter table ${parent} attach partition ${name} for values from ('${day}') to ('${addDays(day, 1)}');`;
+  await sql.unsafe(statements).simple();
 }
 
 /** Drops the partitions of days that are past their retention and the longest schedule. Gives back their names. */
