@@ -1,4 +1,5 @@
 import { EarliestTimer } from './earliest-timer.ts';
+import { LeaderRefresh } from './leader-refresh.ts';
 import { PartitionQueue, type Pending } from './partition-queue.ts';
 import { classifyRefusal, nameOfErrorCode } from './produce-errors.ts';
 import type { PartitionReply } from './produce-request.ts';
@@ -47,21 +48,24 @@ export class Batcher {
   readonly #requests = new Set<Request>();
   readonly #flushTimer: EarliestTimer;
   readonly #deadlineTimer: EarliestTimer;
+  readonly #leaders: LeaderRefresh;
   #bufferedBytes = 0;
   #bufferedRecords = 0;
   #open = true;
   #whenDrained: (() => void) | null = null;
   #lastFlushMs = Number.NEGATIVE_INFINITY;
-  #refreshing = false;
-  #refreshes = 0;
-  #refreshNotBeforeMs = 0;
-  #routeCause: unknown = null;
 
   constructor(transport: ProduceTransport, options: BatcherOptions) {
     this.#transport = transport;
     this.#options = options;
     this.#flushTimer = new EarliestTimer(options.nowMs, () => this.#flush());
     this.#deadlineTimer = new EarliestTimer(options.nowMs, () => this.#expire());
+    this.#leaders = new LeaderRefresh({
+      refresh: (topics) => transport.refresh(topics),
+      backoffMs: options.retryBackoffMs,
+      nowMs: options.nowMs,
+      lookAgainAt: (atMs) => this.#flushTimer.at(atMs),
+    });
   }
 
   get bufferedBytes(): number {
@@ -159,7 +163,7 @@ export class Batcher {
       else this.#join(requests, node, queue, nowMs);
     }
     for (const [node, request] of requests) void this.#run(node, request);
-    if (unrouted.length > 0) this.#refresh(unrouted);
+    if (unrouted.length > 0) this.#leaders.request(unrouted);
   }
 
   #join(requests: Map<number, Request>, node: number, queue: PartitionQueue, startedMs: number): void {
@@ -213,7 +217,7 @@ export class Batcher {
       } else {
         const uncovered = `the reply does not cover ${queue.topic}/${queue.partition}`;
         const cause = outcome.kind === 'failed' ? outcome.cause : new Error(uncovered);
-        this.#refresh([queue.topic]);
+        this.#leaders.request([queue.topic]);
         worst = this.#sendAgain(queue, records, request.written, cause);
       }
       if (queue.isSendable) this.#sendable.add(queue);
@@ -223,7 +227,7 @@ export class Batcher {
 
   #acknowledge(queue: PartitionQueue, records: readonly Pending[], reply: PartitionReply): void {
     queue.failures = 0;
-    this.#refreshes = 0;
+    this.#leaders.acknowledged();
     const { partition, appendTimeMs, baseOffset } = reply;
     records.forEach((pending, i) => {
       if (this.#settle(pending)) pending.resolve({ partition, offset: baseOffset + i, appendTimeMs });
@@ -236,7 +240,7 @@ export class Batcher {
     switch (refusal) {
       case 'retry':
       case 'retry_ambiguous':
-        this.#refresh([queue.topic]);
+        this.#leaders.request([queue.topic]);
         return this.#sendAgain(queue, records, refusal === 'retry_ambiguous', cause);
       case 'too_large':
         if (records.length === 1) return this.#rejectAll(records, false, cause);
@@ -278,7 +282,7 @@ export class Batcher {
   #reject(pending: Pending, ambiguous: boolean): void {
     if (!this.#settle(pending)) return;
     const { topic, partition } = pending.record;
-    const cause = pending.cause ?? this.#routeCause;
+    const cause = pending.cause ?? this.#leaders.failure;
     const reason =
       cause instanceof Error ? cause.message : `not sent in ${this.#options.deliveryTimeoutMs} ms`;
     const code = pending.ambiguous || ambiguous ? 'outcome_unknown' : 'not_accepted';
@@ -291,26 +295,6 @@ export class Batcher {
     this.#bufferedBytes -= pending.contentBytes;
     this.#bufferedRecords--;
     return true;
-  }
-
-  /** Brings the leaders up to date: one refresh at a time, ever slower while nothing is acknowledged. */
-  #refresh(topics: readonly string[]): void {
-    if (this.#refreshing) return;
-    const nowMs = this.#options.nowMs();
-    if (nowMs < this.#refreshNotBeforeMs) {
-      this.#flushTimer.at(this.#refreshNotBeforeMs);
-      return;
-    }
-    this.#refreshing = true;
-    const conclude = (cause: unknown) => {
-      this.#refreshing = false;
-      this.#routeCause = cause;
-      const { min, max } = this.#options.retryBackoffMs;
-      const concludedMs = this.#options.nowMs();
-      this.#refreshNotBeforeMs = concludedMs + Math.min(max, min * 2 ** this.#refreshes++);
-      this.#flushTimer.at(concludedMs);
-    };
-    this.#transport.refresh([...new Set(topics)]).then(() => conclude(null), conclude);
   }
 
   #expire(): void {

@@ -79,7 +79,10 @@ function openKafka(client: KafkaClient, requestTimeoutMs: number, retry: RetryOp
     enforceRequestTimeout: true,
     retry,
     logLevel: kafkajs.logLevel.INFO,
-    logCreator: () => (entry) => forwardLog(client.log, entry),
+    logCreator: () => {
+      const repeated = createRepeatFilter(() => performance.now());
+      return (entry) => forwardLog(client.log, entry, repeated(entry.log.message));
+    },
   });
 }
 
@@ -87,12 +90,35 @@ function openKafka(client: KafkaClient, requestTimeoutMs: number, retry: RetryOp
  * kafkajs calls an error what is part of every rebalance and every broker restart, and info what happens several times
  * a second. What matters of it comes back as a rejection, and is reported by whoever receives that.
  */
-export function forwardLog(log: KafkaLog, { level, namespace, log: entry }: LogEntry): void {
+export function forwardLog(
+  log: KafkaLog,
+  { level, namespace, log: entry }: LogEntry,
+  repeated: boolean,
+): void {
   const { message, timestamp: _timestamp, logger: _logger, stack: _stack, ...fields } = entry;
   const said = { kafkajs: namespace, ...fields };
-  if (level === kafkajs.logLevel.ERROR && !/rebalanc|rejoin/i.test(`${message} ${fields.error ?? ''}`)) {
+  if (
+    !repeated &&
+    level === kafkajs.logLevel.ERROR &&
+    !/rebalanc|rejoin/i.test(`${message} ${fields.error ?? ''}`)
+  ) {
     log.warn(said, message);
   } else {
     log.debug(said, message);
   }
+}
+
+const REPEAT_AFTER_MS = 10_000;
+const MAX_REMEMBERED_MESSAGES = 100;
+
+/** While a broker is away kafkajs says so with every try, several times a second. */
+export function createRepeatFilter(nowMs: () => number): (message: string) => boolean {
+  const saidAtMs = new Map<string, number>();
+  return (message) => {
+    const last = saidAtMs.get(message);
+    if (last !== undefined && nowMs() - last < REPEAT_AFTER_MS) return true;
+    if (saidAtMs.size >= MAX_REMEMBERED_MESSAGES) saidAtMs.clear();
+    saidAtMs.set(message, nowMs());
+    return false;
+  };
 }

@@ -41,6 +41,7 @@ export class CommitLoop {
   #lastStartMs = Number.NEGATIVE_INFINITY;
   #roundTripMs = 0;
   #failures = 0;
+  #retryAtMs = 0;
   #failingSinceMs: number | null = null;
   #commits = 0;
   #commitFailures = 0;
@@ -76,6 +77,7 @@ export class CommitLoop {
   resume(session: CommitSession): void {
     this.#session = session;
     this.#failures = 0;
+    this.#retryAtMs = 0;
     if (this.#dirty.size > 0) this.#timer.at(this.#nextStartMs());
   }
 
@@ -99,7 +101,7 @@ export class CommitLoop {
   #nextStartMs(): number {
     const { minIntervalMs, maxIntervalMs, nowMs } = this.#options;
     const pause = Math.max(minIntervalMs, maxIntervalMs - this.#roundTripMs);
-    return Math.max(this.#lastStartMs + pause, nowMs() + minIntervalMs);
+    return Math.max(this.#lastStartMs + pause, nowMs() + minIntervalMs, this.#retryAtMs);
   }
 
   #commit(): Promise<Verdict> {
@@ -122,6 +124,7 @@ export class CommitLoop {
       for (const [intake, committed] of prepared) intake.acknowledge(committed);
       this.#commits++;
       this.#failures = 0;
+      this.#retryAtMs = 0;
       this.#failingSinceMs = null;
       if (this.#dirty.size > 0 && this.#session !== null) this.#timer.at(this.#nextStartMs());
       return 'acknowledged';
@@ -153,6 +156,9 @@ export class CommitLoop {
     if (this.#session === session) {
       this.suspend();
       this.#options.onStale();
+    } else {
+      // A join has given us a new session meanwhile, under which there is still all of this to say.
+      this.#timer.at(this.#nextStartMs());
     }
     return 'stale';
   }
@@ -162,7 +168,8 @@ export class CommitLoop {
     this.#failingSinceMs ??= startedMs;
     const delayMs = Math.min(RETRY_MS.max, RETRY_MS.min * 2 ** this.#failures++);
     if (MOVED.includes(type)) await findCoordinator(session.group, delayMs);
-    if (this.#session === session) this.#timer.at(startedMs + delayMs);
+    this.#retryAtMs = startedMs + delayMs;
+    this.#timer.at(this.#retryAtMs);
     return 'failed';
   }
 }

@@ -1,12 +1,13 @@
 import type { Consumer as KafkaJsConsumer } from 'kafkajs';
-import { type KafkaClient, openAdmin, openConsumer } from './client.ts';
+import { type KafkaClient, openConsumer } from './client.ts';
 import { CommitLoop } from './commit.ts';
 import type { Consumer, ConsumerOptions, ConsumerStats } from './consumer.ts';
 import { isWithinFence } from './fence.ts';
 import { FetchPace, PACE_DEFAULTS } from './fetch-pace.ts';
 import type { FetchedBatch, InternalGroup, JoinHooks } from './kafkajs-internals.ts';
-import { fetchLogStarts, keyOf } from './load-committed.ts';
 import type { PartitionIntake } from './partition-intake.ts';
+import { clusterAnswers } from './probe-cluster.ts';
+import { recoverPosition } from './recover-position.ts';
 import { Rejoin } from './rejoin.ts';
 import { stickyAssigner } from './sticky-assigner.ts';
 import { Watchdog } from './watchdog.ts';
@@ -27,10 +28,10 @@ const SEEK_OVER_RECORDS = 500;
 const DISCONNECT_TIMEOUT_MS = 3_000;
 const WATCH_INTERVAL_MS = 5_000;
 const MAX_COMMITS_FAILING_MS = 60_000;
-const PROBE_TIMEOUT_MS = 5_000;
 
 /**
- * Modes: new → started → stopping → stopped. kafkajs runs the group's loop (fetch, heartbeat, join); what it fetches is
+ * Modes: new → started → stopping → stopped; started → dead (a handler threw, or kafkajs gave up: only a new process
+ * helps). kafkajs runs the group's loop (fetch, heartbeat, join); what it fetches is
  * taken right where the fetch returns, so that nothing waits in its queues and nothing of an earlier assignment is left
  * in them.
  */
@@ -47,6 +48,7 @@ export class GroupConsumer implements Consumer {
   #consumer: KafkaJsConsumer | null = null;
   #startedMs = 0;
   #stopped: Promise<void> | null = null;
+  #dead = false;
 
   constructor(client: KafkaClient, options: ConsumerOptions, nowMs: () => number) {
     this.#client = client;
@@ -72,7 +74,7 @@ export class GroupConsumer implements Consumer {
     consumer.on('consumer.crash', ({ payload }) => {
       if (payload.restart || this.#stopped !== null) return;
       this.#crashed.reject(payload.error);
-      if (this.#rejoin.joins > 0) this.#options.onFatal(payload.error);
+      if (this.#rejoin.joins > 0) this.#die(payload.error);
     });
     await consumer.connect();
     await consumer.subscribe({ topics: this.#options.topics, fromBeginning: true });
@@ -105,7 +107,7 @@ export class GroupConsumer implements Consumer {
   }
 
   mayBegin(): boolean {
-    return !this.#rejoin.rejoining && this.#stopped === null && this.mayAct();
+    return !this.#rejoin.rejoining && this.#stopped === null && !this.#dead && this.mayAct();
   }
 
   stats(): ConsumerStats {
@@ -134,6 +136,13 @@ export class GroupConsumer implements Consumer {
     await this.#rejoin.leave();
     await within(DISCONNECT_TIMEOUT_MS, this.#consumer.disconnect());
     this.#rejoin.loseAll();
+  }
+
+  #die(error: Error): void {
+    if (this.#dead) return;
+    this.#dead = true;
+    this.#rejoin.pauseForGood();
+    this.#options.onFatal(error);
   }
 
   #open(): KafkaJsConsumer {
@@ -198,23 +207,9 @@ export class GroupConsumer implements Consumer {
           commitsFailingMs: failingSinceMs === null ? 0 : nowMs - failingSinceMs,
         };
       },
-      clusterAnswers: () => this.#clusterAnswers(),
-      onDead: (error) => this.#options.onFatal(error),
+      clusterAnswers: () => clusterAnswers(this.#client, this.#options.topics),
+      onDead: (error) => this.#die(error),
     });
-  }
-
-  async #clusterAnswers(): Promise<boolean> {
-    const admin = openAdmin(this.#client);
-    let answered = false;
-    const asked = admin
-      .connect()
-      .then(() => admin.fetchTopicMetadata({ topics: this.#options.topics }))
-      .then(() => {
-        answered = true;
-      });
-    await within(PROBE_TIMEOUT_MS, asked);
-    admin.disconnect().catch(() => {});
-    return answered;
   }
 
   #takeOverFetching(group: InternalGroup): void {
@@ -237,15 +232,18 @@ export class GroupConsumer implements Consumer {
       const { joins } = this.#rejoin;
       this.#applyPace(group);
       const batches = await fetch(nodeId);
-      if (this.#rejoin.rejoining || this.#rejoin.joins !== joins || this.#stopped !== null) return [];
-      this.#takeAll(group, batches);
+      const stale = this.#rejoin.rejoining || this.#rejoin.joins !== joins;
+      if (!stale && this.#stopped === null && !this.#dead) this.#takeAll(group, batches);
       return [];
     };
-    group.recoverFromOffsetOutOfRange = (error) => this.#recoverFromOutOfRange(group, error);
+    group.recoverFromOffsetOutOfRange = ({ topic, partition }) => {
+      const intake = this.#rejoin.find(topic, partition);
+      return recoverPosition(this.#rejoin, group, intake, this.#client.log);
+    };
   }
 
   #applyPace(group: InternalGroup): void {
-    let anyPaused = this.#stopped !== null;
+    let anyPaused = this.#stopped !== null || this.#dead;
     for (const { paused } of this.#rejoin.intakes) anyPaused ||= paused;
     const { minBytes, maxWaitMs } = this.#pace.settings(anyPaused);
     group.minBytes = minBytes;
@@ -266,39 +264,13 @@ export class GroupConsumer implements Consumer {
     } catch (error) {
       // A handler that throws is a bug: going on would pass over its record, stopping here repeats it.
       this.#client.log.error({ err: error }, 'a record could not be handed on');
-      this.#options.onFatal(error as Error);
+      this.#die(error as Error);
     }
     this.#pace.observe(records, this.#nowMs());
   }
 
   #skipFinished(intake: PartitionIntake): void {
     if (intake.nextUnfinished - intake.position > SEEK_OVER_RECORDS) intake.moveTo(intake.nextUnfinished);
-  }
-
-  /** kafkajs would commit "from the beginning" over our map. */
-  async #recoverFromOutOfRange(
-    group: InternalGroup,
-    place: { topic: string; partition: number },
-  ): Promise<void> {
-    const intake = this.#rejoin.find(place.topic, place.partition);
-    if (intake === undefined) return;
-    const logStart = (await fetchLogStarts(group, [intake])).get(keyOf(intake));
-    if (logStart === undefined || !intake.live) return;
-    const { topic, partition, position } = intake;
-    if (logStart > position) {
-      this.#client.log.error(
-        { topic, partition, position, logStart },
-        'records were deleted by retention before they were read',
-      );
-      intake.moveTo(logStart);
-      this.#rejoin.place(group, intake);
-    } else {
-      this.#client.log.error(
-        { topic, partition, position, logStart },
-        'the log ends before the committed offset: starting over',
-      );
-      this.#rejoin.startOver(group, intake, logStart);
-    }
   }
 }
 

@@ -24,6 +24,7 @@ export interface IntakeOptions {
 /** Of the space for a map: intake pauses above the first share and goes on below the second. */
 const PAUSE_ABOVE = 0.8;
 const RESUME_BELOW = 0.5;
+const MAX_ATTEMPTED = 16;
 
 const NOTHING = Buffer.alloc(0);
 
@@ -40,7 +41,8 @@ export class PartitionIntake {
   readonly #pauses = new Set<PauseReason>();
   #live = true;
   #acknowledged: Committed;
-  #attempted: Committed | null = null;
+  /** Sent and not acknowledged: any of them may be what the coordinator holds. */
+  #attempted: Committed[] = [];
   #mapChars = 0;
   #highWatermark: number | null = null;
 
@@ -148,21 +150,19 @@ export class PartitionIntake {
     if (truncated || map.length > this.#options.maxMapChars * PAUSE_ABOVE) this.pause('map');
     else if (map.length < this.#options.maxMapChars * RESUME_BELOW) this.resume('map');
     if (offset === this.#acknowledged.offset && map === this.#acknowledged.metadata) return null;
-    this.#attempted = { offset, metadata: map };
-    return { committed: this.#attempted, truncated };
+    const committed = { offset, metadata: map };
+    this.#attempted = [...this.#attempted.slice(1 - MAX_ATTEMPTED), committed];
+    return { committed, truncated };
   }
 
   acknowledge(committed: Committed): void {
     this.#acknowledged = committed;
-    if (this.#attempted === committed) this.#attempted = null;
+    this.#attempted = [];
   }
 
   /** Whether nobody else has committed since we did: only then is what we know of the partition still the truth. */
   isOurs(committed: Committed): boolean {
-    return (
-      isSame(this.#acknowledged, committed) ||
-      (this.#attempted !== null && isSame(this.#attempted, committed))
-    );
+    return [this.#acknowledged, ...this.#attempted].some((own) => isSame(own, committed));
   }
 
   stats(): PartitionStats {

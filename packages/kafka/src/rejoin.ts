@@ -43,6 +43,7 @@ export class Rejoin {
   #drained = false;
   #joins = 0;
   #stopDrain: Promise<void> | null = null;
+  #pausedForGood = false;
   #joined = Promise.withResolvers<void>();
 
   constructor(options: RejoinOptions) {
@@ -126,6 +127,11 @@ export class Rejoin {
   /** From now on a rebalance finishes what is under way and leaves. */
   stopping(drain: Promise<void>): void {
     this.#stopDrain = drain;
+    this.pauseForGood();
+  }
+
+  pauseForGood(): void {
+    this.#pausedForGood = true;
     for (const intake of this.#intakes.values()) this.applyPause(intake);
   }
 
@@ -166,7 +172,7 @@ export class Rejoin {
   applyPause(intake: PartitionIntake): void {
     const change = [{ topic: intake.topic, partitions: [intake.partition] }];
     const state = this.#group?.subscriptionState;
-    if (intake.paused || this.#stopDrain !== null) state?.pause(change);
+    if (intake.paused || this.#pausedForGood) state?.pause(change);
     else state?.resume(change);
   }
 
@@ -188,6 +194,7 @@ export class Rejoin {
       await this.#commitLast();
       await within(COMMIT_TIMEOUT_MS, group.leave());
     }
+    this.#joined.resolve();
     throw new kafkajs.KafkaJSNonRetriableError('the consumer is stopping');
   }
 
