@@ -113,13 +113,23 @@ export function observeWorker(metrics: Metrics, observed: Observed): void {
   const { scheduler, consumer } = observed;
   gauge(
     'posthorn_worker_in_flight_slots',
-    'Slots started and not settled.',
+    'Slots with a request under way.',
     () => scheduler.stats().inFlight,
   );
   gauge(
     'posthorn_worker_max_in_flight_slots',
     'Bound of slots in flight.',
     () => observed.config.maxConcurrentAttempts,
+  );
+  gauge(
+    'posthorn_worker_unsettled_slots',
+    'Slots started whose outcome is not acknowledged, those in flight included.',
+    () => scheduler.stats().unsettled,
+  );
+  gauge(
+    'posthorn_worker_max_unsettled_slots',
+    'Bound of slots not settled.',
+    () => observed.config.maxUnsettledSlots,
   );
   gauge('posthorn_worker_queued_slots', 'Slots that wait for a turn.', () => scheduler.stats().queuedSlots);
   gauge(
@@ -187,6 +197,16 @@ export function observeWorker(metrics: Metrics, observed: Observed): void {
     'posthorn_worker_cached_endpoints',
     'Endpoints whose configuration is cached.',
     () => observed.configs.stats().endpoints,
+  );
+  gauge(
+    'posthorn_worker_open_connections',
+    'Connections to receivers.',
+    () => observed.agent.stats().openConnections,
+  );
+  gauge(
+    'posthorn_worker_waiting_requests',
+    'Requests that wait for a connection.',
+    () => observed.agent.stats().waitingRequests,
   );
 }
 
