@@ -59,11 +59,15 @@ export function chooseTier(tiers: readonly Tier[], delayMs: number): Tier {
   return tiers[0]!;
 }
 
-/** `delayMs` spread by ±`percent` %, by a hash of `key`, so that twins of one delivery wait alike. */
+/**
+ * `delayMs` spread by ±`percent` % and 20 s at most, by a hash of `key`, so that twins of one delivery wait alike. A
+ * wider spread would leave the look-ahead of the tier it was meant for, and be walked in many short hops.
+ */
 export function jitter(delayMs: number, percent: number, key: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
   hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
   const unit = ((hash ^ (hash >>> 13)) >>> 0) / 0xffffffff;
-  return Math.round(delayMs * (1 + ((unit * 2 - 1) * percent) / 100));
+  const spreadMs = Math.min((delayMs * percent) / 100, MAX_LOOK_AHEAD_MS);
+  return Math.round(delayMs + (unit * 2 - 1) * spreadMs);
 }

@@ -26,6 +26,13 @@ export const spec = {
   ...adminConfig(ADMIN_PORT),
   ...kafkaConfig,
   ...databaseConfig(DATABASE_POOL),
+  databaseLookupPool: integer('DATABASE_LOOKUP_POOL', {
+    fallback: '3',
+    min: 1,
+    max: 20,
+    unit: 'connections',
+    doc: 'Further connections to Postgres, for API keys and configuration alone: changes never wait in front of them.',
+  }),
   ...layoutConfig(parseTiers, DEFAULT_TIERS),
   host: text('HOST', { fallback: '127.0.0.1', doc: 'Address of the API.' }),
   port: integer('PORT', {

@@ -44,6 +44,8 @@ export interface Ingest {
 /** What outlives a request: connections, caches, and what watches them. */
 interface Resources {
   readonly database: Database;
+  /** For what stands before every request and for what keeps configuration current: changes never wait in front of it. */
+  readonly lookups: Database;
   readonly store: Store;
   readonly configs: TenantConfigs;
   readonly admin: Admin;
@@ -65,11 +67,11 @@ export function createIngest(options: IngestOptions): Ingest {
     const checks = healthChecks(resources);
     adminServer = await startAdminServer({ host, port, metrics: options.metrics, checks, isReady });
   };
-  const { database, store, configs, admin, producer, kafka, postgres } = resources;
+  const { database, lookups, store, configs, admin, producer, kafka, postgres } = resources;
   // Stopped from the end: first no request is taken any more, then those under way end, then connections close.
   const parts: Part[] = [
     { name: 'tracing', stop: () => options.tracing.stop() },
-    { name: 'postgres', stop: () => database.close() },
+    { name: 'postgres', stop: () => Promise.all([database.close(), lookups.close()]).then(() => undefined) },
     { name: 'admin server', start: startAdmin, stop: () => adminServer?.stop() },
     { name: 'topics', start: () => refuseUnsafeTopics(admin, config), stop: () => admin.close() },
     { name: 'operator key', start: () => addOperatorKey(store, config, log) },
@@ -96,23 +98,31 @@ export function createIngest(options: IngestOptions): Ingest {
 }
 
 function openResources({ config, log, clock }: IngestOptions, ingestMetrics: IngestMetrics): Resources {
+  const url = config.databaseUrl;
   const database = openDatabase({
-    url: config.databaseUrl,
+    url,
     pool: config.databasePool,
     applicationName: 'posthorn-ingest',
     log,
   });
-  const store = openStore(database);
+  const lookups = openDatabase({
+    url,
+    pool: config.databaseLookupPool,
+    applicationName: 'posthorn-ingest-lookups',
+    log,
+  });
+  const store = openStore(database, lookups);
   const client = connectKafka({ brokers: [...config.kafkaBrokers], clientId: 'posthorn-ingest' }, log);
   const admin = createAdmin(client);
   const kafka = createKafkaWatch({ admin, topic: topicNames(config.topicPrefix).events, log });
   return {
     database,
+    lookups,
     store,
     admin,
     kafka,
     configs: createTenantConfigs({
-      database,
+      database: lookups,
       secretsKey: config.secretsKey,
       log,
       clock,
@@ -129,7 +139,7 @@ function openResources({ config, log, clock }: IngestOptions, ingestMetrics: Ing
       },
     }),
     postgres: createPostgresWatch({
-      ping: () => database.ping(),
+      ping: () => lookups.ping(),
       deadLetterCounts: () => store.deadLetterCounts(),
       log,
     }),

@@ -83,10 +83,11 @@ export const STORE_TIMEOUT_MS = 12_000;
 /** A key lookup stands before every request: it gives up sooner. */
 export const KEY_LOOKUP_TIMEOUT_MS = 1_000;
 
-export function openStore({ sql }: Pick<Database, 'sql'>): Store {
+/** `lookups` has connections of its own: a key is found, and dead letters are counted, while all others are taken. */
+export function openStore({ sql }: Pick<Database, 'sql'>, lookups: Pick<Database, 'sql'>): Store {
   const ask = <T>(query: Promise<T>): Promise<T> => within(STORE_TIMEOUT_MS, query);
   return {
-    findApiKey: (keyHash) => within(KEY_LOOKUP_TIMEOUT_MS, findApiKey(sql, keyHash)),
+    findApiKey: (keyHash) => within(KEY_LOOKUP_TIMEOUT_MS, findApiKey(lookups.sql, keyHash)),
     addOperatorKey: ({ keyId, keyHash }) =>
       ask(insertApiKey(sql, { keyId, keyHash, kind: 'operator', tenantId: null })).then(() => undefined),
     countOperatorKeys: () => ask(countOperatorKeys(sql)),
@@ -150,7 +151,7 @@ export function openStore({ sql }: Pick<Database, 'sql'>): Store {
       );
       return { rows, total };
     },
-    deadLetterCounts: () => ask(deadLetterCounts(sql)),
+    deadLetterCounts: () => ask(deadLetterCounts(lookups.sql)),
     auditReplay: (tenantId, action, subject, actor) =>
       ask(insertAuditEntry(sql, { actor, action, tenantId, subject })),
   };

@@ -50,6 +50,8 @@ import { OPERATOR_KEY } from './setup.ts';
 const EVENT_PARTITIONS = 2;
 const JOURNAL_PARTITIONS = 1;
 const TIERS = '50ms';
+/** More changes than the service has connections for them. */
+const CHANGES = 15;
 const names = topicNames(topicPrefix());
 const log = createLogger('ingest', 'silent');
 const tracing = createTracing(null, { samplePercent: 0 });
@@ -64,7 +66,7 @@ const closers: (() => Promise<unknown> | unknown)[] = [];
 
 beforeAll(async () => {
   const direct = new URL(await databaseUrl());
-  database = openDatabase({ url: direct.href, pool: 2, applicationName: 'ingest-test' });
+  database = openDatabase({ url: direct.href, pool: 3, applicationName: 'ingest-test' });
   postgres = await startFaultProxy({ targetPort: Number(direct.port) });
   const proxied = new URL(direct);
   proxied.port = String(postgres.port);
@@ -168,7 +170,7 @@ async function createTenant(quotas: Partial<Quotas> = {}): Promise<{ tenantId: s
   made += 1;
   const tenantId = `tenant-${made}`;
   const key = mintKey('tenant');
-  const created = await openStore(database).createTenant(
+  const created = await openStore(database, database).createTenant(
     { tenantId, name: '', lanes: [0], quotas },
     key,
     'test',
@@ -269,6 +271,28 @@ describe('configuration', () => {
     expect(quotas.body.limits.max_webhooks).toBe(0);
     const webhook = { tenant_id: tenantId, url: 'https://hooks.example.com/' };
     expect((await call(second, 'POST', '/webhooks', webhook)).body.code).toBe('webhook_quota_exceeded');
+  });
+
+  it('that waits for a lock keeps nobody from sending events', async () => {
+    const { tenantId, key } = await createTenant();
+    const changes: Promise<Answer>[] = [];
+    await database.sql.begin(async (sql) => {
+      await sql`select value from config_sequence for update`;
+      for (let i = 0; i < CHANGES; i++) {
+        changes.push(call(second, 'POST', '/v1/tenants', { tenant_id: `waits-${i}` }));
+      }
+      const waiting = async () => {
+        const [row] = await database.sql`
+          select count(*)::int as n from pg_stat_activity
+          where datname = current_database() and wait_event_type = 'Lock'`;
+        return row!.n >= 5;
+      };
+      await waitUntil(waiting, { what: 'changes to wait for the lock' });
+      // A key that this replica has never seen, and a tenant that it has not loaded.
+      const event = { tenant_id: tenantId, type: 'order.created', payload: 1 };
+      expect(await call(second, 'POST', '/v1/events', event, key)).toMatchObject({ status: 202 });
+    });
+    for (const change of await Promise.all(changes)) expect(change.status).toBe(201);
   });
 
   it('leaves an audit row for each change', async () => {
