@@ -1,0 +1,147 @@
+import type { JournalEntry } from '@posthorn/contracts';
+import type { SendResult } from '@posthorn/egress';
+import type { OutboundRecord } from '@posthorn/kafka';
+import { createLogger, createMetrics, createTracing, systemClock } from '@posthorn/runtime';
+import { createSignalledList } from '@posthorn/testkit';
+import { expect, onTestFinished, test } from 'vitest';
+import { LANE, makeEndpoint, makeHeaders, makeRecord, makeTenant } from '../test/factories.ts';
+import { readServiceConfig } from './config.ts';
+import { createWorkerMetrics } from './metrics.ts';
+import { createPipeline } from './pipeline.ts';
+
+const timing = { totalMs: 1, connectMs: null, reusedConnection: true };
+const answer = (status: number): SendResult => ({
+  kind: 'response',
+  status,
+  headers: {},
+  body: Buffer.alloc(0),
+  truncated: false,
+  timing,
+});
+
+/** The pipeline between a receiver and a broker that do as the test says. */
+function setup(environment: Record<string, string> = {}) {
+  const endpoint = makeEndpoint();
+  const tenant = makeTenant([endpoint]);
+  const world = { status: 200, broker: true, mayBegin: true };
+  const sent = createSignalledList<string>();
+  const produced = createSignalledList<OutboundRecord>();
+  const refused = createSignalledList<string>();
+  const journaled = createSignalledList<JournalEntry>();
+  const resumed: number[] = [];
+  const toBroker = (): void => {
+    if (world.broker) return;
+    refused.push('refused');
+    throw new Error('no broker');
+  };
+  const pipeline = createPipeline({
+    config: readServiceConfig({ SECRETS_KEY: Buffer.alloc(32).toString('base64'), ...environment }),
+    clock: systemClock,
+    log: createLogger('worker', 'silent'),
+    metrics: createWorkerMetrics(createMetrics('worker'), systemClock),
+    tracing: createTracing(null, { samplePercent: 0 }),
+    configs: { peek: () => tenant, get: () => Promise.reject(new Error('it is at hand')) },
+    agent: {
+      async send({ target }) {
+        sent.push(target.origin);
+        return answer(world.status);
+      },
+    },
+    async produce(record) {
+      toBroker();
+      produced.push(record);
+    },
+    async journal(entry) {
+      toBroker();
+      journaled.push(entry);
+    },
+    mayBegin: () => world.mayBegin,
+    resumeLane: (lane) => void resumed.push(lane),
+  });
+  pipeline.starter.start();
+  onTestFinished(() => {
+    pipeline.abandon();
+    pipeline.starter.stop();
+  });
+  const handler = pipeline.intake.assigned('deliveries', LANE);
+  const offer = () => {
+    const completions = createSignalledList<number>();
+    const record = makeRecord(makeHeaders({ slots: [endpoint.endpointId] }));
+    record.complete = (slot = 0) => completions.push(slot);
+    return { accepted: handler.offer(record), completions, record };
+  };
+  return { pipeline, world, sent, produced, refused, journaled, resumed, offer };
+}
+
+const completed = ({ completions }: ReturnType<ReturnType<typeof setup>['offer']>) =>
+  completions.waitFor(() => completions.items.length > 0, { what: 'the slot to complete' });
+
+test('a record goes from intake to completion', async () => {
+  const { sent, journaled, offer } = setup();
+  await completed(offer());
+  expect(sent.items).toEqual(['https://receiver.example']);
+  expect(journaled.items).toMatchObject([{ state: 'success' }]);
+});
+
+test('while Kafka does not acknowledge nothing new starts, and then everything goes on, nothing twice', async () => {
+  const { pipeline, world, sent, produced, refused, journaled, offer } = setup();
+  world.broker = false;
+  world.status = 500;
+  const first = offer();
+  await refused.waitFor(() => refused.items.length >= 1, { what: 'a refusal' });
+  const second = offer();
+  await refused.waitFor(() => refused.items.length >= 2, { what: 'another try' });
+  expect(pipeline.scheduler.paused).toBe(true);
+  expect(pipeline.acknowledger.stalled).toBe(1);
+  expect(sent.items).toHaveLength(1);
+  world.broker = true;
+  await Promise.all([completed(first), completed(second)]);
+  expect(sent.items).toHaveLength(2);
+  expect(produced.items).toHaveLength(2);
+  expect(journaled.items).toMatchObject([{ state: 'processing' }, { state: 'processing' }]);
+  expect(pipeline.scheduler.paused).toBe(false);
+});
+
+test('outside the fence nothing starts', async () => {
+  const { world, pipeline, sent, offer } = setup();
+  world.mayBegin = false;
+  const record = offer();
+  expect(await pipeline.starter.whenIdle(0)).toBe(true);
+  expect(sent.items).toEqual([]);
+  world.mayBegin = true;
+  await completed(record);
+});
+
+test('a drained pipeline has settled what it started and starts nothing more', async () => {
+  const { pipeline, sent, offer } = setup();
+  const first = offer();
+  await completed(first);
+  expect(await pipeline.drain(1_000)).toBe(true);
+  const late = offer();
+  pipeline.starter.wake();
+  expect(await pipeline.drain(0)).toBe(true);
+  expect(sent.items).toHaveLength(1);
+  expect(late.completions.items).toEqual([]);
+});
+
+test('giving up leaves what is not acknowledged unfinished', async () => {
+  const { pipeline, world, refused, offer } = setup();
+  world.broker = false;
+  const { completions } = offer();
+  await refused.waitFor(() => refused.items.length > 0, { what: 'a refusal' });
+  pipeline.abandon();
+  expect(await pipeline.drain(1_000)).toBe(true);
+  expect(completions.items).toEqual([]);
+});
+
+test('a full lane is resumed when half of it is free', async () => {
+  const { pipeline, world, resumed, offer } = setup({ MAX_LANE_SLOTS: '64' });
+  world.mayBegin = false;
+  const accepted = Array.from({ length: 65 }, () => offer());
+  expect(accepted.map((each) => each.accepted).lastIndexOf(true)).toBe(63);
+  expect(resumed).toEqual([]);
+  world.mayBegin = true;
+  pipeline.starter.wake();
+  await Promise.all(accepted.slice(0, 64).map(completed));
+  expect(resumed).toEqual([LANE]);
+});
