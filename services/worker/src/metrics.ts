@@ -108,9 +108,17 @@ export interface Observed {
 }
 
 export function observeWorker(metrics: Metrics, observed: Observed): void {
-  const gauge = (name: string, help: string, read: () => number) =>
+  const gauge: RegisterGauge = (name, help, read) => {
     metrics.gauge(name, help, [], (each) => each.set(read()));
-  const { scheduler, consumer } = observed;
+  };
+  observeScheduler(gauge, observed);
+  observeLanes(gauge, observed.consumer);
+  observeConnections(gauge, observed);
+}
+
+type RegisterGauge = (name: string, help: string, read: () => number) => void;
+
+function observeScheduler(gauge: RegisterGauge, { scheduler, config }: Observed): void {
   gauge(
     'posthorn_worker_in_flight_slots',
     'Slots with a request under way.',
@@ -119,26 +127,18 @@ export function observeWorker(metrics: Metrics, observed: Observed): void {
   gauge(
     'posthorn_worker_max_in_flight_slots',
     'Bound of slots in flight.',
-    () => observed.config.maxConcurrentAttempts,
+    () => config.maxConcurrentAttempts,
   );
   gauge(
     'posthorn_worker_unsettled_slots',
     'Slots started whose outcome is not acknowledged, those in flight included.',
     () => scheduler.stats().unsettled,
   );
-  gauge(
-    'posthorn_worker_max_unsettled_slots',
-    'Bound of slots not settled.',
-    () => observed.config.maxUnsettledSlots,
-  );
+  gauge('posthorn_worker_max_unsettled_slots', 'Bound of slots not settled.', () => config.maxUnsettledSlots);
   gauge('posthorn_worker_queued_slots', 'Slots that wait for a turn.', () => scheduler.stats().queuedSlots);
-  gauge(
-    'posthorn_worker_max_lane_slots',
-    'Bound of queued slots per lane.',
-    () => observed.config.maxLaneSlots,
-  );
+  gauge('posthorn_worker_max_lane_slots', 'Bound of queued slots per lane.', () => config.maxLaneSlots);
   gauge('posthorn_worker_held_bytes', 'Payloads queued and in flight.', () => scheduler.stats().heldBytes);
-  gauge('posthorn_worker_max_held_bytes', 'Bound of payloads held.', () => observed.config.maxBufferedBytes);
+  gauge('posthorn_worker_max_held_bytes', 'Bound of payloads held.', () => config.maxBufferedBytes);
   gauge(
     'posthorn_worker_tenants_at_cap',
     'Tenants with work whose cap is used up.',
@@ -149,6 +149,9 @@ export function observeWorker(metrics: Metrics, observed: Observed): void {
     'Lanes that are paused until half of their buffer is free.',
     () => scheduler.stats().fullLanes,
   );
+}
+
+function observeLanes(gauge: RegisterGauge, consumer: Observed['consumer']): void {
   gauge(
     'posthorn_worker_assigned_lanes',
     'Lanes assigned to this worker.',
@@ -173,6 +176,9 @@ export function observeWorker(metrics: Metrics, observed: Observed): void {
     '1 while attempts may start, 0 while the group may have given the lanes away.',
     () => (consumer.mayAct() ? 1 : 0),
   );
+}
+
+function observeConnections(gauge: RegisterGauge, observed: Observed): void {
   gauge(
     'posthorn_worker_producer_buffered_bytes',
     'Records not yet acknowledged.',

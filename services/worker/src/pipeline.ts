@@ -4,13 +4,13 @@ import type { GuardedAgent } from '@posthorn/egress';
 import type { OutboundRecord } from '@posthorn/kafka';
 import type { Clock, Logger, Tracing } from '@posthorn/runtime';
 import type { TenantConfigs } from '@posthorn/tenant-config';
-import { attempt } from './attempt/attempt.ts';
+import { type AttemptSteps, attempt } from './attempt/attempt.ts';
 import { createRequestBuilder } from './attempt/build-request.ts';
 import { createEndpointLoader } from './attempt/load-endpoint.ts';
 import { createSend } from './attempt/send.ts';
 import type { WorkerConfig } from './config.ts';
 import { consumeDeliveries } from './intake/consume-deliveries.ts';
-import type { DeliverySlot, DeliveryWork } from './intake/delivery-work.ts';
+import type { DeliveryWork } from './intake/delivery-work.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import { createScheduler, type Scheduler } from './schedule/scheduler.ts';
 import { type AttemptStarter, createAttemptStarter } from './schedule/start-attempts.ts';
@@ -52,7 +52,7 @@ const MAX_RESPONSE_BYTES = 16 * 1_024;
 const LEAST_LANE_BYTES = 1024 * 1024;
 
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { config, clock, log, metrics } = options;
+  const { config, clock, log, metrics, mayBegin } = options;
   const stopped = new AbortController();
   const loader = createEndpointLoader(options);
   const scheduler = createScheduler<DeliveryWork>({
@@ -76,41 +76,30 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     stopped: stopped.signal,
     wait: (ms) => delay(ms, undefined, { signal: stopped.signal }).catch(() => undefined),
   });
-  const steps = {
+  const steps: AttemptSteps = {
     ...options,
+    ...createSteps(options, acknowledger),
     load: loader.load,
-    build: createRequestBuilder({
-      userAgent: USER_AGENT,
-      attemptTimeoutMs: config.attemptTimeoutMs,
-      maxResponseBytes: MAX_RESPONSE_BYTES,
-      sendTraceparent: config.sendTraceparent,
-    }).build,
-    send: createSend(options.agent, log),
-    settle: createSettle({
-      ...options,
-      acknowledger,
-      layout: recordLayout(config),
-      policy: { scheduleMs: config.retrySchedule, jitterPercent: config.retryJitterPercent },
-    }),
-    requestEnded(slot: DeliverySlot) {
+    requestEnded(slot) {
       scheduler.release(slot);
       starter.wake();
     },
-    mayStart: () => !scheduler.paused && options.mayBegin(),
+    mayStart: () => !scheduler.paused && mayBegin(),
   };
   const starter = createAttemptStarter<DeliveryWork>({
     scheduler,
     clock,
-    mayBegin: options.mayBegin,
+    mayBegin,
     attempt: (slot) => attempt(steps, slot),
   });
+  const intake = consumeDeliveries({
+    scheduler,
+    log,
+    onQueued: starter.wake,
+    onUnreadable: metrics.unreadable,
+  });
   return {
-    intake: consumeDeliveries({
-      scheduler,
-      log,
-      onQueued: starter.wake,
-      onUnreadable: metrics.unreadable,
-    }),
+    intake,
     scheduler,
     starter,
     acknowledger,
@@ -120,6 +109,26 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     },
     abandon: () => stopped.abort(),
   };
+}
+
+function createSteps(
+  options: PipelineOptions,
+  acknowledger: Acknowledger,
+): Pick<AttemptSteps, 'build' | 'send' | 'settle'> {
+  const { config, log, agent } = options;
+  const { build } = createRequestBuilder({
+    userAgent: USER_AGENT,
+    attemptTimeoutMs: config.attemptTimeoutMs,
+    maxResponseBytes: MAX_RESPONSE_BYTES,
+    sendTraceparent: config.sendTraceparent,
+  });
+  const settle = createSettle({
+    ...options,
+    acknowledger,
+    layout: recordLayout(config),
+    policy: { scheduleMs: config.retrySchedule, jitterPercent: config.retryJitterPercent },
+  });
+  return { build, send: createSend(agent, log), settle };
 }
 
 function recordLayout(config: WorkerConfig): RecordLayout {

@@ -52,38 +52,13 @@ const STOP_TIMEOUT_MS = STOP_DRAIN_MS + 10_000;
 const PRODUCE_TIMEOUT_MS = 5_000;
 
 export function createWorker(options: WorkerOptions): Worker {
-  const { config, log, clock } = options;
+  const { config, log } = options;
   const names = topicNames(config.topicPrefix);
-  const kafka = connectKafka({ brokers: [...config.kafkaBrokers], clientId: 'posthorn-worker' }, log);
-  const database = openDatabase({
-    url: config.databaseUrl,
-    pool: config.databasePool,
-    applicationName: 'posthorn-worker',
-  });
-  const secretsKey = parseSecretsKey(config.secretsKey);
-  const configs = createTenantConfigs({ database, secretsKey, log, clock });
-  const agent = createGuardedAgent({
-    policy: createAddressPolicy({ allowedCidrs: config.egressAllowedCidrs }),
-  });
-  const metrics = createWorkerMetrics(options.metrics, clock);
-  const onRequest = metrics.produced;
-  const producer = createProducer(kafka, {
-    deliveryTimeoutMs: PRODUCE_TIMEOUT_MS,
-    mayStart: () => consumer.mayAct(),
-    onRequest,
-  });
-  // What happened stays true when the lanes are gone, and entries may come twice: no fence for the journal.
-  const journalProducer = createProducer(kafka, { deliveryTimeoutMs: PRODUCE_TIMEOUT_MS, onRequest });
-  const journal = createJournalWriter({
-    producer: journalProducer,
-    topic: names.journal,
-    partitions: config.journalPartitions,
-  });
+  const clients = openClients(options, () => consumer.mayAct());
+  const { kafka, producer, journal } = clients;
   const pipeline = createPipeline({
     ...options,
-    metrics,
-    configs,
-    agent,
+    ...clients,
     produce: producer.send,
     journal: journal.append,
     mayBegin: () => consumer.mayBegin(),
@@ -99,39 +74,92 @@ export function createWorker(options: WorkerOptions): Worker {
     drainTimeoutMs: REJOIN_DRAIN_MS,
     onFatal: options.onFatal,
   });
-  observeWorker(options.metrics, { ...pipeline, consumer, producer, journal, configs, agent, config });
+  observeWorker(options.metrics, { ...pipeline, ...clients, consumer, config });
 
-  let admin: AdminServer | undefined;
-  const checks = healthChecks(consumer, database);
-  // Stopped from the end: first the slots in flight are settled and their offsets committed, then connections close.
-  const parts: Part[] = [
-    { name: 'tracing', stop: () => options.tracing.stop() },
-    { name: 'postgres', stop: () => database.close() },
-    {
-      name: 'admin server',
-      async start() {
-        const { adminHost: host, adminPort: port } = config;
-        const isReady = (): boolean => lifecycle.mode === 'running';
-        admin = await startAdminServer({ host, port, metrics: options.metrics, checks, isReady });
-      },
-      stop: () => admin?.stop(),
+  const admin = createAdminPart(options, healthChecks(consumer, clients.database), () => lifecycle);
+  const deliveries: Part = {
+    name: 'deliveries',
+    start: () => startDeliveries(pipeline, consumer),
+    stop: () => stopDeliveries(pipeline, consumer, log),
+  };
+  const lifecycle = createLifecycle(listParts(options, clients, admin, deliveries), log, STOP_TIMEOUT_MS);
+  return {
+    lifecycle,
+    get adminPort() {
+      return admin.port;
     },
+  };
+}
+
+type Clients = ReturnType<typeof openClients>;
+
+function openClients({ config, log, clock, metrics: registry }: WorkerOptions, mayAct: () => boolean) {
+  const kafka = connectKafka({ brokers: [...config.kafkaBrokers], clientId: 'posthorn-worker' }, log);
+  const database = openDatabase({
+    url: config.databaseUrl,
+    pool: config.databasePool,
+    applicationName: 'posthorn-worker',
+  });
+  const secretsKey = parseSecretsKey(config.secretsKey);
+  const metrics = createWorkerMetrics(registry, clock);
+  const produceOptions = { deliveryTimeoutMs: PRODUCE_TIMEOUT_MS, onRequest: metrics.produced };
+  // What happened stays true when the lanes are gone, and entries may come twice: no fence for the journal.
+  const journalProducer = createProducer(kafka, produceOptions);
+  return {
+    kafka,
+    database,
+    metrics,
+    configs: createTenantConfigs({ database, secretsKey, log, clock }),
+    agent: createGuardedAgent({
+      policy: createAddressPolicy({ allowedCidrs: config.egressAllowedCidrs }),
+    }),
+    producer: createProducer(kafka, { ...produceOptions, mayStart: mayAct }),
+    journalProducer,
+    journal: createJournalWriter({
+      producer: journalProducer,
+      topic: topicNames(config.topicPrefix).journal,
+      partitions: config.journalPartitions,
+    }),
+  };
+}
+
+/** Stopped from the end: first the slots in flight are settled and their offsets committed, then connections close. */
+function listParts(
+  { config, tracing }: WorkerOptions,
+  clients: Clients,
+  admin: Part,
+  deliveries: Part,
+): Part[] {
+  const { kafka, database, configs, agent, producer, journalProducer, journal } = clients;
+  return [
+    { name: 'tracing', stop: () => tracing.stop() },
+    { name: 'postgres', stop: () => database.close() },
+    admin,
     { name: 'topics', start: () => refuseUnsafeTopics(kafka, config) },
     { name: 'tenant configuration', start: () => configs.start(), stop: () => configs.stop() },
     { name: 'agent', stop: () => agent.close() },
     { name: 'producer', start: () => producer.start(), stop: () => producer.stop() },
     { name: 'journal producer', start: () => journalProducer.start(), stop: () => journalProducer.stop() },
     { name: 'journal', stop: () => journal.stop() },
-    {
-      name: 'deliveries',
-      start: () => startDeliveries(pipeline, consumer),
-      stop: () => stopDeliveries(pipeline, consumer, log),
-    },
+    deliveries,
   ];
-  const lifecycle = createLifecycle(parts, log, STOP_TIMEOUT_MS);
+}
+
+function createAdminPart(
+  { config, metrics }: WorkerOptions,
+  checks: readonly HealthCheck[],
+  lifecycle: () => Lifecycle,
+): Part & { readonly port: number | undefined } {
+  let admin: AdminServer | undefined;
   return {
-    lifecycle,
-    get adminPort() {
+    name: 'admin server',
+    async start() {
+      const { adminHost: host, adminPort: port } = config;
+      const isReady = (): boolean => lifecycle().mode === 'running';
+      admin = await startAdminServer({ host, port, metrics, checks, isReady });
+    },
+    stop: () => admin?.stop(),
+    get port() {
       return admin?.port;
     },
   };

@@ -69,153 +69,193 @@ export interface Scheduler<W extends Work> {
 }
 
 export function createScheduler<W extends Work>(options: SchedulerOptions): Scheduler<W> {
-  const lanes = new Set<Lane>();
+  return new TurnScheduler(options);
+}
+
+class TurnScheduler<W extends Work> implements Scheduler<W> {
+  readonly #options: SchedulerOptions;
+  readonly #lanes = new Set<Lane>();
   /** By lane number, not by assignment: see TenantQueue. */
-  const queues = new Map<number, Map<TenantId, TenantQueue<W>>>();
-  const turns = createFifo<TenantQueue<W>>();
-  const atCap = new Set<TenantQueue<W>>();
-  const pauses = new Set<PauseReason>();
-  let inFlight = 0;
-  let unsettled = 0;
+  readonly #queues = new Map<number, Map<TenantId, TenantQueue<W>>>();
+  readonly #turns = createFifo<TenantQueue<W>>();
+  readonly #atCap = new Set<TenantQueue<W>>();
+  readonly #pauses = new Set<PauseReason>();
+  #inFlight = 0;
+  #unsettled = 0;
 
-  function queueOf(lane: number, tenantId: TenantId): TenantQueue<W> {
-    const ofLane = queues.get(lane) ?? new Map<TenantId, TenantQueue<W>>();
-    queues.set(lane, ofLane);
-    const queue = ofLane.get(tenantId) ?? openTenantQueue<W>(tenantId, lane);
-    ofLane.set(tenantId, queue);
-    return queue;
+  constructor(options: SchedulerOptions) {
+    this.#options = options;
   }
 
-  function takeTurn(queue: TenantQueue<W>): void {
-    if (queue.place === 'in_turn') return;
-    atCap.delete(queue);
-    queue.place = 'in_turn';
-    turns.push(queue);
+  openLane(number: number): Lane {
+    const lane = openLane(number, this.#options.laneBounds);
+    this.#lanes.add(lane);
+    return lane;
   }
 
-  function rest(queue: TenantQueue<W>): void {
-    atCap.delete(queue);
-    queue.place = 'idle';
-    if (queue.inFlight === 0) queues.get(queue.lane)?.delete(queue.tenantId);
+  loseLane(lane: Lane): void {
+    lane.mode = 'lost';
+    this.#lanes.delete(lane);
+    for (const queue of this.#queues.get(lane.number)?.values() ?? []) {
+      for (let slot = queue.waiting.shift(); slot; slot = queue.waiting.shift()) {
+        lane.queuedSlots -= 1;
+        this.#end(slot);
+      }
+      if (queue.place !== 'in_turn') this.#rest(queue);
+    }
   }
 
-  function announceRoom(lane: Lane): void {
-    if (lane.mode !== 'full' || !hasRoom(lane)) return;
-    lane.mode = 'open';
-    options.onRoom(lane);
+  offer(lane: Lane, work: W, indexes: readonly number[]): boolean {
+    if (lane.mode === 'lost') return false;
+    if (!fits(lane, indexes.length, work.bytes)) {
+      lane.mode = 'full';
+      return false;
+    }
+    const queue = this.#queueOf(lane.number, work.tenantId);
+    const hold: Hold<W> = { lane, queue, bytes: work.bytes, open: indexes.length };
+    for (const index of indexes) {
+      queue.waiting.push({ work, index, endpointId: work.endpointIds[index]!, hold, capped: false });
+    }
+    lane.queuedSlots += indexes.length;
+    lane.heldBytes += work.bytes;
+    if (queue.place === 'idle') this.#takeTurn(queue);
+    return true;
   }
 
-  function end(slot: Slot<W>): void {
-    const { hold } = slot;
-    hold.open -= 1;
-    if (hold.open === 0) hold.lane.heldBytes -= hold.bytes;
-    announceRoom(hold.lane);
+  next(nowMs: number): Slot<W> | null {
+    const { maxInFlight, maxUnsettled, capOf } = this.#options;
+    if (this.paused || this.#inFlight >= maxInFlight || this.#unsettled >= maxUnsettled) return null;
+    for (let queue = this.#turns.shift(); queue; queue = this.#turns.shift()) {
+      queue.place = 'idle';
+      if (queue.waiting.length === 0) {
+        this.#rest(queue);
+      } else if (queue.inFlight >= capOf(queue.tenantId, queue.lane, nowMs)) {
+        queue.place = 'at_cap';
+        this.#atCap.add(queue);
+      } else {
+        return this.#start(queue, queue.waiting.shift()!);
+      }
+    }
+    return null;
   }
 
-  function release(slot: Slot<W>): void {
+  release(slot: Slot<W>): void {
     if (!slot.capped) return;
     slot.capped = false;
     const { queue } = slot.hold;
     queue.inFlight -= 1;
-    inFlight -= 1;
-    if (queue.waiting.length > 0) takeTurn(queue);
-    else if (queue.place !== 'in_turn') rest(queue);
+    this.#inFlight -= 1;
+    if (queue.waiting.length > 0) this.#takeTurn(queue);
+    else if (queue.place !== 'in_turn') this.#rest(queue);
   }
 
-  function settle(slot: Slot<W>): void {
-    release(slot);
-    unsettled -= 1;
-    end(slot);
+  settle(slot: Slot<W>): void {
+    this.release(slot);
+    this.#unsettled -= 1;
+    this.#end(slot);
   }
 
-  return {
-    openLane(number) {
-      const lane = openLane(number, options.laneBounds);
-      lanes.add(lane);
-      return lane;
-    },
-    loseLane(lane) {
-      lane.mode = 'lost';
-      lanes.delete(lane);
-      for (const queue of queues.get(lane.number)?.values() ?? []) {
-        for (let slot = queue.waiting.shift(); slot; slot = queue.waiting.shift()) {
-          lane.queuedSlots -= 1;
-          end(slot);
-        }
-        if (queue.place !== 'in_turn') rest(queue);
-      }
-    },
-    offer(lane, work, indexes) {
-      if (lane.mode === 'lost') return false;
-      if (!fits(lane, indexes.length, work.bytes)) {
-        lane.mode = 'full';
-        return false;
-      }
-      const queue = queueOf(lane.number, work.tenantId);
-      const hold: Hold<W> = { lane, queue, bytes: work.bytes, open: indexes.length };
-      for (const index of indexes) {
-        queue.waiting.push({ work, index, endpointId: work.endpointIds[index]!, hold, capped: false });
-      }
-      lane.queuedSlots += indexes.length;
-      lane.heldBytes += work.bytes;
-      if (queue.place === 'idle') takeTurn(queue);
-      return true;
-    },
-    next(nowMs) {
-      if (pauses.size > 0 || inFlight >= options.maxInFlight || unsettled >= options.maxUnsettled)
-        return null;
-      for (let queue = turns.shift(); queue; queue = turns.shift()) {
-        queue.place = 'idle';
-        if (queue.waiting.length === 0) {
-          rest(queue);
-        } else if (queue.inFlight >= options.capOf(queue.tenantId, queue.lane, nowMs)) {
-          queue.place = 'at_cap';
-          atCap.add(queue);
-        } else {
-          const slot = queue.waiting.shift()!;
-          slot.capped = true;
-          queue.inFlight += 1;
-          inFlight += 1;
-          unsettled += 1;
-          slot.hold.lane.queuedSlots -= 1;
-          if (queue.waiting.length > 0) takeTurn(queue);
-          announceRoom(slot.hold.lane);
-          return slot;
-        }
-      }
-      return null;
-    },
-    release,
-    settle,
-    putBack(slot) {
-      const { queue, lane } = slot.hold;
-      if (lane.mode === 'lost') return settle(slot);
-      queue.waiting.unshift(slot);
-      lane.queuedSlots += 1;
-      unsettled -= 1;
-      release(slot);
-    },
-    recheckCaps() {
-      for (const queue of [...atCap]) takeTurn(queue);
-    },
-    pause: (reason) => void pauses.add(reason),
-    resume: (reason) => void pauses.delete(reason),
-    get paused() {
-      return pauses.size > 0;
-    },
-    get unsettled() {
-      return unsettled;
-    },
-    stats() {
-      let queuedSlots = 0;
-      let heldBytes = 0;
-      let fullLanes = 0;
-      for (const lane of lanes) {
-        queuedSlots += lane.queuedSlots;
-        heldBytes += lane.heldBytes;
-        if (lane.mode === 'full') fullLanes += 1;
-      }
-      return { queuedSlots, heldBytes, inFlight, unsettled, tenantsAtCap: atCap.size, fullLanes };
-    },
-  };
+  putBack(slot: Slot<W>): void {
+    const { queue, lane } = slot.hold;
+    if (lane.mode === 'lost') {
+      this.settle(slot);
+      return;
+    }
+    queue.waiting.unshift(slot);
+    lane.queuedSlots += 1;
+    this.#unsettled -= 1;
+    this.release(slot);
+  }
+
+  recheckCaps(): void {
+    for (const queue of [...this.#atCap]) this.#takeTurn(queue);
+  }
+
+  pause(reason: PauseReason): void {
+    this.#pauses.add(reason);
+  }
+
+  resume(reason: PauseReason): void {
+    this.#pauses.delete(reason);
+  }
+
+  get paused(): boolean {
+    return this.#pauses.size > 0;
+  }
+
+  get unsettled(): number {
+    return this.#unsettled;
+  }
+
+  stats(): SchedulerStats {
+    let queuedSlots = 0;
+    let heldBytes = 0;
+    let fullLanes = 0;
+    for (const lane of this.#lanes) {
+      queuedSlots += lane.queuedSlots;
+      heldBytes += lane.heldBytes;
+      if (lane.mode === 'full') fullLanes += 1;
+    }
+    const tenantsAtCap = this.#atCap.size;
+    return {
+      queuedSlots,
+      heldBytes,
+      inFlight: this.#inFlight,
+      unsettled: this.#unsettled,
+      tenantsAtCap,
+      fullLanes,
+    };
+  }
+
+  #queueOf(lane: number, tenantId: TenantId): TenantQueue<W> {
+    let ofLane = this.#queues.get(lane);
+    if (ofLane === undefined) {
+      ofLane = new Map();
+      this.#queues.set(lane, ofLane);
+    }
+    let queue = ofLane.get(tenantId);
+    if (queue === undefined) {
+      queue = openTenantQueue(tenantId, lane);
+      ofLane.set(tenantId, queue);
+    }
+    return queue;
+  }
+
+  #start(queue: TenantQueue<W>, slot: Slot<W>): Slot<W> {
+    const { lane } = slot.hold;
+    slot.capped = true;
+    queue.inFlight += 1;
+    this.#inFlight += 1;
+    this.#unsettled += 1;
+    lane.queuedSlots -= 1;
+    if (queue.waiting.length > 0) this.#takeTurn(queue);
+    this.#announceRoom(lane);
+    return slot;
+  }
+
+  #takeTurn(queue: TenantQueue<W>): void {
+    if (queue.place === 'in_turn') return;
+    this.#atCap.delete(queue);
+    queue.place = 'in_turn';
+    this.#turns.push(queue);
+  }
+
+  #rest(queue: TenantQueue<W>): void {
+    this.#atCap.delete(queue);
+    queue.place = 'idle';
+    if (queue.inFlight === 0) this.#queues.get(queue.lane)?.delete(queue.tenantId);
+  }
+
+  #end(slot: Slot<W>): void {
+    const { hold } = slot;
+    hold.open -= 1;
+    if (hold.open === 0) hold.lane.heldBytes -= hold.bytes;
+    this.#announceRoom(hold.lane);
+  }
+
+  #announceRoom(lane: Lane): void {
+    if (lane.mode !== 'full' || !hasRoom(lane)) return;
+    lane.mode = 'open';
+    this.#options.onRoom(lane);
+  }
 }
