@@ -35,7 +35,8 @@ export async function startService(
   const log = openSync(logFile, 'w');
   const child = spawn(process.execPath, [`services/${name}/src/main.ts`], {
     cwd: ROOT,
-    env: { PATH: process.env.PATH, ...environment },
+    // SERVICE_NODE_OPTIONS="--cpu-prof --cpu-prof-dir=DIR" profiles every service.
+    env: { PATH: process.env.PATH, NODE_OPTIONS: process.env.SERVICE_NODE_OPTIONS, ...environment },
     stdio: ['ignore', log, log],
   });
   closeSync(log);
