@@ -15,10 +15,15 @@ const INFRA = 'scripts/vitest/global-setup.ts';
 
 export default defineConfig({
   test: {
+    // Files of integration tests wait more than they compute.
+    maxWorkers: 3,
     projects: [
       {
         test: {
           name: 'unit',
+          // Half of the time went into loading the same modules again for every file; unit tests keep no state in them.
+          isolate: false,
+          testTimeout: 15_000,
           include: ['{packages,services,scripts,bench}/**/*.test.ts'],
           exclude: [...IGNORED, '**/*.integration.test.ts', '**/*.system.test.ts'],
         },
