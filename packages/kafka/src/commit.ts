@@ -132,7 +132,9 @@ export class CommitLoop {
       this.#commitFailures++;
       for (const intake of prepared.keys()) if (intake.live) this.#dirty.add(intake);
       const type = (error as { type?: string }).type ?? '';
-      log.warn({ err: error, groupId: session.groupId, generation: session.generationId }, 'a commit failed');
+      // The first of a row says it all; the watchdog tells when it goes on for too long.
+      const say = this.#failures === 0 ? log.warn.bind(log) : log.debug.bind(log);
+      say({ err: error, groupId: session.groupId, generation: session.generationId }, 'a commit failed');
       return STALE.includes(type) ? this.#giveUp(session) : await this.#tryLater(session, type);
     }
   }

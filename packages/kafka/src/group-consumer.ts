@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Consumer as KafkaJsConsumer } from 'kafkajs';
 import { type KafkaClient, openConsumer } from './client.ts';
 import { CommitLoop } from './commit.ts';
@@ -27,6 +28,7 @@ const MAX_FETCH_BYTES = 10 * 1024 * 1024;
 const SEEK_OVER_RECORDS = 500;
 const DISCONNECT_TIMEOUT_MS = 3_000;
 const WATCH_INTERVAL_MS = 5_000;
+const FENCE_POLL_MS = 20;
 const MAX_COMMITS_FAILING_MS = 60_000;
 
 /**
@@ -199,6 +201,8 @@ export class GroupConsumer implements Consumer {
       intervalMs: WATCH_INTERVAL_MS,
       maxHeartbeatAgeMs: 2 * this.#sessionTimeoutMs,
       maxCommitsFailingMs: MAX_COMMITS_FAILING_MS,
+      graceMs: 2 * this.#sessionTimeoutMs,
+      nowMs: this.#nowMs,
       vitals: () => {
         const nowMs = this.#nowMs();
         const { failingSinceMs } = this.#commits;
@@ -229,11 +233,17 @@ export class GroupConsumer implements Consumer {
         await group.joinAndSync();
         return [];
       }
+      // What may not be acted on need not be fetched: ask for a heartbeat, which kafkajs sends after an empty fetch.
+      if (!this.mayAct()) {
+        group.lastRequest = Number.NEGATIVE_INFINITY;
+        await delay(FENCE_POLL_MS);
+        return [];
+      }
       const { joins } = this.#rejoin;
       this.#applyPace(group);
       const batches = await fetch(nodeId);
-      const stale = this.#rejoin.rejoining || this.#rejoin.joins !== joins;
-      if (!stale && this.#stopped === null && !this.#dead) this.#takeAll(group, batches);
+      const ours = !this.#rejoin.rejoining && this.#rejoin.joins === joins;
+      if (ours && this.#stopped === null && !this.#dead && this.mayAct()) this.#takeAll(group, batches);
       return [];
     };
     group.recoverFromOffsetOutOfRange = ({ topic, partition }) => {

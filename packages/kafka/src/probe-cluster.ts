@@ -13,7 +13,8 @@ export async function clusterAnswers(client: KafkaClient, topics: string[]): Pro
     .then(() => {
       answered = true;
     });
-  await within(PROBE_TIMEOUT_MS, asked);
-  admin.disconnect().catch(() => {});
+  // Not before it has settled: a connect that is still under way would leave its socket behind.
+  const closed = asked.catch(() => {}).then(() => admin.disconnect().catch(() => {}));
+  await within(PROBE_TIMEOUT_MS, closed);
   return answered;
 }

@@ -1,6 +1,7 @@
 /**
- * Tells a dead consumer from a dead cluster. kafkajs can stop heartbeating or committing without a word; while the
- * cluster answers somebody else only a new process helps. While the cluster is away, waiting does.
+ * Tells a dead consumer from a dead cluster. kafkajs can stop heartbeating or committing without a word; if the cluster
+ * goes on answering somebody else, only a new process helps. While the cluster is away, and for a grace after it came
+ * back, waiting does.
  */
 
 export interface Vitals {
@@ -14,6 +15,9 @@ export interface WatchdogOptions {
   intervalMs: number;
   maxHeartbeatAgeMs: number;
   maxCommitsFailingMs: number;
+  /** How long the cluster must have been answering others all the while. */
+  graceMs: number;
+  nowMs: () => number;
   vitals: () => Vitals;
   clusterAnswers: () => Promise<boolean>;
   onDead: (error: Error) => void;
@@ -23,6 +27,7 @@ export class Watchdog {
   readonly #options: WatchdogOptions;
   #timer: NodeJS.Timeout | undefined;
   #asking = false;
+  #answeringSinceMs: number | null = null;
 
   constructor(options: WatchdogOptions) {
     this.#options = options;
@@ -38,15 +43,24 @@ export class Watchdog {
   }
 
   async check(): Promise<void> {
-    const complaint = this.#complaint();
-    if (complaint === null || this.#asking) return;
+    if (this.#asking) return;
+    if (this.#complaint() === null) {
+      this.#answeringSinceMs = null;
+      return;
+    }
     this.#asking = true;
     const answers = await this.#options.clusterAnswers();
     this.#asking = false;
-    // It may have come to itself while the cluster was asked.
-    if (!answers || this.#complaint() === null) return;
+    const complaint = this.#complaint();
+    if (!answers || complaint === null) {
+      this.#answeringSinceMs = null;
+      return;
+    }
+    const { nowMs, graceMs, onDead } = this.#options;
+    this.#answeringSinceMs ??= nowMs();
+    if (nowMs() - this.#answeringSinceMs < graceMs) return;
     this.stop();
-    this.#options.onDead(new Error(`${complaint}, while the cluster answers others`));
+    onDead(new Error(`${complaint}, while the cluster answers others`));
   }
 
   #complaint(): string | null {
