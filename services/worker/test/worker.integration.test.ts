@@ -156,6 +156,18 @@ test('a tenant has no more requests open than its quota, and a neighbour in its 
   }
 });
 
+test('a raised quota holds within five seconds, although nothing of the tenant ends', async () => {
+  await world.addTenant('raised', { maxConcurrentDeliveries: 1 });
+  const endpoint = await world.addEndpoint('raised', receiver.url('/raised'));
+  const { promise: opened, resolve: open } = Promise.withResolvers<void>();
+  receiver.answer('/raised', () => opened.then(() => ({})));
+  await Promise.all(Array.from({ length: 3 }, () => world.post('raised', [endpoint])));
+  await receiver.waitForCount(1, '/raised');
+  await world.setQuotas('raised', { maxConcurrentDeliveries: 3 });
+  await receiver.waitForCount(3, '/raised', { timeoutMs: 5_000 });
+  open();
+});
+
 test('a record that cannot be read holds nobody up', async () => {
   await world.addTenant('behind');
   const endpoint = await world.addEndpoint('behind', receiver.url('/behind'));
