@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { statfsSync } from 'node:fs';
 
 /** A set-up that cannot go on; its message is one line that says what to do. */
 export class SetupError extends Error {
@@ -37,6 +38,14 @@ function remedy(text) {
   return REMEDIES.find(([pattern]) => pattern.test(text))?.[1];
 }
 
+const FULL_BELOW_BYTES = 50 * 1024 * 1024;
+
+/** A program that was cut short by a full disk fails without a word. @param {string} dir */
+function fullDisk(dir) {
+  const { bavail, bsize } = statfsSync(dir);
+  return bavail * bsize < FULL_BELOW_BYTES ? 'ENOSPC' : '';
+}
+
 /** @param {string} text */
 function firstFault(text) {
   const lines = text
@@ -67,7 +76,9 @@ export function runStep(what, command, args, { cwd, env = process.env, missing }
       const absent = 'code' in error && error.code === 'ENOENT' && missing;
       reject(absent ? new SetupError(missing) : SetupError.from(error, what));
     });
-    child.on('close', (code) => (code === 0 ? resolve(output) : reject(SetupError.from(output, what))));
+    child.on('close', (code) =>
+      code === 0 ? resolve(output) : reject(SetupError.from(output + fullDisk(cwd), what)),
+    );
   });
 }
 

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { runStep, SetupError, secondsSince } from './step.mjs';
 
@@ -75,6 +75,8 @@ export async function fetchToolchain(dir) {
   }
   const startedAt = performance.now();
   console.log(`Fetching ${told.join(' and ')} into .toolchain, once`);
+  // npm would take what an earlier run was cut short in for installed.
+  await rm(join(dir, 'node_modules'), { recursive: true, force: true });
   await mkdir(dir, { recursive: true });
   await writeFile(join(dir, 'package.json'), '{ "private": true }\n');
   const [npm, ...npmArgs] = npmCommand();
