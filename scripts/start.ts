@@ -49,9 +49,9 @@ async function run(options: StartOptions): Promise<void> {
   } catch (error) {
     if (!interrupt.stop.aborted) throw error;
   } finally {
-    say('Stopping; Ctrl-C again stops at once');
+    if (interrupt.stop.aborted) say('Stopping; Ctrl-C again stops at once');
     await stops.run(interrupt.hurry, say);
-    say('Stopped. Data stays in .posthorn');
+    if (interrupt.stop.aborted) say('Stopped. Data stays in .posthorn');
     release();
   }
 }

@@ -59,7 +59,15 @@ export async function ensureKafkaJars(
 }
 
 async function copyDependencies(pom: string, outputDirectory: string, signal?: AbortSignal): Promise<void> {
-  const args = ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', '-DincludeScope=runtime'];
+  const args = [
+    '-q',
+    '-B',
+    '-Dstyle.color=never',
+    '-f',
+    pom,
+    'dependency:copy-dependencies',
+    '-DincludeScope=runtime',
+  ];
   await run('mvn', [...args, `-DoutputDirectory=${outputDirectory}`], { timeout: DOWNLOAD_MS, signal }).catch(
     (error) => {
       if (error.code === 'ENOENT')
