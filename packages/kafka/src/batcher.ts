@@ -1,10 +1,10 @@
 import { EarliestTimer } from './earliest-timer.ts';
 import { LeaderRefresh } from './leader-refresh.ts';
+import { type OutboundRecord, type ProduceAck, ProduceError, type ProduceReport } from './outbound.ts';
 import { PartitionQueue, type Pending } from './partition-queue.ts';
 import { classifyRefusal, nameOfErrorCode } from './produce-errors.ts';
 import type { PartitionReply } from './produce-request.ts';
 import type { ProduceTransport, SendBatch, SendOutcome } from './produce-transport.ts';
-import { type OutboundRecord, type ProduceAck, ProduceError, type ProduceReport } from './producer.ts';
 import { contentBytes } from './record-batch.ts';
 
 /**

@@ -12,12 +12,7 @@ export type {
   TrackedRecord,
 } from './consumer.ts';
 export { createConsumer } from './consumer.ts';
-export type {
-  OutboundRecord,
-  ProduceAck,
-  ProduceErrorCode,
-  ProduceReport,
-  Producer,
-  ProducerOptions,
-} from './producer.ts';
-export { createProducer, ProduceError } from './producer.ts';
+export type { OutboundRecord, ProduceAck, ProduceErrorCode, ProduceReport } from './outbound.ts';
+export { ProduceError } from './outbound.ts';
+export type { Producer, ProducerOptions } from './producer.ts';
+export { createProducer } from './producer.ts';

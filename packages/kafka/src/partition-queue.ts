@@ -1,4 +1,4 @@
-import type { OutboundRecord, ProduceAck, ProduceError } from './producer.ts';
+import type { OutboundRecord, ProduceAck, ProduceError } from './outbound.ts';
 import { batchBytesBound } from './record-batch.ts';
 
 export interface Pending {

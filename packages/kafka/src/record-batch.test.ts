@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { OutboundRecord } from './producer.ts';
+import type { OutboundRecord } from './outbound.ts';
 import { batchBytesBound, contentBytes, encodeBatch } from './record-batch.ts';
 
 /** kafkajs' own reader, which this format is written for. */

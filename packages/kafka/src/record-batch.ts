@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { gzip as gzipCallback } from 'node:zlib';
 import { crc32c } from '@node-rs/crc32';
-import type { OutboundRecord } from './producer.ts';
+import type { OutboundRecord } from './outbound.ts';
 
 /**
  * Record batches of format 2 (https://kafka.apache.org/documentation/#recordbatch), written into one buffer per request.
