@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Batcher, type BatcherOptions } from './batcher.ts';
+import { Batcher } from './batcher.ts';
+import type { BatcherOptions } from './batcher-options.ts';
+import type { OutboundRecord, ProduceError, ProduceReport } from './outbound.ts';
 import type { PartitionReply } from './produce-request.ts';
 import type { ProduceTransport, SendBatch, SendOutcome } from './produce-transport.ts';
-import type { OutboundRecord, ProduceError, ProduceReport } from './outbound.ts';
 
 interface Sent {
   node: number;

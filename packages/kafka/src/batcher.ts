@@ -1,10 +1,12 @@
+import type { BatcherOptions } from './batcher-options.ts';
 import { EarliestTimer } from './earliest-timer.ts';
 import { LeaderRefresh } from './leader-refresh.ts';
 import { type OutboundRecord, type ProduceAck, ProduceError, type ProduceReport } from './outbound.ts';
-import { PartitionQueue, type Pending } from './partition-queue.ts';
+import { PartitionQueue, type Pending, rejectionOf } from './partition-queue.ts';
+import { ProduceAttempt } from './produce-attempt.ts';
 import { classifyRefusal, nameOfErrorCode } from './produce-errors.ts';
-import type { PartitionReply } from './produce-request.ts';
-import type { ProduceTransport, SendBatch, SendOutcome } from './produce-transport.ts';
+import { type PartitionReply, replyFor } from './produce-request.ts';
+import type { ProduceTransport, SendOutcome } from './produce-transport.ts';
 import { contentBytes } from './record-batch.ts';
 
 /**
@@ -13,31 +15,8 @@ import { contentBytes } from './record-batch.ts';
  * whose reply does not cover it puts it back.
  */
 
-export interface BatcherOptions {
-  maxLingerMs: number;
-  maxBatchBytes: number;
-  maxRequestBytes: number;
-  maxBufferedBytes: number;
-  maxBufferedRecords: number;
-  maxInFlight: number;
-  deliveryTimeoutMs: number;
-  retryBackoffMs: { min: number; max: number };
-  /** How often a closed fence is looked at again. */
-  fencePollMs: number;
-  mayStart: () => boolean;
-  onRequest: (report: ProduceReport) => void;
-  nowMs: () => number;
-}
-
-interface Request {
-  readonly queues: Map<PartitionQueue, Pending[]>;
-  readonly startedMs: number;
-  bytes: number;
-  records: number;
-  written: boolean;
-}
-
 type Outcome = ProduceReport['outcome'];
+const FROM_BEST_TO_WORST: readonly Outcome[] = ['acknowledged', 'resent', 'not_accepted', 'outcome_unknown'];
 
 export class Batcher {
   readonly #transport: ProduceTransport;
@@ -45,7 +24,7 @@ export class Batcher {
   readonly #queues = new Map<string, PartitionQueue>();
   /** Queues with something to send and no request under way, in the order in which they became so. */
   readonly #sendable = new Set<PartitionQueue>();
-  readonly #requests = new Set<Request>();
+  readonly #attempts = new Set<ProduceAttempt>();
   readonly #flushTimer: EarliestTimer;
   readonly #deadlineTimer: EarliestTimer;
   readonly #leaders: LeaderRefresh;
@@ -145,13 +124,13 @@ export class Batcher {
 
   #flush(): void {
     const nowMs = this.#options.nowMs();
-    if (this.#sendable.size === 0 || this.#requests.size >= this.#options.maxInFlight) return;
+    if (this.#sendable.size === 0 || this.#attempts.size >= this.#options.maxInFlight) return;
     if (!this.#options.mayStart()) {
       this.#flushTimer.at(nowMs + this.#options.fencePollMs);
       return;
     }
     this.#lastFlushMs = nowMs;
-    const requests = new Map<number, Request>();
+    const attempts = new Map<number, ProduceAttempt>();
     const unrouted: string[] = [];
     for (const queue of this.#sendable) {
       if (queue.retryAtMs > nowMs) {
@@ -160,78 +139,71 @@ export class Batcher {
       }
       const node = this.#transport.route(queue.topic, queue.partition);
       if (node === null) unrouted.push(queue.topic);
-      else this.#join(requests, node, queue, nowMs);
+      else this.#join(attempts, node, queue, nowMs);
     }
-    for (const [node, request] of requests) void this.#run(node, request);
+    for (const [node, attempt] of attempts) void this.#run(node, attempt);
     if (unrouted.length > 0) this.#leaders.request(unrouted);
   }
 
-  #join(requests: Map<number, Request>, node: number, queue: PartitionQueue, startedMs: number): void {
-    let request = requests.get(node);
-    if (request === undefined) {
-      if (this.#requests.size >= this.#options.maxInFlight) return;
-      request = { queues: new Map(), startedMs, bytes: 0, records: 0, written: false };
-      requests.set(node, request);
-      this.#requests.add(request);
+  #join(attempts: Map<number, ProduceAttempt>, node: number, queue: PartitionQueue, startedMs: number): void {
+    let attempt = attempts.get(node);
+    if (attempt === undefined) {
+      if (this.#attempts.size >= this.#options.maxInFlight) return;
+      attempt = new ProduceAttempt(startedMs);
+      attempts.set(node, attempt);
+      this.#attempts.add(attempt);
     }
-    if (request.bytes >= this.#options.maxRequestBytes) return;
-    const records = queue.take(this.#options.maxBatchBytes);
-    for (const pending of records) request.bytes += pending.contentBytes;
-    request.records += records.length;
-    request.queues.set(queue, records);
-    queue.underWay = true;
+    if (attempt.bytes >= this.#options.maxRequestBytes) return;
+    attempt.take(queue, this.#options.maxBatchBytes);
     this.#sendable.delete(queue);
   }
 
-  async #run(node: number, request: Request): Promise<void> {
-    const batches: SendBatch[] = [];
-    for (const [{ topic, partition }, records] of request.queues) batches.push({ topic, partition, records });
-    const outcome = await this.#transport.send(node, batches, () => this.#passToSocket(request));
-    this.#requests.delete(request);
-    const worst = this.#conclude(request, outcome);
-    const durationMs = this.#options.nowMs() - request.startedMs;
-    this.#options.onRequest({ records: request.records, bytes: request.bytes, durationMs, outcome: worst });
+  async #run(node: number, attempt: ProduceAttempt): Promise<void> {
+    const { mayStart, nowMs, onRequest } = this.#options;
+    const beforeWrite = () => attempt.passToSocket(mayStart());
+    const result = await this.#transport.send(node, attempt.batches(), beforeWrite);
+    this.#attempts.delete(attempt);
+    const outcome = this.#conclude(attempt, result);
+    const { records, bytes, startedMs } = attempt;
+    onRequest({ records, bytes, durationMs: nowMs() - startedMs, outcome });
     for (const queue of this.#sendable) this.#scheduleFlush(queue);
     this.#concludeDrain();
   }
 
-  /** The last point at which nothing was written: what is too late by now must not go out. */
-  #passToSocket(request: Request): void {
-    if (!this.#options.mayStart()) throw new Error('the fence closed before the records were written');
-    for (const records of request.queues.values()) {
-      if (records.some(({ settled }) => settled))
-        throw new Error('timed out before the records were written');
-    }
-    request.written = true;
-  }
-
-  #conclude(request: Request, outcome: SendOutcome): Outcome {
-    let worst: Outcome = 'acknowledged';
-    for (const [queue, records] of request.queues) {
+  /** The worst that came of any of its partitions. */
+  #conclude(attempt: ProduceAttempt, result: SendOutcome): Outcome {
+    let worst = 0;
+    for (const [queue, records] of attempt.taken) {
       queue.underWay = false;
-      const reply = outcome.kind === 'replied' ? replyOf(outcome.partitions, queue) : undefined;
-      if (reply?.errorCode === 0) {
-        this.#acknowledge(queue, records, reply);
-      } else if (reply !== undefined) {
-        worst = this.#refused(queue, records, reply.errorCode);
-      } else {
-        const uncovered = `the reply does not cover ${queue.topic}/${queue.partition}`;
-        const cause = outcome.kind === 'failed' ? outcome.cause : new Error(uncovered);
-        this.#leaders.request([queue.topic]);
-        worst = this.#sendAgain(queue, records, request.written, cause);
-      }
+      const outcome = this.#concludePartition(queue, records, attempt.written, result);
+      worst = Math.max(worst, FROM_BEST_TO_WORST.indexOf(outcome));
       if (queue.isSendable) this.#sendable.add(queue);
     }
-    return worst;
+    return FROM_BEST_TO_WORST[worst]!;
   }
 
-  #acknowledge(queue: PartitionQueue, records: readonly Pending[], reply: PartitionReply): void {
+  #concludePartition(
+    queue: PartitionQueue,
+    records: Pending[],
+    written: boolean,
+    result: SendOutcome,
+  ): Outcome {
+    const reply = result.kind === 'replied' ? replyFor(result.partitions, queue) : undefined;
+    if (reply?.errorCode === 0) return this.#acknowledge(queue, records, reply);
+    if (reply !== undefined) return this.#refused(queue, records, reply.errorCode);
+    const uncovered = () => new Error(`the reply does not cover ${queue.topic}/${queue.partition}`);
+    this.#leaders.request([queue.topic]);
+    return this.#sendAgain(queue, records, written, result.kind === 'failed' ? result.cause : uncovered());
+  }
+
+  #acknowledge(queue: PartitionQueue, records: readonly Pending[], reply: PartitionReply): Outcome {
     queue.failures = 0;
     this.#leaders.acknowledged();
     const { partition, appendTimeMs, baseOffset } = reply;
     records.forEach((pending, i) => {
       if (this.#settle(pending)) pending.resolve({ partition, offset: baseOffset + i, appendTimeMs });
     });
+    return 'acknowledged';
   }
 
   #refused(queue: PartitionQueue, records: readonly Pending[], errorCode: number): Outcome {
@@ -281,12 +253,8 @@ export class Batcher {
 
   #reject(pending: Pending, ambiguous: boolean): void {
     if (!this.#settle(pending)) return;
-    const { topic, partition } = pending.record;
-    const cause = pending.cause ?? this.#leaders.failure;
-    const reason =
-      cause instanceof Error ? cause.message : `not sent in ${this.#options.deliveryTimeoutMs} ms`;
     const code = pending.ambiguous || ambiguous ? 'outcome_unknown' : 'not_accepted';
-    pending.reject(new ProduceError(code, `${topic}/${partition}: ${reason}`, { cause }));
+    pending.reject(rejectionOf(pending, code, pending.cause ?? this.#leaders.failure));
   }
 
   #settle(pending: Pending): boolean {
@@ -300,8 +268,8 @@ export class Batcher {
   #expire(): void {
     const nowMs = this.#options.nowMs();
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const { queues, written } of this.#requests) {
-      for (const pending of [...queues.values()].flat()) {
+    for (const { taken, written } of this.#attempts) {
+      for (const pending of [...taken].flatMap(([, records]) => records)) {
         if (pending.deadlineMs <= nowMs) this.#reject(pending, written);
         else if (!pending.settled) nextMs = Math.min(nextMs, pending.deadlineMs);
       }
@@ -322,8 +290,4 @@ export class Batcher {
     this.#whenDrained();
     this.#whenDrained = null;
   }
-}
-
-function replyOf(partitions: readonly PartitionReply[], queue: PartitionQueue): PartitionReply | undefined {
-  return partitions.find(({ topic, partition }) => partition === queue.partition && topic === queue.topic);
 }

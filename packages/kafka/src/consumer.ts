@@ -1,6 +1,3 @@
-import type { KafkaClient } from './client.ts';
-import { GroupConsumer } from './group-consumer.ts';
-
 export interface TrackedRecord {
   readonly topic: string;
   readonly partition: number;
@@ -33,6 +30,8 @@ export interface FetchOptions {
   /** Longest wait for minBytes while busy. */
   maxWaitMs?: number;
   maxBytesPerPartition?: number;
+  /** Longest wait for the first byte while idle; also how long a stop may wait for the last fetch. */
+  idleWaitMs?: number;
 }
 
 export interface ConsumerOptions {
@@ -93,9 +92,4 @@ export interface Consumer {
   mayBegin(): boolean;
   readonly assignment: ReadonlyArray<{ topic: string; partition: number }>;
   stats(): ConsumerStats;
-}
-
-/** Modes: new → started → stopped. A stopped consumer does not start again. */
-export function createConsumer(client: KafkaClient, options: ConsumerOptions): Consumer {
-  return new GroupConsumer(client, options, () => performance.now());
 }

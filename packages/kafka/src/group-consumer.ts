@@ -31,13 +31,18 @@ const WATCH_INTERVAL_MS = 5_000;
 const FENCE_POLL_MS = 20;
 const MAX_COMMITS_FAILING_MS = 60_000;
 
+/** A stopped consumer does not start again. */
+export function createConsumer(client: KafkaClient, options: ConsumerOptions): Consumer {
+  return new GroupConsumer(client, options, () => performance.now());
+}
+
 /**
  * Modes: new → started → stopping → stopped; started → dead (a handler threw, or kafkajs gave up: only a new process
  * helps). kafkajs runs the group's loop (fetch, heartbeat, join); what it fetches is
  * taken right where the fetch returns, so that nothing waits in its queues and nothing of an earlier assignment is left
  * in them.
  */
-export class GroupConsumer implements Consumer {
+class GroupConsumer implements Consumer {
   readonly #client: KafkaClient;
   readonly #options: ConsumerOptions;
   readonly #nowMs: () => number;
@@ -285,9 +290,10 @@ export class GroupConsumer implements Consumer {
 }
 
 function paceOptions({ fetch }: ConsumerOptions) {
-  const { busy } = PACE_DEFAULTS;
+  const { busy, idleWaitMs } = PACE_DEFAULTS;
   return {
     ...PACE_DEFAULTS,
+    idleWaitMs: fetch?.idleWaitMs ?? idleWaitMs,
     busy: { minBytes: fetch?.minBytes ?? busy.minBytes, maxWaitMs: fetch?.maxWaitMs ?? busy.maxWaitMs },
   };
 }

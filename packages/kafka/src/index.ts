@@ -11,7 +11,7 @@ export type {
   PartitionStats,
   TrackedRecord,
 } from './consumer.ts';
-export { createConsumer } from './consumer.ts';
+export { createConsumer } from './group-consumer.ts';
 export type { OutboundRecord, ProduceAck, ProduceErrorCode, ProduceReport } from './outbound.ts';
 export { ProduceError } from './outbound.ts';
 export type { Producer, ProducerOptions } from './producer.ts';

@@ -1,4 +1,4 @@
-import type { OutboundRecord, ProduceAck, ProduceError } from './outbound.ts';
+import { type OutboundRecord, type ProduceAck, ProduceError, type ProduceErrorCode } from './outbound.ts';
 import { batchBytesBound } from './record-batch.ts';
 
 export interface Pending {
@@ -76,4 +76,9 @@ export class PartitionQueue {
     }
     return count === 0 ? [] : this.#waiting.splice(0, count);
   }
+}
+
+export function rejectionOf({ record }: Pending, code: ProduceErrorCode, cause: unknown): ProduceError {
+  const reason = cause instanceof Error ? cause.message : 'not sent in time';
+  return new ProduceError(code, `${record.topic}/${record.partition}: ${reason}`, { cause });
 }

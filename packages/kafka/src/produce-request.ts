@@ -95,3 +95,10 @@ export function decodeReply(raw: Buffer): ProduceReply {
   }
   return { partitions, clientSideThrottleTime: raw.readInt32BE(at) };
 }
+
+export function replyFor(
+  replies: readonly PartitionReply[],
+  place: { topic: string; partition: number },
+): PartitionReply | undefined {
+  return replies.find(({ topic, partition }) => partition === place.partition && topic === place.topic);
+}

@@ -1,4 +1,5 @@
-import { Batcher, type BatcherOptions } from './batcher.ts';
+import { Batcher } from './batcher.ts';
+import type { BatcherOptions } from './batcher-options.ts';
 import { type KafkaClient, openProduceCluster } from './client.ts';
 import type { OutboundRecord, ProduceAck, ProduceReport } from './outbound.ts';
 import { ClusterTransport } from './produce-transport.ts';

@@ -1,6 +1,6 @@
 import { startFaultProxy } from '@posthorn/testkit';
 import { expect, onTestFinished, test } from 'vitest';
-import { connectKafka, type ProduceError, type ProduceReport } from '../src/index.ts';
+import { connectKafka, createProducer, type ProduceError, type ProduceReport } from '../src/index.ts';
 import { brokerPort, clientThrough, numbered, record, setup } from './setup.ts';
 
 const failure = (promise: Promise<unknown>) =>
@@ -109,6 +109,19 @@ test('a connection that is cut costs a resend, not the record', async () => {
   expect(await sent).toMatchObject({ offset: 1 });
 });
 
+test('of many the first failure is told once all have settled', async () => {
+  const { topic, producer, admin } = await setup({ config: { 'max.message.bytes': '2000' } });
+  const send = await producer();
+  const all = send.sendAll([
+    record(topic, 0, 'a'),
+    record(topic, 0, 'x'.repeat(5_000)),
+    record(topic, 0, 'b'),
+  ]);
+  expect(await failure(all)).toMatchObject({ code: 'not_accepted' });
+  expect([send.bufferedRecords, send.bufferedBytes]).toEqual([0, 0]);
+  expect(await admin.endOffsets(topic)).toMatchObject([{ high: 2 }]);
+});
+
 test('nothing is sent while the fence is closed', async () => {
   const { topic, producer, admin } = await setup();
   const send = await producer({ deliveryTimeoutMs: 200, mayStart: () => false });
@@ -125,7 +138,6 @@ test('a stop sends what is buffered; it is safe twice and before the start', asy
   expect(await admin.endOffsets(topic)).toMatchObject([{ high: 20 }]);
   expect(await failure(send.send(record(topic, 0, 'late')))).toMatchObject({ code: 'not_accepted' });
 
-  const { createProducer } = await import('../src/index.ts');
   const unstarted = createProducer(client, { deliveryTimeoutMs: 100 });
   await unstarted.stop();
   await unstarted.start();

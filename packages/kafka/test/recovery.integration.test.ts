@@ -1,7 +1,8 @@
 import { startFaultProxy, waitUntil } from '@posthorn/testkit';
 import { expect, onTestFinished, test } from 'vitest';
 import { openAdmin, openProduceCluster } from '../src/client.ts';
-import { createConsumer, type KafkaClient } from '../src/index.ts';
+import { connectKafka, createConsumer, type KafkaClient } from '../src/index.ts';
+import { clusterAnswers } from '../src/probe-cluster.ts';
 import { MapEncoder } from '../src/window-encoding.ts';
 import { brokerPort, clientThrough, numbered, record, setup } from './setup.ts';
 
@@ -191,6 +192,13 @@ test('a start on an unknown topic fails, and its stop is safe; so is one before 
   await Promise.all([unstarted.stop(), unstarted.stop()]);
   await unstarted.start();
   expect(unstarted.mayAct()).toBe(false);
+});
+
+test('a probe tells a cluster that answers from one that is away', async () => {
+  const { client, log, topic } = await setup();
+  expect(await clusterAnswers(client, [topic])).toBe(true);
+  const away = connectKafka({ brokers: ['127.0.0.1:1'], clientId: 'kafka-test' }, log);
+  expect(await clusterAnswers(away, [topic])).toBe(false);
 });
 
 test('stats show the lag of a partition, and there is nothing to warn of on a quiet day', async () => {

@@ -81,6 +81,7 @@ export async function setup(
         groupId,
         topics: [topic],
         heartbeatIntervalMs: 100,
+        fetch: { idleWaitMs: 50 },
         ...options,
       });
       onTestFinished(() => member.consumer.stop());
