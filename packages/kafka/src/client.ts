@@ -3,6 +3,7 @@ import type { ConnectionOptions } from 'node:tls';
 import type { ConsumerConfig, Kafka, Consumer as KafkaJsConsumer, LogEntry, RetryOptions } from 'kafkajs';
 import kafkajs from 'kafkajs';
 import type { InternalCluster } from './kafkajs-internals.ts';
+import { openSocket as openDirectly, type SocketTarget } from './open-socket.ts';
 
 export interface KafkaConnection {
   brokers: string[];
@@ -10,7 +11,7 @@ export interface KafkaConnection {
   ssl?: boolean | ConnectionOptions;
   sasl?: { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: string };
   /** Opens the sockets, for those who must go through something on the way; node:net and node:tls by default. */
-  openSocket?: (to: { host: string; port: number; ssl: ConnectionOptions; onConnect: () => void }) => Socket;
+  openSocket?: (to: SocketTarget) => Socket;
 }
 
 /** Where this package reports; a pino logger is one. */
@@ -67,13 +68,13 @@ const CONSUMER_REQUEST_TIMEOUT_MS = 6_000;
 const ADMIN_REQUEST_TIMEOUT_MS = 10_000;
 
 function openKafka(client: KafkaClient, requestTimeoutMs: number, retry: RetryOptions): Kafka {
-  const { brokers, clientId, ssl, sasl, openSocket } = client.connection;
+  const { brokers, clientId, ssl, sasl, openSocket = openDirectly } = client.connection;
   return new kafkajs.Kafka({
     brokers,
     clientId,
     ...(ssl === undefined ? {} : { ssl }),
     ...(sasl === undefined ? {} : { sasl: sasl as never }),
-    ...(openSocket === undefined ? {} : { socketFactory: openSocket }),
+    socketFactory: openSocket,
     connectionTimeout: CONNECTION_TIMEOUT_MS,
     requestTimeout: requestTimeoutMs,
     enforceRequestTimeout: true,
