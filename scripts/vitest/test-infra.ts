@@ -5,6 +5,7 @@ import { findKafka, findPostgres, type Infra } from '../infra/find-infra.ts';
 import { freePort } from '../infra/free-port.ts';
 import type { Say } from '../infra/kafka-jars.ts';
 import { openRunFile, readRunFile, stopLeftovers } from '../run-file.mjs';
+import { warmUpGroups } from './warm-up.ts';
 
 const root = resolve(import.meta.dirname, '..', '..');
 
@@ -37,7 +38,12 @@ export async function startTestInfra(say: Say, signal = new AbortController().si
   };
   const proxied = { port: await freePort(), proxyPort: await freePort() };
   const options = { root, dir, shortLived: true, signal, say, proxied, onSpawn: running.add };
-  const both = await Promise.allSettled([keep(findKafka(options)), keep(findPostgres(options))]);
+  const kafkaReady = async () => {
+    const kafka = await keep(findKafka(options));
+    if (kafka.from !== 'environment') await warmUpGroups(kafka.address);
+    return kafka;
+  };
+  const both = await Promise.allSettled([kafkaReady(), keep(findPostgres(options))]);
   const failed = both.find((each) => each.status === 'rejected');
   const [kafka, postgres] = both;
   if (failed || kafka.status !== 'fulfilled' || postgres.status !== 'fulfilled') {
