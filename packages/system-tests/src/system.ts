@@ -31,6 +31,8 @@ export interface System {
   service(name: ServiceName): ServiceProcess;
   /** Starts it (again) with the environment it had. */
   start(name: ServiceName): Promise<ServiceProcess>;
+  /** Starts one more of it, beside the one that runs; `close` stops it too. */
+  startAnother(name: ServiceName): Promise<ServiceProcess>;
   stop(name: ServiceName, signal?: NodeJS.Signals): Promise<number | null>;
   /** Stops what runs, in the order of an orderly shut-down. */
   close(): Promise<void>;
@@ -79,12 +81,20 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     running.set(name, service);
     return service;
   };
+  const others = new Set<ServiceProcess>();
+  const startAnother = async (name: ServiceName): Promise<ServiceProcess> => {
+    const anywhere: Record<string, string> = name === 'ingest' ? { PORT: '0' } : {};
+    const service = await startService(name, { ...environments[name], ...anywhere });
+    others.add(service);
+    return service;
+  };
   const stop = async (name: ServiceName, signal?: NodeJS.Signals): Promise<number | null> => {
     const code = await running.get(name)?.stop(signal);
     running.delete(name);
     return code ?? null;
   };
   const close = async (): Promise<void> => {
+    await Promise.all([...others].map((service) => service.stop()));
     for (const name of [...SERVICES].reverse()) await stop(name);
   };
   try {
@@ -104,6 +114,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       return found;
     },
     start,
+    startAnother,
     stop,
     close,
   };

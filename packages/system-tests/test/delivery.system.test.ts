@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { type Receiver, startReceiver, waitUntil } from '@posthorn/testkit';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -5,17 +6,27 @@ import {
   CLEAN,
   type DeliveryView,
   judge,
+  type LogLine,
   promised,
+  type ServiceName,
   type System,
   sendLoad,
   startSystem,
 } from '../src/index.ts';
 
 let system: System;
+let collector: Receiver;
 const receivers: Receiver[] = [];
 
 beforeAll(async () => {
-  system = await startSystem();
+  collector = await receiver();
+  // Nothing is sampled but what comes with a sampled traceparent.
+  const tracing = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url(''),
+    OTEL_BSP_SCHEDULE_DELAY: '100',
+    TRACE_SAMPLE_PERCENT: '0',
+  };
+  system = await startSystem({ environment: tracing });
 });
 
 afterAll(async () => {
@@ -78,6 +89,65 @@ test('an event reaches every endpoint that matches, byte for byte and signed, an
   }
   for (const id of accepted.body.delivery_ids) await deliveryIn(id, 'success');
   expect(inbox.arrivals()).toHaveLength(3);
+});
+
+interface Span {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId: string;
+  readonly name: string;
+}
+
+/** Of an event that succeeds at its second try. */
+const HOPS = ['accept event', 'attempt delivery', 'attempt delivery', 'fan out event', 'release retry'];
+
+/** All spans that the services have exported, as OTLP over HTTP carries them in JSON. */
+const exportedSpans = (): Span[] =>
+  collector.arrivals('/v1/traces').flatMap((arrival) => {
+    const { resourceSpans } = JSON.parse(arrival.body.toString());
+    return resourceSpans.flatMap((resource: { scopeSpans: { spans: Span[] }[] }) =>
+      resource.scopeSpans.flatMap((scope) => scope.spans),
+    );
+  });
+
+test('an event leaves one trace, a span a hop, and its id finds its journey in the logs', async () => {
+  const inbox = await receiver();
+  inbox.answer('/second-try', [{ status: 503 }, { status: 200 }]);
+  const tenant = await system.api.createTenant();
+  await system.api.createWebhook(tenant, { url: inbox.url('/second-try') });
+  const traceId = randomBytes(16).toString('hex');
+  const accepted = await system.api.call<{ event_id: string; delivery_ids: string[] }>('POST', '/v1/events', {
+    body: { tenant_id: tenant.tenantId, type: 'order.created', payload: {} },
+    key: tenant.key,
+    headers: { traceparent: `00-${traceId}-${'1'.repeat(16)}-01` },
+  });
+  await inbox.waitForCount(2, '/second-try');
+
+  const journey = async (service: ServiceName, msg: string) => {
+    const event_id = accepted.body.event_id;
+    const fits = (line: LogLine) => line.msg === msg && line.event_id === event_id;
+    return system.service(service).waitForLine(fits, { what: `${service} to log "${msg}"` });
+  };
+  const lines = [
+    await journey('ingest', 'event accepted'),
+    await journey('worker', 'delivery retrying'),
+    await journey('worker', 'delivery succeeded'),
+  ];
+  for (const line of lines) expect(line).toMatchObject({ tenant_id: tenant.tenantId, trace_id: traceId });
+  expect(lines[2]).toMatchObject({ delivery_id: accepted.body.delivery_ids[0], attempt: 2, status: 200 });
+
+  const own = () => exportedSpans().filter((span) => span.traceId === traceId);
+  await collector.waitFor(() => own().length >= HOPS.length, {
+    what: 'the spans of its hops',
+    timeoutMs: 15_000,
+  });
+  expect(
+    own()
+      .map((span) => span.name)
+      .sort(),
+  ).toEqual(HOPS);
+  const ids = new Set([...own().map((span) => span.spanId), '1'.repeat(16)]);
+  for (const span of own()) expect(ids).toContain(span.parentSpanId);
 });
 
 test('an endpoint made right before an event gets it', async () => {

@@ -68,7 +68,7 @@ async function publish(
   records: ReturnType<typeof cutIntoRecords>,
 ): Promise<void> {
   const { clock, tracing, observe } = options;
-  const hop = tracing.hop('fan-out', tracing.begin(event.traceparent), {
+  const hop = tracing.hop('fan out event', tracing.begin(event.traceparent), {
     'posthorn.event_id': event.eventId,
   });
   await publishDeliveries(options, record, { ...event, traceparent: hop.traceparent }, records);

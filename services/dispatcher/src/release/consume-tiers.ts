@@ -89,7 +89,7 @@ export function createReleaser(options: ReleaserOptions): Releaser {
   /** Publish, then complete. Never rejects. */
   async function release(queue: TierQueue, { record, plan }: Waiting): Promise<void> {
     try {
-      const hop = options.tracing.hop('release', record.headers.traceparent ?? '');
+      const hop = options.tracing.hop('release retry', record.headers.traceparent ?? '');
       const out = leaveTier(options, record, plan, brokerClock.nowMs(), hop.traceparent);
       const sentMs = options.monotonicMs();
       const { appendTimeMs } = await options.send(record, out);

@@ -86,7 +86,7 @@ async function publishRounds(
   rounds: readonly OpenedRound[],
   lanes: readonly number[],
 ): Promise<void> {
-  const hop = options.tracing.hop('replay', options.tracing.begin(event.traceparent));
+  const hop = options.tracing.hop('replay delivery', options.tracing.begin(event.traceparent));
   const headers = { ...eventHeaders(record.headers), traceparent: hop.traceparent };
   const under = rounds.flatMap((each) => {
     const { endpointId, run, round } = each;
