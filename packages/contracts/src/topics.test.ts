@@ -3,7 +3,7 @@ import { parseTiers } from './tiers.ts';
 import { type TopicLayout, tierPartitions, topicNames, topicSpecs } from './topics.ts';
 
 const layout: TopicLayout = {
-  prefix: 'posthorn.',
+  topicPrefix: 'posthorn.',
   tiers: parseTiers('1s,24h'),
   lanes: 16,
   eventPartitions: 8,
@@ -41,7 +41,7 @@ test('every topic has the settings that the promises rest on', () => {
 });
 
 test('a tier keeps its records longer than they wait', () => {
-  const names = topicNames(layout.prefix);
+  const names = topicNames(layout.topicPrefix);
   for (const tier of layout.tiers) {
     const spec = topicSpecs(layout).find((each) => each.name === names.tier(tier))!;
     expect(Number(spec.config['retention.ms'])).toBeGreaterThanOrEqual(tier.delayMs + 7 * DAY_MS);

@@ -3,7 +3,7 @@ import type { Tier } from './tiers.ts';
 /** The topics and what their settings must be for the promises to hold. Applied by the set-up job, checked at start. */
 export interface TopicLayout {
   /** Put before every topic and group name; lets several systems share a cluster. */
-  readonly prefix: string;
+  readonly topicPrefix: string;
   readonly tiers: readonly Tier[];
   /** Partitions of `deliveries`: the number of lanes. */
   readonly lanes: number;
@@ -66,8 +66,9 @@ export function tierPartitions(lanes: number): number {
   return Math.max(1, Math.ceil(lanes / 4));
 }
 
+/** Every topic with what it must be. A service's configuration is a layout. */
 export function topicSpecs(layout: TopicLayout): TopicSpec[] {
-  const names = topicNames(layout.prefix);
+  const names = topicNames(layout.topicPrefix);
   const spec = (name: string, partitions: number, retentionMs: number): TopicSpec => ({
     name,
     partitions,

@@ -2,12 +2,12 @@ import kafkajs from 'kafkajs';
 import { type KafkaClient, openAdmin } from './client.ts';
 
 export interface TopicSpec {
-  name: string;
-  partitions: number;
-  replicationFactor: number;
-  config: Record<string, string>;
+  readonly name: string;
+  readonly partitions: number;
+  readonly replicationFactor: number;
+  readonly config: Readonly<Record<string, string>>;
   /** Keys of `config` that checkTopics holds the live topic to. */
-  promises?: readonly string[];
+  readonly promises?: readonly string[];
 }
 
 export interface CommittedOffset {
@@ -94,6 +94,20 @@ export function createAdmin(client: KafkaClient): Admin {
       connected = undefined;
     },
   };
+}
+
+/**
+ * What a service does before it starts: it would break its promises on a topic that is missing, or set otherwise.
+ * @throws Error with a line for each fault.
+ */
+export async function refuseUnsafeTopics(client: KafkaClient, specs: readonly TopicSpec[]): Promise<void> {
+  const admin = createAdmin(client);
+  try {
+    const faults = await admin.checkTopics(specs);
+    if (faults.length > 0) throw new Error(`topics break a promise:\n  - ${faults.join('\n  - ')}`);
+  } finally {
+    await admin.close();
+  }
 }
 
 /** False when somebody else made it meanwhile. One by one: createTopics fails as a whole when one of several exists. */

@@ -1,5 +1,5 @@
 export type { Admin, CommittedOffset, TopicSpec } from './admin.ts';
-export { createAdmin } from './admin.ts';
+export { createAdmin, refuseUnsafeTopics } from './admin.ts';
 export type { KafkaClient, KafkaConnection, KafkaLog } from './client.ts';
 export { connectKafka } from './client.ts';
 export type {

@@ -1,14 +1,16 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Part } from './lifecycle.ts';
 import type { Metrics } from './metrics.ts';
 
-export type ComponentState = 'up' | 'degraded' | 'down';
+export type ComponentState = 'up' | 'down';
 
 /** One thing a service depends on. `required` false: its absence degrades the service but does not stop it. */
 export interface HealthCheck {
   readonly name: string;
   readonly required: boolean;
-  state(): ComponentState | Promise<ComponentState>;
+  /** A check that throws says no. */
+  isUp(): boolean | Promise<boolean>;
 }
 
 export interface HealthReport {
@@ -23,7 +25,7 @@ export async function reportHealth(checks: readonly HealthCheck[]): Promise<Heal
   for (const [check, state] of states) {
     components[check.name] = state;
     if (state === 'up') continue;
-    if (check.required && state === 'down') status = 'down';
+    if (check.required) status = 'down';
     else if (status === 'ok') status = 'degraded';
   }
   return { status, components };
@@ -31,10 +33,19 @@ export async function reportHealth(checks: readonly HealthCheck[]): Promise<Heal
 
 async function stateOf(check: HealthCheck): Promise<ComponentState> {
   try {
-    return await check.state();
+    return (await check.isUp()) ? 'up' : 'down';
   } catch {
     return 'down';
   }
+}
+
+export interface AdminOptions {
+  readonly host: string;
+  /** 0 takes any free one. */
+  readonly port: number;
+  readonly metrics: Metrics;
+  readonly checks: readonly HealthCheck[];
+  readonly isReady: () => boolean;
 }
 
 export interface AdminServer {
@@ -42,17 +53,15 @@ export interface AdminServer {
   stop(): Promise<void>;
 }
 
+/** Asked by probes and one Prometheus, not by users. */
+const MAX_CONNECTIONS = 100;
+const REQUEST_TIMEOUT_MS = 10_000;
+
 /**
  * Health and metrics on a port of their own, never on the public one: `/livez` (the process turns), `/readyz` (200
  * once started and no required component is down, else 503), `/health` (components; always 200), `/metrics`.
  */
-export async function startAdminServer(options: {
-  readonly host: string;
-  readonly port: number;
-  readonly metrics: Metrics;
-  readonly checks: readonly HealthCheck[];
-  readonly isReady: () => boolean;
-}): Promise<AdminServer> {
+export async function startAdminServer(options: AdminOptions): Promise<AdminServer> {
   const server = createServer((request, response) => {
     const path = (request.url ?? '/').split('?')[0];
     answer(path ?? '/', options).then(
@@ -60,8 +69,8 @@ export async function startAdminServer(options: {
       () => response.writeHead(500).end(),
     );
   });
-  server.requestTimeout = 10_000;
-  server.maxConnections = 100;
+  server.requestTimeout = REQUEST_TIMEOUT_MS;
+  server.maxConnections = MAX_CONNECTIONS;
   await listen(server, options.port, options.host);
   return {
     port: (server.address() as AddressInfo).port,
@@ -73,7 +82,22 @@ export async function startAdminServer(options: {
   };
 }
 
-async function answer(path: string, options: Parameters<typeof startAdminServer>[0]) {
+/** The admin server in a service's list of parts; `port` is undefined before the start. */
+export function createAdminPart(options: AdminOptions): Part & { readonly port: number | undefined } {
+  let server: AdminServer | undefined;
+  return {
+    name: 'admin server',
+    async start() {
+      server = await startAdminServer(options);
+    },
+    stop: () => server?.stop(),
+    get port() {
+      return server?.port;
+    },
+  };
+}
+
+async function answer(path: string, options: AdminOptions) {
   const json = 'application/json; charset=utf-8';
   if (path === '/livez') return { status: 200, type: json, body: '{"status":"ok"}' };
   if (path === '/metrics') {

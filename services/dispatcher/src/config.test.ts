@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { readServiceConfig } from './config.ts';
-import { layoutOf, namesOf } from './phases.ts';
+import { namesOf } from './phases.ts';
 
 test('an empty environment gives the defaults of a laptop', () => {
   const config = readServiceConfig({});
@@ -30,6 +30,5 @@ test('every fault is listed, with its key and what was expected', () => {
 
 test('the prefix stands before every topic', () => {
   const config = readServiceConfig({ KAFKA_TOPIC_PREFIX: 'blue.' });
-  expect(layoutOf(config).prefix).toBe('blue.');
   expect(namesOf(config).events).toBe('blue.events');
 });

@@ -1,4 +1,4 @@
-import { type TopicLayout, type TopicNames, topicNames } from '@posthorn/contracts';
+import { type TopicNames, topicNames } from '@posthorn/contracts';
 import type { Database } from '@posthorn/db';
 import type { JournalWriter } from '@posthorn/journal';
 import {
@@ -57,11 +57,6 @@ const MAX_REPLAY_BYTES = 32 * 1024 * 1024;
 /** Longest wait for work under way before a rebalance, which stalls the whole group, and at a stop. */
 const DRAIN_TIMEOUT_MS = 1_000;
 const STOP_DRAIN_TIMEOUT_MS = 5_000;
-
-export const layoutOf = (config: DispatcherConfig): TopicLayout => ({
-  ...config,
-  prefix: config.topicPrefix,
-});
 
 export const namesOf = (config: DispatcherConfig): TopicNames => topicNames(config.topicPrefix);
 

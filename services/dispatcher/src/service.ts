@@ -1,23 +1,21 @@
 import { topicSpecs } from '@posthorn/contracts';
 import { openDatabase } from '@posthorn/db';
 import { createJournalWriter } from '@posthorn/journal';
-import { connectKafka, createAdmin, createProducer, type KafkaClient } from '@posthorn/kafka';
+import { connectKafka, createProducer, refuseUnsafeTopics } from '@posthorn/kafka';
 import {
-  type AdminServer,
   type Clock,
+  createAdminPart,
   createLifecycle,
-  type HealthCheck,
   type Lifecycle,
   type Logger,
   type Metrics,
   type Part,
-  startAdminServer,
   type Tracing,
 } from '@posthorn/runtime';
 import { createTenantConfigs, type SecretsKey } from '@posthorn/tenant-config';
 import type { DispatcherConfig } from './config.ts';
 import { createDispatcherMetrics, registerGauges } from './metrics.ts';
-import { layoutOf, namesOf, type PhaseContext, wireFanOut, wireRelease, wireReplay } from './phases.ts';
+import { namesOf, type PhaseContext, wireFanOut, wireRelease, wireReplay } from './phases.ts';
 import { createBeacon } from './release/beacon.ts';
 import { createBrokerClock } from './release/broker-clock.ts';
 
@@ -90,33 +88,22 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     journal: () => journal.stats(),
   });
 
-  let admin: AdminServer | undefined;
-  const checks: HealthCheck[] = [
-    {
-      name: 'kafka',
-      required: true,
-      state: () => (phases.every(({ consumer }) => consumer.mayAct()) ? 'up' : 'down'),
-    },
-    {
-      name: 'postgres',
-      required: false,
-      state: async () => ((await database.ping()) ? 'up' : 'down'),
-    },
-  ];
+  const admin = createAdminPart({
+    host: config.adminHost,
+    port: config.adminPort,
+    metrics: options.metrics,
+    checks: [
+      { name: 'kafka', required: true, isUp: () => phases.every(({ consumer }) => consumer.mayAct()) },
+      { name: 'postgres', required: false, isUp: () => database.ping() },
+    ],
+    isReady: () => lifecycle.mode === 'running',
+  });
   // Stopped from the end: first nothing new is taken, then what is under way is flushed, then connections close.
   const parts: Part[] = [
     { name: 'tracing', stop: () => options.tracing.stop() },
     { name: 'postgres', stop: () => database.close() },
-    {
-      name: 'admin server',
-      async start() {
-        const { adminHost: host, adminPort: port } = config;
-        const isReady = (): boolean => lifecycle.mode === 'running';
-        admin = await startAdminServer({ host, port, metrics: options.metrics, checks, isReady });
-      },
-      stop: () => admin?.stop(),
-    },
-    { name: 'topics', start: () => refuseUnsafeTopics(kafka, config) },
+    admin,
+    { name: 'topics', start: () => refuseUnsafeTopics(kafka, topicSpecs(config)) },
     { name: 'tenant configuration', start: () => configs.start(), stop: () => configs.stop() },
     { name: 'producer', start: () => producer.start(), stop: () => producer.stop() },
     { name: 'journal', stop: () => journal.stop() },
@@ -131,7 +118,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   return {
     lifecycle,
     get adminPort() {
-      return admin?.port;
+      return admin.port;
     },
   };
 }
@@ -139,15 +126,4 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 async function settled(work: ReadonlyArray<Promise<void>>): Promise<void> {
   const results = await Promise.allSettled(work);
   for (const result of results) if (result.status === 'rejected') throw result.reason;
-}
-
-/** @throws Error with every reason why the topics would break a promise. */
-async function refuseUnsafeTopics(kafka: KafkaClient, config: DispatcherConfig): Promise<void> {
-  const admin = createAdmin(kafka);
-  try {
-    const faults = await admin.checkTopics(topicSpecs(layoutOf(config)));
-    if (faults.length > 0) throw new Error(`topics are not as promised:\n  - ${faults.join('\n  - ')}`);
-  } finally {
-    await admin.close();
-  }
 }

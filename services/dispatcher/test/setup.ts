@@ -28,7 +28,7 @@ import {
   topicPrefix,
 } from '@posthorn/testkit';
 import { type DispatcherConfig, readServiceConfig } from '../src/config.ts';
-import { layoutOf, namesOf } from '../src/phases.ts';
+import { namesOf } from '../src/phases.ts';
 import { createDispatcher, type Dispatcher } from '../src/service.ts';
 import { eventMeta, noTracing } from './fakes.ts';
 
@@ -69,7 +69,7 @@ export async function setUp(): Promise<Surroundings> {
   const log = createLogger('dispatcher', 'silent');
   const kafka = connectKafka({ brokers: [...config.kafkaBrokers], clientId: 'dispatcher-test' }, log);
   const admin = createAdmin(kafka);
-  await admin.ensureTopics(topicSpecs(layoutOf(config)));
+  await admin.ensureTopics(topicSpecs(config));
   const database = openDatabase({ url: config.databaseUrl, pool: 2, applicationName: 'dispatcher-test' });
   const producer = createProducer(kafka, { deliveryTimeoutMs: 5_000 });
   await producer.start();

@@ -3,17 +3,24 @@ import type { AddressInfo } from 'node:net';
 import { topicNames, topicSpecs } from '@posthorn/contracts';
 import { type Database, openDatabase } from '@posthorn/db';
 import { checkUrl, createAddressPolicy } from '@posthorn/egress';
-import { type Admin, connectKafka, createAdmin, createProducer, type Producer } from '@posthorn/kafka';
 import {
-  type AdminServer,
+  type Admin,
+  connectKafka,
+  createAdmin,
+  createProducer,
+  type KafkaClient,
+  type Producer,
+  refuseUnsafeTopics,
+} from '@posthorn/kafka';
+import {
   type Clock,
+  createAdminPart,
   createLifecycle,
   type HealthCheck,
   type Lifecycle,
   type Logger,
   type Metrics,
   type Part,
-  startAdminServer,
   type Tracing,
 } from '@posthorn/runtime';
 import { createTenantConfigs, type TenantConfigs } from '@posthorn/tenant-config';
@@ -48,6 +55,7 @@ interface Resources {
   readonly lookups: Database;
   readonly store: Store;
   readonly configs: TenantConfigs;
+  readonly client: KafkaClient;
   readonly admin: Admin;
   readonly producer: Producer;
   readonly kafka: KafkaWatch;
@@ -61,19 +69,23 @@ export function createIngest(options: IngestOptions): Ingest {
   const resources = openResources(options, ingestMetrics);
   const isReady = (): boolean => lifecycle.mode === 'running';
   const app = createApp(wireApp(options, resources, ingestMetrics, isReady));
-  let adminServer: AdminServer | undefined;
-  const startAdmin = async (): Promise<void> => {
-    const { adminHost: host, adminPort: port } = config;
-    const checks = healthChecks(resources);
-    adminServer = await startAdminServer({ host, port, metrics: options.metrics, checks, isReady });
-  };
-  const { database, lookups, store, configs, admin, producer, kafka, postgres } = resources;
+  const { database, lookups, store, configs, client, admin, producer, kafka, postgres } = resources;
   // Stopped from the end: first no request is taken any more, then those under way end, then connections close.
   const parts: Part[] = [
     { name: 'tracing', stop: () => options.tracing.stop() },
     { name: 'postgres', stop: () => Promise.all([database.close(), lookups.close()]).then(() => undefined) },
-    { name: 'admin server', start: startAdmin, stop: () => adminServer?.stop() },
-    { name: 'topics', start: () => refuseUnsafeTopics(admin, config), stop: () => admin.close() },
+    createAdminPart({
+      host: config.adminHost,
+      port: config.adminPort,
+      metrics: options.metrics,
+      checks: healthChecks(resources),
+      isReady,
+    }),
+    {
+      name: 'topics',
+      start: () => refuseUnsafeTopics(client, topicSpecs(config)),
+      stop: () => admin.close(),
+    },
     { name: 'operator key', start: () => addOperatorKey(store, config, log) },
     { name: 'postgres watch', start: () => postgres.start(), stop: () => postgres.stop() },
     { name: 'tenant configuration', start: () => configs.start(), stop: () => configs.stop() },
@@ -119,6 +131,7 @@ function openResources({ config, log, clock }: IngestOptions, ingestMetrics: Ing
     database,
     lookups,
     store,
+    client,
     admin,
     kafka,
     configs: createTenantConfigs({
@@ -208,15 +221,9 @@ function wireApp(
 
 /** Without Postgres events of cached tenants are still accepted, without Kafka none are. */
 const healthChecks = ({ kafka, postgres }: Resources): HealthCheck[] => [
-  { name: 'kafka', required: true, state: () => (kafka.up ? 'up' : 'down') },
-  { name: 'postgres', required: false, state: () => (postgres.up ? 'up' : 'down') },
+  { name: 'kafka', required: true, isUp: () => kafka.up },
+  { name: 'postgres', required: false, isUp: () => postgres.up },
 ];
-
-/** @throws Error with every reason why the topics would break a promise. */
-async function refuseUnsafeTopics(admin: Admin, config: IngestConfig): Promise<void> {
-  const faults = await admin.checkTopics(topicSpecs({ ...config, prefix: config.topicPrefix }));
-  if (faults.length > 0) throw new Error(`topics are not as promised:\n  - ${faults.join('\n  - ')}`);
-}
 
 async function addOperatorKey(store: Store, config: IngestConfig, log: Logger): Promise<void> {
   if (config.operatorKey !== '') {

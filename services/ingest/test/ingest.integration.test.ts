@@ -93,7 +93,9 @@ async function createTopics(): Promise<void> {
   const layout = { lanes: 2, eventPartitions: EVENT_PARTITIONS, journalPartitions: JOURNAL_PARTITIONS };
   const replicas = { replicationFactor: 1, minInSyncReplicas: 1 };
   const prefix = topicPrefix();
-  await admin.ensureTopics(topicSpecs({ ...layout, ...replicas, prefix, tiers: parseTiers(TIERS) }));
+  await admin.ensureTopics(
+    topicSpecs({ ...layout, ...replicas, topicPrefix: prefix, tiers: parseTiers(TIERS) }),
+  );
   await admin.close();
 }
 

@@ -81,7 +81,7 @@ export async function setup(limits: { maxRequests?: number; maxBytes?: number } 
     countDeadLetters: (tenantId) => fakes.counts.get(tenantId) ?? 0,
     reportDatabaseDown: () => undefined,
     send: fakes.send,
-    checks: [{ name: 'postgres', required: false, state: () => (fakes.state.failStore ? 'down' : 'up') }],
+    checks: [{ name: 'postgres', required: false, isUp: () => fakes.state.failStore === null }],
     isReady: () => true,
     ingestMetrics,
     tracing: createTracing(null, { samplePercent: 0 }),

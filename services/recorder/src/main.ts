@@ -1,18 +1,17 @@
-import { createLifecycle, createLogger, runProcess, systemClock } from '@posthorn/runtime';
+import { createLogger, createMetrics, runProcess, systemClock } from '@posthorn/runtime';
 import { readServiceConfig } from './config.ts';
-import { createRecorderService } from './service.ts';
+import { createRecorder } from './service.ts';
 
 const config = readServiceConfig(process.env);
 const log = createLogger('recorder', config.logLevel);
-const service = createRecorderService({
+const { lifecycle } = createRecorder({
   config,
   log,
   clock: systemClock,
-  isReady: () => lifecycle.mode === 'running',
-  onFatal: (error) => {
-    log.fatal({ err: error }, 'consumer failed for good');
-    void lifecycle.stop('consumer failed').then(() => process.exit(1));
+  metrics: createMetrics('recorder'),
+  onFatal(error) {
+    log.fatal({ err: error }, 'the consumer is dead');
+    void lifecycle.stop('the consumer is dead').then(() => process.exit(1));
   },
 });
-const lifecycle = createLifecycle(service.parts, log);
 await runProcess(lifecycle, log);

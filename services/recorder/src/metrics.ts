@@ -1,6 +1,5 @@
-import { createMetrics } from '@posthorn/runtime';
+import type { Metrics } from '@posthorn/runtime';
 
-export type RecordTable = 'events' | 'deliveries' | 'attempts' | 'dead_letters';
 export type SourceTopic = 'events' | 'journal' | 'dead_letters';
 
 /** What is read when somebody asks for the metrics. */
@@ -10,10 +9,8 @@ export interface RecorderReadings {
   lag(): Readonly<Record<SourceTopic, number>>;
 }
 
-export function createRecorderMetrics(readings: RecorderReadings) {
-  const metrics = createMetrics('recorder');
+export function createRecorderMetrics(metrics: Metrics, readings: RecorderReadings) {
   return {
-    all: metrics,
     rows: metrics.counter('posthorn_recorder_rows_total', 'Rows written, merged rows counted once', [
       'table',
     ]),

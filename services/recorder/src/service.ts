@@ -1,13 +1,14 @@
 import { type TopicNames, topicNames, topicSpecs } from '@posthorn/contracts';
 import { type Database, isDataError, openDatabase, setAside, within } from '@posthorn/db';
-import { type Consumer, connectKafka, createAdmin, createConsumer, type KafkaClient } from '@posthorn/kafka';
+import { type Consumer, connectKafka, createConsumer, refuseUnsafeTopics } from '@posthorn/kafka';
 import {
-  type AdminServer,
   type Clock,
+  createAdminPart,
+  createLifecycle,
   type HealthCheck,
+  type Lifecycle,
   type Logger,
-  type Part,
-  startAdminServer,
+  type Metrics,
 } from '@posthorn/runtime';
 import type { RecorderConfig } from './config.ts';
 import { createIntake, type Intake } from './consume/intake.ts';
@@ -23,25 +24,29 @@ export const WRITE_TIMEOUT_MS = 30_000;
 export const DRAIN_TIMEOUT_MS = 3_000;
 const HEARTBEAT_LOST_MS = 20_000;
 
-export interface RecorderService {
-  /** In the order of their start. */
-  readonly parts: readonly Part[];
-  readonly metrics: RecorderMetrics;
-  /** Of the admin server, once it has started. */
-  readonly adminPort: number | undefined;
-}
-
-export function createRecorderService(options: {
+export interface RecorderOptions {
   readonly config: RecorderConfig;
   readonly log: Logger;
   readonly clock: Clock;
-  readonly isReady: () => boolean;
-  readonly onFatal: (error: Error) => void;
-}): RecorderService {
+  readonly metrics: Metrics;
+  /** The consumer is dead and will not come back by itself: end the process. */
+  onFatal(error: Error): void;
+}
+
+export interface Recorder {
+  readonly lifecycle: Lifecycle;
+  /** Where health and metrics are served; undefined before the start. */
+  readonly adminPort: number | undefined;
+  readonly metrics: RecorderMetrics;
+}
+
+/** Reads what happened from `events`, `journal` and `dead-letters`, and keeps the record of it in Postgres. */
+export function createRecorder(options: RecorderOptions): Recorder {
   const { config, log, clock } = options;
   const names = topicNames(config.topicPrefix);
+  const read = new Set([names.events, names.journal, names.deadLetters]);
   const sourceOf = sourceTopics(names);
-  const metrics = createRecorderMetrics({
+  const metrics = createRecorderMetrics(options.metrics, {
     bufferedRecords: () => intake.records,
     bufferedBytes: () => intake.bytes,
     lag: () => lagByTopic(consumer, sourceOf),
@@ -71,39 +76,37 @@ export function createRecorderService(options: {
   const drain = () => writer.drain(DRAIN_TIMEOUT_MS);
   const consumer: Consumer = createConsumer(kafka, {
     groupId: `${config.topicPrefix}recorder`,
-    topics: [names.events, names.journal, names.deadLetters],
+    topics: [...read],
     assigned: (topic, partition) => intake.assigned(topic, partition),
     beforeRejoin: drain,
     fetch: { minBytes: 64 * 1024, maxWaitMs: 50 },
     onFatal: options.onFatal,
   });
 
-  let admin: AdminServer | undefined;
+  const admin = createAdminPart({
+    host: config.adminHost,
+    port: config.adminPort,
+    metrics: options.metrics,
+    checks: healthChecks(database, consumer),
+    isReady: () => lifecycle.mode === 'running',
+  });
+  const specs = topicSpecs(config).filter((spec) => read.has(spec.name));
+  // Stopped from the end: first nothing new is read, then what is queued is written, then connections close.
+  const parts = [
+    { name: 'postgres', stop: () => database.close() },
+    admin,
+    { name: 'topics', start: () => refuseUnsafeTopics(kafka, specs) },
+    { name: 'retention', ...createRetention({ database, clock, metrics, log }) },
+    { name: 'writer', start: () => writer.start(), stop: () => writer.stop() },
+    { name: 'consumer', start: () => consumer.start(), stop: () => consumer.stop({ drain }) },
+  ];
+  const lifecycle = createLifecycle(parts, log);
   return {
+    lifecycle,
     metrics,
     get adminPort() {
-      return admin?.port;
+      return admin.port;
     },
-    parts: [
-      { name: 'database', stop: () => database.close() },
-      {
-        name: 'admin server',
-        start: async () => {
-          admin = await startAdminServer({
-            host: config.adminHost,
-            port: config.adminPort,
-            metrics: metrics.all,
-            checks: healthChecks(database, consumer),
-            isReady: options.isReady,
-          });
-        },
-        stop: () => admin?.stop(),
-      },
-      { name: 'topics', start: () => checkTopics(kafka, config, names) },
-      { name: 'retention', ...createRetention({ database, clock, metrics, log }) },
-      { name: 'writer', start: () => writer.start(), stop: () => writer.stop() },
-      { name: 'consumer', start: () => consumer.start(), stop: () => consumer.stop({ drain }) },
-    ],
   };
 }
 
@@ -146,24 +149,11 @@ function healthChecks(database: Database, consumer: Consumer): HealthCheck[] {
     {
       name: 'kafka',
       required: true,
-      state: () => {
-        const age = consumer.stats().lastHeartbeatAgeMs;
-        return age !== null && age < HEARTBEAT_LOST_MS ? 'up' : 'down';
+      isUp: () => {
+        const ageMs = consumer.stats().lastHeartbeatAgeMs;
+        return ageMs !== null && ageMs < HEARTBEAT_LOST_MS;
       },
     },
-    { name: 'postgres', required: false, state: async () => ((await database.ping()) ? 'up' : 'down') },
+    { name: 'postgres', required: false, isUp: () => database.ping() },
   ];
-}
-
-/** @throws Error when a topic that it reads is missing or set so that a promise breaks. */
-async function checkTopics(kafka: KafkaClient, config: RecorderConfig, names: TopicNames): Promise<void> {
-  const read = new Set([names.events, names.journal, names.deadLetters]);
-  const admin = createAdmin(kafka);
-  try {
-    const specs = topicSpecs({ ...config, prefix: config.topicPrefix }).filter((spec) => read.has(spec.name));
-    const faults = await admin.checkTopics(specs.map((spec) => ({ ...spec, config: { ...spec.config } })));
-    if (faults.length > 0) throw new Error(`topics break a promise: ${faults.join('; ')}`);
-  } finally {
-    await admin.close();
-  }
 }

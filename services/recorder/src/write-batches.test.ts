@@ -1,4 +1,5 @@
 import type { TrackedRecord } from '@posthorn/kafka';
+import { createMetrics } from '@posthorn/runtime';
 import { createFakeClock, createSignalledList } from '@posthorn/testkit';
 import { afterEach, describe, expect, test } from 'vitest';
 import { attempted, eventHeaders, journal, newSubject } from '../test/entries.ts';
@@ -20,7 +21,7 @@ function setup(write: (items: readonly Item[]) => Promise<void> | void = () => u
   const completed = createSignalledList<number>();
   const waits: number[] = [];
   const intake = createIntake({ maxRecords, maxBytes: 1e9, resume() {} });
-  const metrics = createRecorderMetrics({
+  const metrics = createRecorderMetrics(createMetrics('recorder'), {
     bufferedRecords: () => 0,
     bufferedBytes: () => 0,
     lag: () => ({ events: 0, journal: 0, dead_letters: 0 }),

@@ -1,4 +1,5 @@
 import { type Database, openDatabase } from '@posthorn/db';
+import { createMetrics } from '@posthorn/runtime';
 import { createFakeClock, databaseUrl } from '@posthorn/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRecorderMetrics } from '../src/metrics.ts';
@@ -14,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => database.close());
 
 function setup() {
-  const metrics = createRecorderMetrics({
+  const metrics = createRecorderMetrics(createMetrics('recorder'), {
     bufferedRecords: () => 0,
     bufferedBytes: () => 0,
     lag: () => ({ events: 0, journal: 0, dead_letters: 0 }),

@@ -1,11 +1,11 @@
 import { topicNames, topicSpecs } from '@posthorn/contracts';
 import { type Database, listSetAside, openDatabase } from '@posthorn/db';
 import { type Admin, connectKafka, createAdmin, createProducer, type Producer } from '@posthorn/kafka';
-import { createLifecycle, createLogger, type Lifecycle, systemClock } from '@posthorn/runtime';
+import { createLogger, createMetrics, systemClock } from '@posthorn/runtime';
 import { databaseUrl, kafkaBrokers, startFaultProxy, topicPrefix, waitUntil } from '@posthorn/testkit';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { readServiceConfig } from '../src/config.ts';
-import { createRecorderService, type RecorderService } from '../src/service.ts';
+import { createRecorder } from '../src/service.ts';
 import {
   attempted,
   deadLetter,
@@ -49,8 +49,8 @@ let systems = 0;
 async function setup(environment: Record<string, string> = {}) {
   const prefix = `${topicPrefix()}${++systems}.`;
   const names = topicNames(prefix);
-  const specs = topicSpecs({ ...layout, prefix, replicationFactor: 1, minInSyncReplicas: 1 });
-  await admin.ensureTopics(specs.map((spec) => ({ ...spec, config: { ...spec.config } })));
+  const replicas = { replicationFactor: 1, minInSyncReplicas: 1 };
+  await admin.ensureTopics(topicSpecs({ ...layout, ...replicas, topicPrefix: prefix }));
   const url = await databaseUrl();
   return {
     names,
@@ -68,19 +68,18 @@ async function setup(environment: Record<string, string> = {}) {
         ...environment,
         ...over,
       });
-      const service: RecorderService = createRecorderService({
+      const recorder = createRecorder({
         config,
         log: quiet,
         clock: systemClock,
-        isReady: () => lifecycle.mode === 'running',
+        metrics: createMetrics('recorder'),
         onFatal: (error) => {
           throw error;
         },
       });
-      const lifecycle: Lifecycle = createLifecycle(service.parts, quiet);
-      closing.push(() => lifecycle.stop('test ends'));
-      await lifecycle.start();
-      return { lifecycle, service };
+      closing.push(() => recorder.lifecycle.stop('test ends'));
+      await recorder.lifecycle.start();
+      return recorder;
     },
     event: (subject: Subject, partition = 0) => ({
       topic: names.events,
@@ -122,13 +121,13 @@ test('what is read from the three topics is written, and committed once it is', 
     make.journal(...subjects.map((subject) => attempted(subject, 'success'))),
     make.deadLetter(subjects[0]!),
   ]);
-  const { lifecycle, service } = await start();
+  const { lifecycle, adminPort } = await start();
   const all = async () =>
     (await countOf('events', subjects)) === 20 &&
     (await countOf('deliveries', subjects)) === 20 &&
     (await countOf('attempts', subjects)) === 20;
   await waitUntil(all, { what: '20 events, deliveries and attempts' });
-  const ready = await fetch(`http://127.0.0.1:${service.adminPort}/readyz`);
+  const ready = await fetch(`http://127.0.0.1:${adminPort}/readyz`);
   expect([ready.status, await ready.json()]).toMatchObject([
     200,
     { components: { kafka: 'up', postgres: 'up' } },
@@ -145,7 +144,7 @@ test('with Postgres away it takes no more than its buffer, and writes all when i
   closing.push(() => proxy.close());
   url.host = `127.0.0.1:${proxy.port}`;
   const { start, ...make } = await setup({ DATABASE_URL: url.href, RECORDER_MAX_BUFFERED_RECORDS: '10' });
-  const { service } = await start();
+  const { metrics } = await start();
   const before = newSubject();
   await producer.sendAll([make.event(before)]);
   await waitUntil(async () => (await countOf('events', [before])) === 1, { what: 'the first event' });
@@ -153,9 +152,9 @@ test('with Postgres away it takes no more than its buffer, and writes all when i
   proxy.cut();
   const subjects = Array.from({ length: 60 }, () => newSubject());
   await producer.sendAll(subjects.map((subject, i) => make.event(subject, i % PARTITIONS)));
-  const buffered = async () => (await service.metrics.bufferedRecords.get()).values[0]!.value;
+  const buffered = async () => (await metrics.bufferedRecords.get()).values[0]!.value;
   await waitUntil(async () => (await buffered()) === 10, { what: 'a full buffer' });
-  const retries = async () => (await service.metrics.writeRetries.get()).values[0]!.value;
+  const retries = async () => (await metrics.writeRetries.get()).values[0]!.value;
   await waitUntil(async () => (await retries()) > 1, { what: 'a second try' });
   expect(await buffered()).toBe(10);
   expect(await countOf('events', subjects)).toBe(0);

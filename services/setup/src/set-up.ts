@@ -43,7 +43,7 @@ async function setUpPostgres(config: SetupConfig, clock: Clock, say: (line: stri
 async function setUpKafka(config: SetupConfig, clock: Clock, say: (line: string) => void): Promise<void> {
   const client = connectKafka({ brokers: [...config.kafkaBrokers], clientId: 'posthorn-setup' }, quiet);
   const admin = createAdmin(client);
-  const specs = topicSpecs({ ...config, prefix: config.topicPrefix });
+  const specs = topicSpecs(config);
   try {
     await waitFor(`Kafka at ${config.kafkaBrokers.join(', ')}`, () => admin.ensureTopics([]), {
       timeoutMs: config.waitTimeoutMs,

@@ -1,25 +1,22 @@
 import { topicNames, topicSpecs } from '@posthorn/contracts';
-import { type Database, openDatabase } from '@posthorn/db';
+import { openDatabase } from '@posthorn/db';
 import { createAddressPolicy, createGuardedAgent } from '@posthorn/egress';
 import { createJournalWriter } from '@posthorn/journal';
 import {
   type Consumer,
   connectKafka,
-  createAdmin,
   createConsumer,
   createProducer,
-  type KafkaClient,
+  refuseUnsafeTopics,
 } from '@posthorn/kafka';
 import {
-  type AdminServer,
   type Clock,
+  createAdminPart,
   createLifecycle,
-  type HealthCheck,
   type Lifecycle,
   type Logger,
   type Metrics,
   type Part,
-  startAdminServer,
   type Tracing,
 } from '@posthorn/runtime';
 import { createTenantConfigs, parseSecretsKey } from '@posthorn/tenant-config';
@@ -76,7 +73,16 @@ export function createWorker(options: WorkerOptions): Worker {
   });
   observeWorker(options.metrics, { ...pipeline, ...clients, consumer, config });
 
-  const admin = createAdminPart(options, healthChecks(consumer, clients.database), () => lifecycle);
+  const admin = createAdminPart({
+    host: config.adminHost,
+    port: config.adminPort,
+    metrics: options.metrics,
+    checks: [
+      { name: 'kafka', required: true, isUp: () => consumer.mayAct() },
+      { name: 'postgres', required: false, isUp: () => clients.database.ping() },
+    ],
+    isReady: () => lifecycle.mode === 'running',
+  });
   const deliveries: Part = {
     name: 'deliveries',
     start: () => startDeliveries(pipeline, consumer),
@@ -135,7 +141,7 @@ function listParts(
     { name: 'tracing', stop: () => tracing.stop() },
     { name: 'postgres', stop: () => database.close() },
     admin,
-    { name: 'topics', start: () => refuseUnsafeTopics(kafka, config) },
+    { name: 'topics', start: () => refuseUnsafeTopics(kafka, topicSpecs(config)) },
     { name: 'tenant configuration', start: () => configs.start(), stop: () => configs.stop() },
     { name: 'agent', stop: () => agent.close() },
     { name: 'producer', start: () => producer.start(), stop: () => producer.stop() },
@@ -143,26 +149,6 @@ function listParts(
     { name: 'journal', stop: () => journal.stop() },
     deliveries,
   ];
-}
-
-function createAdminPart(
-  { config, metrics }: WorkerOptions,
-  checks: readonly HealthCheck[],
-  lifecycle: () => Lifecycle,
-): Part & { readonly port: number | undefined } {
-  let admin: AdminServer | undefined;
-  return {
-    name: 'admin server',
-    async start() {
-      const { adminHost: host, adminPort: port } = config;
-      const isReady = (): boolean => lifecycle().mode === 'running';
-      admin = await startAdminServer({ host, port, metrics, checks, isReady });
-    },
-    stop: () => admin?.stop(),
-    get port() {
-      return admin?.port;
-    },
-  };
 }
 
 async function startDeliveries(pipeline: Pipeline, consumer: Consumer): Promise<void> {
@@ -182,27 +168,4 @@ async function stopDeliveries(pipeline: Pipeline, consumer: Consumer, log: Logge
   await consumer.stop({ drain });
   pipeline.abandon();
   pipeline.starter.stop();
-}
-
-function healthChecks(consumer: Consumer, database: Database): HealthCheck[] {
-  return [
-    { name: 'kafka', required: true, state: () => (consumer.mayAct() ? 'up' : 'down') },
-    {
-      name: 'postgres',
-      required: false,
-      state: async () => ((await database.ping()) ? 'up' : 'down'),
-    },
-  ];
-}
-
-/** @throws Error with every reason why the topics would break a promise. */
-async function refuseUnsafeTopics(kafka: KafkaClient, config: WorkerConfig): Promise<void> {
-  const admin = createAdmin(kafka);
-  try {
-    const specs = topicSpecs({ ...config, prefix: config.topicPrefix });
-    const faults = await admin.checkTopics(specs.map((spec) => ({ ...spec, config: { ...spec.config } })));
-    if (faults.length > 0) throw new Error(`topics are not as promised:\n  - ${faults.join('\n  - ')}`);
-  } finally {
-    await admin.close();
-  }
 }

@@ -54,14 +54,14 @@ export async function startWorld(name: string) {
   const admin = createAdmin(kafka);
   await admin.ensureTopics(
     topicSpecs({
-      prefix,
+      topicPrefix: prefix,
       tiers: parseTiers(TIERS),
       lanes: LANES,
       eventPartitions: 1,
       journalPartitions: JOURNAL_PARTITIONS,
       replicationFactor: 1,
       minInSyncReplicas: 1,
-    }).map((spec) => ({ ...spec, config: { ...spec.config } })),
+    }),
   );
   const producer = createProducer(kafka, { deliveryTimeoutMs: 5_000 });
   await producer.start();

@@ -2,7 +2,7 @@ import { reportHealth } from '@posthorn/runtime';
 import Type from 'typebox';
 import type { App, AppParts } from '../app.ts';
 
-const State = Type.Union([Type.Literal('up'), Type.Literal('degraded'), Type.Literal('down')]);
+const State = Type.Union([Type.Literal('up'), Type.Literal('down')]);
 const Report = Type.Object({
   status: Type.Union([Type.Literal('ok'), Type.Literal('degraded'), Type.Literal('down')]),
   components: Type.Record(Type.String(), State),
