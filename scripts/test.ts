@@ -1,6 +1,8 @@
+import { resolve } from 'node:path';
 import { listenForInterrupt } from './interrupt.ts';
 import { type CheckName, runCheck } from './static-checks.ts';
 import { PROJECTS, parseOptions, type TestOptions, USAGE } from './test/options.ts';
+import { printCoverage } from './test/print-coverage.ts';
 import { type Project, runVitest, type Tally } from './test/run-vitest.ts';
 import { prepareEnvironment, type TestEnvironment } from './test/test-environment.ts';
 import { dropTestDatabases } from './vitest/template.ts';
@@ -9,6 +11,7 @@ import { dropTestDatabases } from './vitest/template.ts';
  * `npm test`: static checks while Kafka and Postgres start, then unit and integration tests under coverage, then the
  * system tests. The last line is `N passed, N failed`, whatever happens.
  */
+const ROOT = resolve(import.meta.dirname, '..');
 const say = (line: string) => console.log(line);
 const interrupt = listenForInterrupt();
 const totals = { passed: 0, failed: 0 };
@@ -70,6 +73,7 @@ async function runTests(
     const coverage = options.everything && !chosen.includes('system');
     const run = { projects: chosen, coverage, args: options.vitestArgs, env, signal: interrupt.stop };
     count(await timed(`${chosen.join(' and ')} tests`, () => runVitest(run)));
+    if (coverage) await printCoverage(ROOT, say);
   }
 }
 
