@@ -7,10 +7,12 @@ test('a registration is read with its type and labels, however it is laid out', 
     depth: metrics.gauge(
       'posthorn_depth_slots', 'Depth.', [], (gauge) => gauge.set(size()),
     ),
+    kept: metrics.counterOf('posthorn_kept_total', 'Kept by somebody else.', () => size()),
     took: metrics.histogram('posthorn_took_seconds', 'Took.', [0.1, 1], ['state']),`;
   expect(registeredMetrics(source)).toEqual([
     { name: 'posthorn_sent_total', type: 'counter', labels: ['outcome', 'failure'] },
     { name: 'posthorn_depth_slots', type: 'gauge', labels: [] },
+    { name: 'posthorn_kept_total', type: 'counter', labels: [] },
     { name: 'posthorn_took_seconds', type: 'histogram', labels: ['state'] },
   ]);
 });

@@ -6,7 +6,7 @@ export interface Metric {
   readonly labels: readonly string[];
 }
 
-const REGISTRATION = /\b(counter|gauge|histogram)\(\s*'(posthorn_[a-z0-9_]+)'/g;
+const REGISTRATION = /\b(counter|gauge|histogram)(?:Of)?\(\s*'(posthorn_[a-z0-9_]+)'/g;
 const LABELS = /\[\s*'[a-z_]+'(?:\s*,\s*'[a-z_]+')*\s*,?\s*\]/g;
 const ROW = /^\|\s*`(posthorn_[a-z0-9_]+)`\s*\|\s*(counter|gauge|histogram)\s*\|([^|]*)\|/gm;
 const IN_QUERY = /\bposthorn_[a-z0-9_]+/g;

@@ -25,6 +25,15 @@ test('each metric that the code registers is specified with its type and labels,
   expect(byName(documentedMetrics(SPECIFICATION))).toEqual(byName(registered));
 });
 
+test('each metric is named after the service that registers it', () => {
+  const odd = sources.flatMap((path) => {
+    const service = /^services\/([a-z]+)\//.exec(path)?.[1];
+    const names = registeredMetrics(readText(path)).map(({ name }) => name);
+    return names.filter((name) => service === undefined || !name.startsWith(`posthorn_${service}_`));
+  });
+  expect(odd).toEqual([]);
+});
+
 test('no label of a metric is unbounded', () => {
   const unbounded = registered.filter(({ labels }) => labels.some((label) => BOUNDED_ONLY.includes(label)));
   expect(unbounded).toEqual([]);

@@ -6,6 +6,10 @@ export { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 export interface Metrics {
   readonly registry: Registry;
   counter<L extends string>(name: string, help: string, labelNames?: readonly L[]): Counter<L>;
+  /** A gauge without labels that is read at every scrape. */
+  gaugeOf(name: string, help: string, read: () => number): void;
+  /** A counter that somebody else keeps: `total` is asked at every scrape, and never goes down in a process' life. */
+  counterOf(name: string, help: string, total: () => number): void;
   gauge<L extends string>(
     name: string,
     help: string,
@@ -34,6 +38,27 @@ export function createMetrics(service: string): Metrics {
     registry,
     counter: (name, help, labelNames = []) =>
       new Counter({ name: named(name), help, labelNames: [...labelNames], registers: [registry] }),
+    gaugeOf(name, help, read) {
+      new Gauge({
+        name: named(name),
+        help,
+        registers: [registry],
+        collect() {
+          this.set(read());
+        },
+      });
+    },
+    counterOf(name, help, total) {
+      new Counter({
+        name: named(name),
+        help,
+        registers: [registry],
+        collect() {
+          this.reset();
+          this.inc(total());
+        },
+      });
+    },
     gauge: (name, help, labelNames = [], collect) =>
       new Gauge({
         name: named(name),

@@ -116,7 +116,7 @@ export function registerGauges(metrics: Metrics, gauged: Gauged): void {
     for (const { phase, work } of gauged.inFlight) gauge.set({ phase }, work.bytes);
   });
   metrics.gauge(
-    'posthorn_dispatcher_in_flight_limit_records',
+    'posthorn_dispatcher_max_in_flight_records',
     'Most records under way.',
     ['phase'],
     (gauge) => {
@@ -134,11 +134,8 @@ export function registerGauges(metrics: Metrics, gauged: Gauged): void {
   metrics.gauge('posthorn_dispatcher_waiting_bytes', 'Their payload bytes.', ['tier'], (gauge) => {
     for (const { tier, bytes } of gauged.releaser.stats()) gauge.set({ tier }, bytes);
   });
-  metrics.gauge(
-    'posthorn_dispatcher_waiting_limit_records',
-    'Most records that wait, per tier.',
-    [],
-    (gauge) => gauge.set(gauged.maxTierRecords),
+  metrics.gauge('posthorn_dispatcher_max_waiting_records', 'Most records that wait, per tier.', [], (gauge) =>
+    gauge.set(gauged.maxTierRecords),
   );
   metrics.gauge(
     'posthorn_dispatcher_journal_buffered_bytes',

@@ -55,14 +55,22 @@ export function createIngestMetrics(metrics: Metrics): IngestMetrics {
 }
 
 function registerGauges(metrics: Metrics, gauged: Gauged): void {
-  const gauge = (name: string, help: string, read: () => number) =>
-    metrics.gauge(name, help, [], (self) => self.set(read()));
-  gauge('posthorn_ingest_buffered_bytes', 'Event bytes waiting for Kafka.', gauged.bufferedBytes);
-  gauge('posthorn_ingest_buffered_records', 'Events waiting for Kafka.', gauged.bufferedRecords);
-  gauge('posthorn_ingest_requests_in_flight', 'Requests under way.', gauged.requestsInFlight);
-  gauge('posthorn_ingest_request_bytes', 'Body bytes of requests under way.', gauged.requestBytesInFlight);
-  gauge('posthorn_ingest_cached_keys', 'API keys remembered.', gauged.cachedKeys);
-  gauge('posthorn_ingest_rate_windows', 'Tenants with a rate window in memory.', gauged.rateWindows);
-  gauge('posthorn_ingest_postgres_up', '1 when Postgres answered last.', () => Number(gauged.postgresUp()));
-  gauge('posthorn_ingest_kafka_up', '1 when Kafka answered last.', () => Number(gauged.kafkaUp()));
+  metrics.gaugeOf('posthorn_ingest_buffered_bytes', 'Event bytes waiting for Kafka.', gauged.bufferedBytes);
+  metrics.gaugeOf('posthorn_ingest_buffered_records', 'Events waiting for Kafka.', gauged.bufferedRecords);
+  metrics.gaugeOf('posthorn_ingest_requests_in_flight', 'Requests under way.', gauged.requestsInFlight);
+  metrics.gaugeOf(
+    'posthorn_ingest_request_bytes',
+    'Body bytes of requests under way.',
+    gauged.requestBytesInFlight,
+  );
+  metrics.gaugeOf('posthorn_ingest_cached_keys', 'API keys remembered.', gauged.cachedKeys);
+  metrics.gaugeOf(
+    'posthorn_ingest_rate_windows',
+    'Tenants with a rate window in memory.',
+    gauged.rateWindows,
+  );
+  metrics.gaugeOf('posthorn_ingest_postgres_up', '1 when Postgres answered last.', () =>
+    Number(gauged.postgresUp()),
+  );
+  metrics.gaugeOf('posthorn_ingest_kafka_up', '1 when Kafka answered last.', () => Number(gauged.kafkaUp()));
 }

@@ -108,108 +108,123 @@ export interface Observed {
 }
 
 export function observeWorker(metrics: Metrics, observed: Observed): void {
-  const gauge: RegisterGauge = (name, help, read) => {
-    metrics.gauge(name, help, [], (each) => each.set(read()));
-  };
-  observeScheduler(gauge, observed);
-  observeLanes(gauge, observed.consumer);
-  observeConnections(gauge, observed);
+  observeScheduler(metrics, observed);
+  observeLanes(metrics, observed.consumer);
+  observeConnections(metrics, observed);
 }
 
-type RegisterGauge = (name: string, help: string, read: () => number) => void;
-
-function observeScheduler(gauge: RegisterGauge, { scheduler, config }: Observed): void {
-  gauge(
+function observeScheduler(metrics: Metrics, { scheduler, config }: Observed): void {
+  metrics.gaugeOf(
     'posthorn_worker_in_flight_slots',
     'Slots with a request under way.',
     () => scheduler.stats().inFlight,
   );
-  gauge(
+  metrics.gaugeOf(
     'posthorn_worker_max_in_flight_slots',
     'Bound of slots in flight.',
     () => config.maxConcurrentAttempts,
   );
-  gauge(
+  metrics.gaugeOf(
     'posthorn_worker_unsettled_slots',
     'Slots started whose outcome is not acknowledged, those in flight included.',
     () => scheduler.stats().unsettled,
   );
-  gauge('posthorn_worker_max_unsettled_slots', 'Bound of slots not settled.', () => config.maxUnsettledSlots);
-  gauge('posthorn_worker_queued_slots', 'Slots that wait for a turn.', () => scheduler.stats().queuedSlots);
-  gauge('posthorn_worker_max_lane_slots', 'Bound of queued slots per lane.', () => config.maxLaneSlots);
-  gauge('posthorn_worker_held_bytes', 'Payloads queued and in flight.', () => scheduler.stats().heldBytes);
-  gauge('posthorn_worker_max_held_bytes', 'Bound of payloads held.', () => config.maxBufferedBytes);
-  gauge(
+  metrics.gaugeOf(
+    'posthorn_worker_max_unsettled_slots',
+    'Bound of slots not settled.',
+    () => config.maxUnsettledSlots,
+  );
+  metrics.gaugeOf(
+    'posthorn_worker_queued_slots',
+    'Slots that wait for a turn.',
+    () => scheduler.stats().queuedSlots,
+  );
+  metrics.gaugeOf(
+    'posthorn_worker_max_lane_slots',
+    'Bound of queued slots per lane.',
+    () => config.maxLaneSlots,
+  );
+  metrics.gaugeOf(
+    'posthorn_worker_held_bytes',
+    'Payloads queued and in flight.',
+    () => scheduler.stats().heldBytes,
+  );
+  metrics.gaugeOf('posthorn_worker_max_held_bytes', 'Bound of payloads held.', () => config.maxBufferedBytes);
+  metrics.gaugeOf(
     'posthorn_worker_tenants_at_cap',
     'Tenants with work whose cap is used up.',
     () => scheduler.stats().tenantsAtCap,
   );
-  gauge(
+  metrics.gaugeOf(
     'posthorn_worker_full_lanes',
     'Lanes that are paused until half of their buffer is free.',
     () => scheduler.stats().fullLanes,
   );
 }
 
-function observeLanes(gauge: RegisterGauge, consumer: Observed['consumer']): void {
-  gauge(
+function observeLanes(metrics: Metrics, consumer: Observed['consumer']): void {
+  metrics.gaugeOf(
     'posthorn_worker_assigned_lanes',
     'Lanes assigned to this worker.',
     () => consumer.stats().partitions.length,
   );
-  gauge('posthorn_worker_lag_records', 'Deliveries records not yet fetched.', () =>
+  metrics.gaugeOf('posthorn_worker_lag_records', 'Deliveries records not yet fetched.', () =>
     sumOfLags(consumer.stats()),
   );
-  gauge(
+  metrics.gaugeOf(
     'posthorn_worker_uncommitted_records',
     'Records between the lowest unfinished one and the position.',
     () => consumer.stats().partitions.reduce((sum, each) => sum + each.uncommittedSpan, 0),
   );
-  gauge('posthorn_worker_rebalances', 'Rebalances since the start.', () => consumer.stats().rebalances);
-  gauge(
-    'posthorn_worker_commit_failures',
-    'Commits refused since the start.',
+  metrics.counterOf(
+    'posthorn_worker_rebalances_total',
+    'Rebalances of the group.',
+    () => consumer.stats().rebalances,
+  );
+  metrics.counterOf(
+    'posthorn_worker_commit_failures_total',
+    'Commits that were refused or not answered.',
     () => consumer.stats().commitFailures,
   );
-  gauge(
+  metrics.gaugeOf(
     'posthorn_worker_fence_open',
     '1 while attempts may start, 0 while the group may have given the lanes away.',
     () => (consumer.mayAct() ? 1 : 0),
   );
 }
 
-function observeConnections(gauge: RegisterGauge, observed: Observed): void {
-  gauge(
+function observeConnections(metrics: Metrics, observed: Observed): void {
+  metrics.gaugeOf(
     'posthorn_worker_producer_buffered_bytes',
     'Records not yet acknowledged.',
     () => observed.producer.bufferedBytes,
   );
-  gauge(
+  metrics.gaugeOf(
     'posthorn_worker_journal_buffered_bytes',
     'Journal entries not yet acknowledged.',
     () => observed.journal.stats().bufferedBytes,
   );
-  gauge(
-    'posthorn_worker_journal_max_buffered_bytes',
+  metrics.gaugeOf(
+    'posthorn_worker_max_journal_buffered_bytes',
     'Bound of journal entries not yet acknowledged.',
     () => observed.journal.stats().maxBufferedBytes,
   );
-  gauge(
+  metrics.gaugeOf(
     'posthorn_worker_stalled_writes',
     'Writes that wait to be asked again.',
     () => observed.acknowledger.stalled,
   );
-  gauge(
+  metrics.gaugeOf(
     'posthorn_worker_cached_endpoints',
     'Endpoints whose configuration is cached.',
     () => observed.configs.stats().endpoints,
   );
-  gauge(
+  metrics.gaugeOf(
     'posthorn_worker_open_connections',
     'Connections to receivers.',
     () => observed.agent.stats().openConnections,
   );
-  gauge(
+  metrics.gaugeOf(
     'posthorn_worker_waiting_requests',
     'Requests that wait for a connection.',
     () => observed.agent.stats().waitingRequests,
