@@ -1,4 +1,5 @@
 import postgres from 'postgres';
+import { connectWatched } from './watched-socket.ts';
 
 /** The driver's handle: a pool (`openDatabase`) or a transaction. Queries take either. */
 export type Sql = postgres.Sql<{ bigint: number }> | postgres.TransactionSql<{ bigint: number }>;
@@ -21,20 +22,25 @@ export interface DatabaseOptions {
   readonly connectTimeoutMs?: number;
   /** Longest time of one statement, by the server's clock. */
   readonly statementTimeoutMs?: number;
+  /** A connection on which nothing moves for this long is given up, idle ones too; longer than any statement. */
+  readonly silenceTimeoutMs?: number;
   readonly log?: { debug(fields: object, message: string): void };
 }
 
 export const DEFAULT_CONNECT_TIMEOUT_MS = 5_000;
 export const DEFAULT_STATEMENT_TIMEOUT_MS = 10_000;
+export const DEFAULT_SILENCE_TIMEOUT_MS = 30_000;
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000;
 const DEFAULT_PING_TIMEOUT_MS = 1_000;
-/** All of it is waited for when a connection was lost in the middle of a query: the driver does not notice. */
 const DEFAULT_CLOSE_TIMEOUT_MS = 2_000;
 const MAX_RECONNECT_DELAY_S = 1;
+const DEFAULT_PORT = 5432;
 
 /** Connects lazily and again after a loss. Result columns come in camelCase, `bigint` as a number. */
 export function openDatabase(options: DatabaseOptions): Database {
+  const silenceTimeoutMs = options.silenceTimeoutMs ?? DEFAULT_SILENCE_TIMEOUT_MS;
   const sql = postgres(options.url, {
+    ...watched(options.url, silenceTimeoutMs),
     max: options.pool,
     connect_timeout: (options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS) / 1_000,
     backoff: (retries: number) => Math.min(MAX_RECONNECT_DELAY_S, 0.05 * 2 ** retries),
@@ -66,6 +72,17 @@ export function openDatabase(options: DatabaseOptions): Database {
       }
     },
   };
+}
+
+/** The driver's own sockets where there is a choice of several: Unix domain sockets, several hosts. */
+function watched(url: string, silenceTimeoutMs: number): object {
+  const parsed = URL.canParse(url) ? new URL(url) : null;
+  if (parsed === null || parsed.hostname === '' || /[%,/]/.test(parsed.host)) return {};
+  const address = {
+    host: parsed.hostname.replace(/^\[|\]$/g, ''),
+    port: Number(parsed.port || DEFAULT_PORT),
+  };
+  return { socket: () => connectWatched(address, silenceTimeoutMs) };
 }
 
 export class DatabaseTimeoutError extends Error {

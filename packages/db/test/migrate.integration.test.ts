@@ -1,6 +1,14 @@
-import { emptyDatabaseUrl } from '@posthorn/testkit';
+import { emptyDatabaseUrl, startFaultProxy } from '@posthorn/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Database, type Migration, migrate, openDatabase, readMigrations } from '../src/index.ts';
+import {
+  type Database,
+  DatabaseTimeoutError,
+  type Migration,
+  migrate,
+  openDatabase,
+  readMigrations,
+  within,
+} from '../src/index.ts';
 
 let database: Database;
 beforeAll(async () => {
@@ -47,4 +55,17 @@ test('a database answers a ping until it is closed', async () => {
   expect(await other.ping()).toBe(true);
   await other.close();
   expect(await other.ping()).toBe(false);
+});
+
+test('waiting for a server that hangs has an end', async () => {
+  const url = new URL(await emptyDatabaseUrl());
+  const proxy = await startFaultProxy({ targetPort: Number(url.port) });
+  url.port = String(proxy.port);
+  const other = openDatabase({ url: url.href, pool: 1, applicationName: 'test' });
+  expect(await other.ping()).toBe(true);
+  proxy.silence();
+  expect(await other.ping(20)).toBe(false);
+  await expect(within(20, other.sql`select 1`)).rejects.toBeInstanceOf(DatabaseTimeoutError);
+  await other.close(0);
+  await proxy.close();
 });
