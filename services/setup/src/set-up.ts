@@ -7,6 +7,8 @@ import { applyTopics } from './apply-topics.ts';
 import type { SetupConfig } from './config.ts';
 import { waitFor } from './wait-for.ts';
 
+const MIGRATION_SILENCE_MS = 3_600_000;
+
 export const STEPS = ['all', 'migrate', 'topics'] as const;
 export type Step = (typeof STEPS)[number];
 
@@ -26,6 +28,8 @@ async function setUpPostgres(config: SetupConfig, clock: Clock, say: (line: stri
     url: config.databaseUrl,
     pool: config.databasePool,
     applicationName: 'posthorn-setup',
+    // A migration may take its time.
+    silenceTimeoutMs: MIGRATION_SILENCE_MS,
   });
   try {
     await waitFor('Postgres', () => database.sql`select 1`, {
