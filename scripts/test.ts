@@ -8,8 +8,7 @@ import { prepareEnvironment, type TestEnvironment } from './test/test-environmen
 import { dropTestDatabases } from './vitest/template.ts';
 
 /**
- * `npm test`: static checks while Kafka and Postgres start, then unit and integration tests under coverage, then the
- * system tests. The last line is `N passed, N failed`, whatever happens.
+ * `npm test`: unit and integration tests under coverage, with the static checks beside them, then the system tests. The last line is `N passed, N failed`, whatever happens.
  */
 const ROOT = resolve(import.meta.dirname, '..');
 const say = (line: string) => console.log(line);
@@ -30,51 +29,50 @@ async function timed<T>(phase: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-async function check(name: CheckName): Promise<void> {
-  const { passed, output } = await timed(name, () => runCheck(name, { signal: interrupt.stop }));
+async function check(name: CheckName, signal: AbortSignal): Promise<void> {
+  const { passed, output } = await timed(name, () => runCheck(name, { signal }));
   if (!passed) say(`${output}\n${name} failed`);
   count({ passed: passed ? 1 : 0, failed: passed ? 0 : 1 });
 }
 
 async function runAll(options: TestOptions): Promise<void> {
-  const projects = options.only ? [options.only] : PROJECTS;
-  const needsInfra = options.only !== 'unit';
-  const preparing = needsInfra
-    ? timed('Kafka and Postgres', () => prepareEnvironment(say, interrupt.stop))
-    : undefined;
-  const settled = await Promise.allSettled([
-    preparing,
-    ...(options.everything ? [check('lint'), check('type-check')] : []),
-  ]);
-  const environment = await preparing?.catch(() => undefined);
+  const givenUp = new AbortController();
+  const signal = AbortSignal.any([interrupt.stop, givenUp.signal]);
+  const checks = options.everything ? [check('lint', signal), check('type-check', signal)] : [];
+  const checked = Promise.all(checks);
+  // Looked at below, after whatever may fail sooner.
+  checked.catch(() => {});
+  let environment: TestEnvironment | undefined;
   try {
-    const failed = settled.find((each) => each.status === 'rejected');
-    if (failed) throw failed.reason;
-    await runTests(options, projects, environment?.env ?? process.env);
+    if (options.only !== 'unit')
+      environment = await timed('Kafka and Postgres', () => prepareEnvironment(say, interrupt.stop));
+    for (const projects of groups(options)) {
+      // System tests come alone: they measure time, and stop and kill what others would share the processor with.
+      if (projects.includes('system')) await checked;
+      await runGroup(options, projects, environment?.env ?? process.env);
+    }
+    await checked;
   } finally {
+    givenUp.abort();
     await putAway(environment);
   }
 }
 
-/** System tests come alone: they measure time, and stop and kill what others would share the processor with. */
-async function runTests(
-  options: TestOptions,
+function groups({ only, vitestArgs }: TestOptions): readonly (readonly Project[])[] {
+  if (only) return [[only]];
+  return vitestArgs.length > 0 ? [PROJECTS] : [['unit', 'integration'], ['system']];
+}
+
+async function runGroup(
+  { everything, vitestArgs }: TestOptions,
   projects: readonly Project[],
   env: NodeJS.ProcessEnv,
 ): Promise<void> {
-  const groups =
-    options.vitestArgs.length > 0
-      ? [projects]
-      : [projects.filter((each) => each !== 'system'), ['system' as const]];
-  for (const group of groups) {
-    const chosen = group.filter((each) => projects.includes(each));
-    if (chosen.length === 0) continue;
-    interrupt.stop.throwIfAborted();
-    const coverage = options.everything && !chosen.includes('system');
-    const run = { projects: chosen, coverage, args: options.vitestArgs, env, signal: interrupt.stop };
-    count(await timed(`${chosen.join(' and ')} tests`, () => runVitest(run)));
-    if (coverage) await printCoverage(ROOT, say);
-  }
+  interrupt.stop.throwIfAborted();
+  const coverage = everything && !projects.includes('system');
+  const run = { projects, coverage, args: vitestArgs, env, signal: interrupt.stop };
+  count(await timed(`${projects.join(' and ')} tests`, () => runVitest(run)));
+  if (coverage) await printCoverage(ROOT, say);
 }
 
 async function putAway(environment: TestEnvironment | undefined): Promise<void> {
