@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { mintEndpointId, mintEventId } from './ids.ts';
 import {
+  bouncesOf,
   type DeadLetterMeta,
   decodeDeadLetter,
   decodeDelivery,
@@ -215,4 +216,11 @@ test("the next hop starts from the event's own headers alone", () => {
     stray: 'x',
   };
   expect(eventHeaders(later)).toEqual(own);
+});
+
+test('bounces are counted from 0 where nobody has written a count', () => {
+  expect(['4', '', '-3', '3x', '1e3'].map((ph_bounces) => bouncesOf({ ph_bounces }))).toEqual([
+    4, 0, 0, 0, 0,
+  ]);
+  expect(bouncesOf({})).toBe(0);
 });

@@ -149,6 +149,12 @@ export function decodeWait(headers: Headers): WaitMeta {
   return { delayMs: integer(headers, 'ph_delay_ms'), returnTo, bounces: integer(headers, 'ph_bounces') };
 }
 
+/** How often a record was put aside, read where it is on no tier any more: 0 when the header is missing or no count. */
+export function bouncesOf(headers: Headers): number {
+  const text = headers.ph_bounces ?? '';
+  return COUNT.test(text) ? Number(text) : 0;
+}
+
 /** The headers of a record that leaves its tier: what belonged to the wait is gone, the bounces stay. */
 export function withoutWait(headers: Headers): Headers {
   const { ph_delay_ms: _delay, ph_return: _return, ...rest } = headers;
@@ -204,6 +210,8 @@ const EVENT_HEADERS = [
   'traceparent',
 ] as const;
 
+const COUNT = /^\d{1,15}$/;
+
 function required(headers: Headers, name: string): string {
   const value = headers[name];
   if (value === undefined || value === '') throw new RecordFormatError(`header ${name} is missing`);
@@ -218,8 +226,7 @@ function checked(headers: Headers, name: string, valid: (text: string) => boolea
 
 function integer(headers: Headers, name: string): number {
   const value = required(headers, name);
-  if (!/^\d{1,15}$/.test(value))
-    throw new RecordFormatError(`header ${name} is ${quote(value)}, not a count`);
+  if (!COUNT.test(value)) throw new RecordFormatError(`header ${name} is ${quote(value)}, not a count`);
   return Number(value);
 }
 

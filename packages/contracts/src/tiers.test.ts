@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { chooseTier, DEFAULT_TIERS, jitter, lookAheadMs, parseDuration, parseTiers } from './tiers.ts';
+import {
+  chooseTier,
+  DEFAULT_TIERS,
+  jitter,
+  lookAheadMs,
+  parseDuration,
+  parseTiers,
+  putAsideDelayMs,
+} from './tiers.ts';
 
 const tiers = parseTiers(DEFAULT_TIERS);
 
@@ -124,4 +132,9 @@ describe('jitter', () => {
     expect(Math.max(...spread)).toBeGreaterThan(109_000);
     expect(spread.reduce((sum, each) => sum + each, 0) / 1_000).toBeCloseTo(100_000, -4);
   });
+});
+
+test('what is put aside again and again waits twice as long each time, 256 s at most', () => {
+  const delays = [0, 1, 2, 7, 8, 9, 60, 2_000].map(putAsideDelayMs);
+  expect(delays).toEqual([1_000, 2_000, 4_000, 128_000, 256_000, 256_000, 256_000, 256_000]);
 });

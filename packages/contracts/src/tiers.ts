@@ -71,3 +71,11 @@ export function jitter(delayMs: number, percent: number, key: string): number {
   const spreadMs = Math.min((delayMs * percent) / 100, MAX_LOOK_AHEAD_MS);
   return Math.round(delayMs + (unit * 2 - 1) * spreadMs);
 }
+
+const FIRST_PUT_ASIDE_MS = 1_000;
+const LONGEST_PUT_ASIDE_MS = 256_000;
+
+/** How long waits what cannot be handled now and was put aside `bounces` times before: 1 s, doubling to 256 s. */
+export function putAsideDelayMs(bounces: number): number {
+  return Math.min(FIRST_PUT_ASIDE_MS * 2 ** bounces, LONGEST_PUT_ASIDE_MS);
+}

@@ -134,13 +134,14 @@ export function registerGauges(metrics: Metrics, gauged: Gauged): void {
   metrics.gauge('posthorn_dispatcher_waiting_bytes', 'Their payload bytes.', ['tier'], (gauge) => {
     for (const { tier, bytes } of gauged.releaser.stats()) gauge.set({ tier }, bytes);
   });
-  metrics.gauge('posthorn_dispatcher_max_waiting_records', 'Most records that wait, per tier.', [], (gauge) =>
-    gauge.set(gauged.maxTierRecords),
+  metrics.gaugeOf(
+    'posthorn_dispatcher_max_waiting_records',
+    'Most records that wait, per tier.',
+    () => gauged.maxTierRecords,
   );
-  metrics.gauge(
+  metrics.gaugeOf(
     'posthorn_dispatcher_journal_buffered_bytes',
     'Journal entries not acknowledged yet.',
-    [],
-    (gauge) => gauge.set(gauged.journal().bufferedBytes),
+    () => gauged.journal().bufferedBytes,
   );
 }

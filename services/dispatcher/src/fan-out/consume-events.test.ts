@@ -28,7 +28,6 @@ import { createRareWarning } from '../rare-warning.ts';
 import { createSend } from '../send.ts';
 import { createSetAside } from '../set-aside.ts';
 import { createFanOut, type FanOutOptions } from './consume-events.ts';
-import { putAsideWaitMs } from './put-aside.ts';
 
 const names = topicNames('');
 const LANES = 16;
@@ -180,12 +179,6 @@ test.each([
     expect(bundle.lines).toMatchObject([{ level: 'warn', fields: { tenant_id: 'acme', records: 1 } }]);
   },
 );
-
-test('the wait of what is put aside doubles from 1 s to 256 s', () => {
-  expect([0, 1, 2, 7, 8, 9, 60].map(putAsideWaitMs)).toEqual([
-    1_000, 2_000, 4_000, 128_000, 256_000, 256_000, 256_000,
-  ]);
-});
 
 test.each([
   ['an unknown tenant', {}, { findConfig: () => ({ kind: 'unknown_tenant' as const }) }, 'unknown_tenant'],

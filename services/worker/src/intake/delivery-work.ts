@@ -1,4 +1,5 @@
 import {
+  bouncesOf,
   type DeliveryMeta,
   decodeDelivery,
   decodeEvent,
@@ -32,7 +33,6 @@ export function decodeWork(record: TrackedRecord): DeliveryWork {
   const { headers } = record;
   const event = decodeEvent(headers);
   const delivery = decodeDelivery(headers);
-  const bounces = Number(headers.ph_bounces ?? 0);
   return {
     tenantId: event.tenantId,
     endpointIds: delivery.slots,
@@ -40,7 +40,7 @@ export function decodeWork(record: TrackedRecord): DeliveryWork {
     record,
     event,
     delivery,
-    bounces: Number.isSafeInteger(bounces) && bounces > 0 ? bounces : 0,
+    bounces: bouncesOf(headers),
     headers,
     payload: record.value,
   };

@@ -1,7 +1,7 @@
 import type { FailureClass } from '@posthorn/contracts';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { asideDelayMs, decideNext, type FailedAttempt, type Failure } from './retry-policy.ts';
+import { decideNext, type FailedAttempt, type Failure } from './retry-policy.ts';
 
 const SCHEDULE = [1_000, 4_000, 16_000, 64_000, 256_000];
 const policy = { scheduleMs: SCHEDULE, jitterPercent: 0 };
@@ -75,8 +75,4 @@ test('deliveries that fail together are spread', () => {
     decideNext(jittered, failed({ deliveryId: `delivery ${i}` }), failure()),
   );
   expect(new Set(delays.map((step) => (step.kind === 'retry' ? step.delayMs : 0))).size).toBeGreaterThan(40);
-});
-
-test('a slot that is put aside again and again waits twice as long each time, 256 s at most', () => {
-  expect([0, 1, 2, 8, 9, 1_000].map(asideDelayMs)).toEqual([1_000, 2_000, 4_000, 256_000, 256_000, 256_000]);
 });

@@ -41,11 +41,3 @@ export function decideNext(policy: RetryPolicy, failed: FailedAttempt, failure: 
 function permanentReason(failure: Failure): DeadLetterReason {
   return failure.failure === 'invalid_endpoint' ? 'invalid_endpoint' : 'endpoint_gone';
 }
-
-const FIRST_ASIDE_MS = 1_000;
-const LONGEST_ASIDE_MS = 256_000;
-
-/** How long a slot that cannot be tried waits: 1 s, doubled each time it was put aside, 256 s at most. */
-export function asideDelayMs(bounces: number): number {
-  return Math.min(FIRST_ASIDE_MS * 2 ** Math.min(bounces, 30), LONGEST_ASIDE_MS);
-}

@@ -1,4 +1,4 @@
-import type { DeadLetterReason, JournalEntry } from '@posthorn/contracts';
+import { type DeadLetterReason, type JournalEntry, putAsideDelayMs } from '@posthorn/contracts';
 import type { OutboundRecord } from '@posthorn/kafka';
 import type { Clock, Logger } from '@posthorn/runtime';
 import type { DeliverySlot } from '../intake/delivery-work.ts';
@@ -8,7 +8,7 @@ import { buildAttempted, buildCancelled } from './build-entries.ts';
 import { buildAside, buildDeadLetter, buildRetry, type RecordLayout } from './build-records.ts';
 import { logAttempt, logCancelled } from './log-attempt.ts';
 import type { CancelReason, Made } from './made.ts';
-import { asideDelayMs, decideNext, type Failure, type RetryPolicy } from './retry-policy.ts';
+import { decideNext, type Failure, type RetryPolicy } from './retry-policy.ts';
 
 export interface SettleOptions {
   readonly layout: RecordLayout;
@@ -127,7 +127,7 @@ async function putAside(
   slot: DeliverySlot,
   lanes: readonly number[] | null,
 ): Promise<boolean> {
-  const { record } = buildAside(options.layout, slot, asideDelayMs(slot.work.bounces), lanes);
+  const { record } = buildAside(options.layout, slot, putAsideDelayMs(slot.work.bounces), lanes);
   if (!(await publish(options, slot, record))) return false;
   options.metrics.putAside();
   return true;
