@@ -6,3 +6,4 @@ export * from './logger.ts';
 export * from './metrics.ts';
 export * from './shared-config.ts';
 export * from './tracing.ts';
+export * from './within.ts';

@@ -1,4 +1,5 @@
 import type { Logger } from './logger.ts';
+import { within } from './within.ts';
 
 /**
  * A service's life: parts start in the order they are given and stop in the opposite order, once, whatever asks for
@@ -65,22 +66,12 @@ export function createLifecycle(
       return starting;
     },
     stop(reason) {
-      stopping ??= withDeadline(stopParts(reason), stopTimeoutMs, log);
+      stopping ??= within(stopTimeoutMs, stopParts(reason), () => {
+        log.error({ timeout_ms: stopTimeoutMs }, 'service did not stop in time');
+      });
       return stopping;
     },
   };
-}
-
-async function withDeadline(work: Promise<void>, timeoutMs: number, log: Logger): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<void>((resolve) => {
-    timer = setTimeout(() => {
-      log.error({ timeout_ms: timeoutMs }, 'service did not stop in time');
-      resolve();
-    }, timeoutMs);
-  });
-  await Promise.race([work, deadline]);
-  clearTimeout(timer);
 }
 
 /** Runs a service as the process: SIGTERM and SIGINT stop it, a failed start or a fatal error ends it non-zero. */

@@ -8,7 +8,7 @@ import {
   type PartitionHandler,
   type Producer,
 } from '@posthorn/kafka';
-import type { Clock, Logger, Tracing } from '@posthorn/runtime';
+import { type Clock, type Logger, type Tracing, within } from '@posthorn/runtime';
 import type { TenantConfigs } from '@posthorn/tenant-config';
 import type { DispatcherConfig } from './config.ts';
 import { type ConsumerHandle, createConsumerHandle } from './consumer-handle.ts';
@@ -177,15 +177,6 @@ function consume(context: PhaseContext, handle: ConsumerHandle, options: Consump
       onFatal: context.onFatal,
     }),
   );
-  const drain = (): Promise<void> => within(STOP_DRAIN_TIMEOUT_MS, idle());
+  const drain = (): Promise<void> => within(STOP_DRAIN_TIMEOUT_MS, idle(), () => undefined);
   return { group, consumer, stop: () => consumer.stop({ drain }) };
-}
-
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work, late]);
-  clearTimeout(timer);
 }

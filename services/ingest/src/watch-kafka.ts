@@ -1,5 +1,5 @@
 import type { Admin, ProduceReport } from '@posthorn/kafka';
-import type { Logger } from '@posthorn/runtime';
+import { type Logger, within } from '@posthorn/runtime';
 
 /**
  * Whether Kafka takes events, for health alone: no request is refused by it. Modes: *up* and *down*; every produce
@@ -62,13 +62,9 @@ export function createKafkaWatch(options: KafkaWatchOptions): KafkaWatch {
 }
 
 function answersWithin(timeoutMs: number, question: Promise<unknown>): Promise<boolean> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(false), timeoutMs);
-    question
-      .then(
-        () => resolve(true),
-        () => resolve(false),
-      )
-      .finally(() => clearTimeout(timer));
-  });
+  const answered = question.then(
+    () => true,
+    () => false,
+  );
+  return within(timeoutMs, answered, () => false);
 }

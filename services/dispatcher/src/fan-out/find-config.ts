@@ -1,4 +1,5 @@
 import type { EventMeta } from '@posthorn/contracts';
+import { within } from '@posthorn/runtime';
 import type { Lookup, TenantConfigs } from '@posthorn/tenant-config';
 
 export interface FindConfigOptions {
@@ -48,16 +49,11 @@ async function answerOf(
   event: EventMeta,
   maxWaitMs: number,
 ): Promise<Lookup> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<Lookup>((resolve) => {
-    const reason = `no configuration within ${maxWaitMs} ms`;
-    timer = setTimeout(() => resolve({ kind: 'unavailable', reason }), maxWaitMs);
-  });
+  const reason = `no configuration within ${maxWaitMs} ms`;
   try {
-    return await Promise.race([configs.get(event.tenantId, event.revision), late]);
+    const lookup = configs.get(event.tenantId, event.revision);
+    return await within(maxWaitMs, lookup, () => ({ kind: 'unavailable', reason }) as const);
   } catch (error) {
     return { kind: 'unavailable', reason: String(error) };
-  } finally {
-    clearTimeout(timer);
   }
 }
