@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { findKafka, findPostgres, type Infra } from '@posthorn/scripts/infra';
 import { createApi } from '@posthorn/system-tests';
+import { freePort } from '@posthorn/testkit';
 import { type Measurement, measure, measureRawLoop, type Stage, type Tenant } from './measure.ts';
 import { describe } from './report.ts';
 import { ROOT, type RunningService, runSetup, SERVICES, startPeer, startService } from './services.ts';
@@ -63,14 +62,6 @@ function number(name: 'events' | 'fan-out' | 'seconds' | 'warm-up' | 'runs'): nu
   const value = Number(text);
   if (!(value > 0)) throw new Error(`--${name} ${text}: expected a number above 0`);
   return value;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 async function createTenants(apiUrl: string, operatorKey: string, workload: Workload, receiverPort: number) {

@@ -1,10 +1,8 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { databaseUrl, kafkaBrokers } from '@posthorn/testkit';
+import { databaseUrl, freePort, kafkaBrokers } from '@posthorn/testkit';
 import { type Api, createApi } from './api.ts';
 import { type ServiceProcess, startService } from './service-process.ts';
 
@@ -118,12 +116,4 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     stop,
     close,
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -1,5 +1,6 @@
 export * from './fake-clock.ts';
 export * from './fault-proxy.ts';
+export * from './free-port.ts';
 export * from './infra.ts';
 export * from './receiver.ts';
 export * from './signalled-list.ts';
