@@ -59,15 +59,14 @@ export const FRESH_MS = 5_000;
 /** A key in use is looked up again behind the caller's back, so that nobody waits for it. */
 const REFRESH_AFTER_MS = 2_000;
 export const MAX_LOOKUPS_UNDER_WAY = 64;
-export const DEFAULT_MAX_KEYS = 10_000;
 
 const BEARER = /^bearer +([A-Za-z0-9._~+/=-]{16,256}) *$/i;
 
 /**
  * Looks keys up by their hash and remembers the answers; those least recently looked up make room. Unknown keys are
  * remembered apart, and only lookups of keys never seen are bounded, so that guessing takes nothing from those who
- * have a key. An answer is *fresh* (2 s), then *refreshing* (used while it is asked for again, up to 5 s), then *old*: a request
- * waits for the lookup, or, while Postgres is away, takes the old answer up to `maxAgeMs`.
+ * have a key. An answer is *fresh* (2 s), then *refreshing* (used while it is asked for again, up to 5 s), then *old*: a
+ * request waits for the lookup, or, while Postgres is away, takes the old answer up to `maxAgeMs`.
  */
 export function createKeys(options: KeysOptions): Keys {
   const { clock, maxKeys, maxAgeMs } = options;

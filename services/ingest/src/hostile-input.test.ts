@@ -1,3 +1,4 @@
+// Longer than other files: every route is thrown the same bad bodies, keys and paths, and the tables stand together.
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -119,11 +120,12 @@ describe('a body that no route takes is refused with 4xx', () => {
     expect(other.body.errors?.length).toBeLessThanOrEqual(100);
   });
 
-  it('deep and wide ones take no longer than others', async () => {
+  it('deep and wide ones take no time to speak of', async () => {
     const startedMs = performance.now();
     await send('POST', '/events', { payload: deep('[', ']') });
     await send('POST', '/events', { payload: manyKeys });
-    expect(performance.now() - startedMs).toBeLessThan(500);
+    // A busy machine takes half a second at times; a walk that is quadratic in them takes minutes anywhere.
+    expect(performance.now() - startedMs).toBeLessThan(5_000);
   });
 
   it('prototypes stay what they were', () => {

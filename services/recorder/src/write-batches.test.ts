@@ -1,3 +1,4 @@
+import type { SetAsideRecord } from '@posthorn/db';
 import type { TrackedRecord } from '@posthorn/kafka';
 import { createMetrics } from '@posthorn/runtime';
 import { createFakeClock, createSignalledList } from '@posthorn/testkit';
@@ -6,7 +7,7 @@ import { attempted, eventHeaders, journal, newSubject } from '../test/entries.ts
 import { createIntake } from './consume/intake.ts';
 import type { Item } from './consume/read-record.ts';
 import { createRecorderMetrics } from './metrics.ts';
-import { type BatchWriter, createBatchWriter, type SetAside } from './write-batches.ts';
+import { type BatchWriter, createBatchWriter } from './write-batches.ts';
 
 class DataError extends Error {}
 
@@ -17,7 +18,7 @@ afterEach(async () => {
 
 function setup(write: (items: readonly Item[]) => Promise<void> | void = () => undefined, maxRecords = 100) {
   const written = createSignalledList<readonly Item[]>();
-  const setAside = createSignalledList<SetAside>();
+  const setAside = createSignalledList<SetAsideRecord>();
   const completed = createSignalledList<number>();
   const waits: number[] = [];
   const intake = createIntake({ maxRecords, maxBytes: 1e9, resume() {} });

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { SetAsideRecord } from '@posthorn/db';
 import type { TrackedRecord } from '@posthorn/kafka';
 import type { Clock, Logger } from '@posthorn/runtime';
 import type { Intake } from './consume/intake.ts';
@@ -8,18 +9,10 @@ import type { RecorderMetrics, SourceTopic } from './metrics.ts';
 export const FIRST_RETRY_MS = 100;
 export const MAX_RETRY_MS = 5_000;
 
-export interface SetAside {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  readonly reason: string;
-  readonly headers: Readonly<Record<string, string>>;
-}
-
 export interface Store {
   /** Writes all or nothing. */
   write(items: readonly Item[]): Promise<void>;
-  setAside(record: SetAside): Promise<void>;
+  setAside(record: SetAsideRecord): Promise<void>;
   /** Whether sending the same again would fail the same way. */
   isDataError(error: unknown): boolean;
 }

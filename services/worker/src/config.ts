@@ -1,4 +1,4 @@
-import { DEFAULT_TIERS, parseDuration, parseTiers } from '@posthorn/contracts';
+import { DEFAULT_TIERS, MAX_RETRY_DELAY_MS, parseDuration, parseTiers } from '@posthorn/contracts';
 import {
   adminConfig,
   type ConfigOf,
@@ -17,7 +17,6 @@ import {
 import { parseSecretsKey } from '@posthorn/tenant-config';
 
 const MAX_RETRIES = 50;
-const MAX_RETRY_DELAY_MS = 7 * 24 * 3_600_000;
 
 /** Milliseconds of `1s,4s,16s`; `none` is an empty schedule. @throws Error naming the part that is wrong. */
 function parseSchedule(value: string): readonly number[] {

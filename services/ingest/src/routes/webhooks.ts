@@ -5,9 +5,11 @@ import {
   isTenantId,
   type Labels,
   MAX_LABELS,
+  MAX_RETRY_DELAY_MS,
   mintEndpointId,
 } from '@posthorn/contracts';
 import type { EndpointRow } from '@posthorn/db';
+import { MAX_URL_CHARACTERS } from '@posthorn/egress';
 import { generateSecret, parseSecret } from '@posthorn/signing';
 import { type SecretsKey, SIGNING_SECRET_FIELD, sealSecret } from '@posthorn/tenant-config';
 import Type, { type Static } from 'typebox';
@@ -23,11 +25,9 @@ export interface WebhookParts {
   readonly urlFault: (url: string) => string | null;
 }
 
-const MAX_URL_CHARS = 2_048;
 const MAX_EVENT_TYPES = 50;
 const MAX_DESCRIPTION_CHARS = 500;
 const MAX_RETRIES = 20;
-const MAX_RETRY_DELAY_S = 7 * 24 * 3_600;
 const MIN_ATTEMPT_TIMEOUT_MS = 100;
 const MAX_ATTEMPT_TIMEOUT_MS = 60_000;
 const MAX_LISTED = 1_000;
@@ -40,8 +40,8 @@ const newWebhook = (urlFault: WebhookParts['urlFault']) =>
     {
       tenant_id: Type.Refine(Type.String(), isTenantId, () => TENANT_ID_RULE),
       url: Type.Refine(
-        Type.String({ maxLength: MAX_URL_CHARS }),
-        (url) => url.length > MAX_URL_CHARS || urlFault(url) === null,
+        Type.String({ maxLength: MAX_URL_CHARACTERS }),
+        (url) => url.length > MAX_URL_CHARACTERS || urlFault(url) === null,
         (url) => urlFault(url) ?? '',
       ),
       event_types: Type.Optional(
@@ -62,7 +62,9 @@ const newWebhook = (urlFault: WebhookParts['urlFault']) =>
         ),
       ),
       retry_schedule: Type.Optional(
-        Type.Array(Type.Number({ minimum: 0, maximum: MAX_RETRY_DELAY_S }), { maxItems: MAX_RETRIES }),
+        Type.Array(Type.Number({ minimum: 0, maximum: MAX_RETRY_DELAY_MS / 1_000 }), {
+          maxItems: MAX_RETRIES,
+        }),
       ),
       attempt_timeout_ms: Type.Optional(
         Type.Integer({ minimum: MIN_ATTEMPT_TIMEOUT_MS, maximum: MAX_ATTEMPT_TIMEOUT_MS }),
