@@ -2,7 +2,6 @@ import type { Say } from '../infra/kafka-jars.ts';
 import type { Api } from './api.ts';
 
 const EVERY_MS = 1_000;
-/** Said once per row of failures, not once per event. */
 const TYPES = ['invoice.paid', 'order.created', 'user.signed_up', 'order.shipped', 'order.cancelled'];
 
 export type Traffic = {
@@ -28,6 +27,7 @@ export async function startTraffic(api: Api, tenantId: string, say: Say): Promis
         failing = false;
       },
       (error: unknown) => {
+        // Once per row of failures, not once per event.
         if (!failing) say(`An event was not accepted: ${error instanceof Error ? error.message : error}`);
         failing = true;
       },

@@ -131,6 +131,14 @@ export function decodeSlots(headers: Headers): EndpointId[] {
   return slots;
 }
 
+/** What a record in `replay` asks for: to send its event to these endpoints again. 1–64 of them. */
+export function encodeReplay(replay: {
+  readonly slots: readonly EndpointId[];
+  readonly replayId: string;
+}): Headers {
+  return { ph_slots: replay.slots.join(','), ph_replay_id: replay.replayId };
+}
+
 /** Whole milliseconds, none less than 0: what is left of a wait may come from a clock that counts fractions. */
 export function encodeWait(meta: WaitMeta): Headers {
   return {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type EndpointId, encodeEvent, MAX_SLOTS, tenantPartition } from '@posthorn/contracts';
+import { type EndpointId, encodeEvent, encodeReplay, MAX_SLOTS, tenantPartition } from '@posthorn/contracts';
 import type { EventPayload } from '@posthorn/db';
 import { type OutboundRecord, ProduceError } from '@posthorn/kafka';
 import Type, { type Static } from 'typebox';
@@ -69,13 +69,13 @@ function toRecords(
   });
   const records: OutboundRecord[] = [];
   for (let from = 0; from < endpointIds.length; from += MAX_SLOTS) {
-    const slots = endpointIds.slice(from, from + MAX_SLOTS).join(',');
+    const slots = endpointIds.slice(from, from + MAX_SLOTS);
     records.push({
       topic: parts.replayTopic,
       partition: tenantPartition(tenantId, parts.journalPartitions),
       key: tenantId,
       value: event.payload,
-      headers: { ...headers, ph_slots: slots, ph_replay_id: replayId },
+      headers: { ...headers, ...encodeReplay({ slots, replayId }) },
     });
   }
   return records;
