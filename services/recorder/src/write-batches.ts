@@ -53,17 +53,14 @@ export function createBatchWriter(options: WriteBatchesOptions): BatchWriter {
   const { intake, store, metrics, clock, log } = options;
   const wait = options.wait ?? ((ms, signal) => delay(ms, undefined, { signal }));
   const stopping = new AbortController();
-  const stopped = new Promise<void>((resolve) => {
-    stopping.signal.addEventListener('abort', () => resolve(), { once: true });
-  });
   const drained = new Set<() => void>();
   let draining = false;
   let running: Promise<void> | undefined;
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
-      await Promise.race([intake.arrival(), stopped]);
-      if (!draining) await Promise.race([intake.gathered(options.batchRows, options.lingerMs), stopped]);
+      await orAborted(intake.arrival(), stopping.signal);
+      if (!draining) await orAborted(intake.gathered(options.batchRows, options.lingerMs), stopping.signal);
       if (stopping.signal.aborted) return;
       await flush();
       if (intake.records === 0) for (const done of drained) done();
@@ -123,8 +120,11 @@ export function createBatchWriter(options: WriteBatchesOptions): BatchWriter {
   async function retried(work: () => Promise<void>): Promise<undefined | 'stopped' | { error: unknown }> {
     for (let tries = 0; ; tries++) {
       try {
-        const done = await Promise.race([work().then(() => true), stopped]);
-        return done === true ? undefined : 'stopped';
+        const done = await orAborted(
+          work().then(() => true),
+          stopping.signal,
+        );
+        return done ? undefined : 'stopped';
       } catch (error) {
         if (store.isDataError(error)) return { error };
         if (stopping.signal.aborted) return 'stopped';
@@ -147,7 +147,7 @@ export function createBatchWriter(options: WriteBatchesOptions): BatchWriter {
       const { promise, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(resolve, timeoutMs);
       drained.add(resolve);
-      await Promise.race([promise, stopped]);
+      await orAborted(promise, stopping.signal);
       clearTimeout(timer);
       drained.delete(resolve);
       draining = false;
@@ -157,6 +157,22 @@ export function createBatchWriter(options: WriteBatchesOptions): BatchWriter {
       await running;
     },
   };
+}
+
+/**
+ * Resolves or rejects with `work`, or resolves with undefined as soon as `signal` aborts. A race against one promise
+ * that lives as long as the process would keep something of every batch.
+ */
+function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  if (signal.aborted) {
+    work.catch(() => undefined);
+    return Promise.resolve(undefined);
+  }
+  return new Promise((resolve, reject) => {
+    const abort = () => resolve(undefined);
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }
 
 const messageOf = (error: unknown): string =>
