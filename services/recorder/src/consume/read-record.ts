@@ -10,6 +10,7 @@ import {
 } from '@posthorn/contracts';
 import type { TrackedRecord } from '@posthorn/kafka';
 import type { SourceTopic } from '../metrics.ts';
+import { isJournalEntry } from './check-entry.ts';
 
 export interface EventItem {
   readonly kind: 'event';
@@ -34,18 +35,11 @@ export type Item = JournalEntry | EventItem | DeadLetterItem;
 
 export interface ReadRecord {
   readonly items: readonly Item[];
-  /** Entries of a kind that this release does not know. */
+  /** Entries of a kind or a shape that this release does not know. */
   readonly unknown: number;
 }
 
 type Readable = Pick<TrackedRecord, 'topic' | 'partition' | 'offset' | 'headers' | 'value'>;
-
-const KNOWN_ENTRIES: ReadonlySet<string> = new Set<JournalEntry['kind']>([
-  'dispatched',
-  'attempted',
-  'cancelled',
-  'replayed',
-]);
 
 /** @throws RecordFormatError when nothing of the record can be read. */
 export function readRecord(source: SourceTopic, record: Readable): ReadRecord {
@@ -80,6 +74,6 @@ function readDeadLetter(record: Readable): DeadLetterItem {
 
 function readJournal(record: Readable): ReadRecord {
   const entries = decodeJournal(record.value);
-  const items = entries.filter((entry) => KNOWN_ENTRIES.has(entry?.kind));
+  const items = entries.filter(isJournalEntry);
   return { items, unknown: entries.length - items.length };
 }

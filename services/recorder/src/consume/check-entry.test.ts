@@ -1,0 +1,37 @@
+import { describe, expect, test } from 'vitest';
+import { attempted, cancelled, dispatched, newSubject, replayed } from '../../test/entries.ts';
+import { isJournalEntry } from './check-entry.ts';
+
+const subject = newSubject();
+const entries = [
+  attempted(subject, 'success'),
+  attempted(subject, 'processing'),
+  attempted(subject, 'failed'),
+  cancelled(subject),
+  dispatched(subject),
+  replayed(subject),
+];
+const fieldsOf = entries.flatMap((entry) =>
+  Object.keys(entry).map((field) => [entry.kind, field, entry] as const),
+);
+
+describe('a journal entry', () => {
+  test.each(entries)('as it is written is taken ($kind)', (entry) => {
+    expect(isJournalEntry(JSON.parse(JSON.stringify(entry)))).toBe(true);
+    expect(isJournalEntry({ ...entry, from_the_future: 1 })).toBe(true);
+  });
+
+  test.each(fieldsOf)('%s is not taken without its %s', (_kind, field, entry) => {
+    const { [field as keyof typeof entry]: _gone, ...rest } = entry;
+    expect(isJournalEntry(rest)).toBe(false);
+  });
+
+  test.each(fieldsOf)('%s is not taken with a %s of another type', (_kind, field, entry) => {
+    for (const value of [true, {}, -1, 0.5, Number.MAX_VALUE])
+      expect(isJournalEntry({ ...entry, [field]: value })).toBe(false);
+  });
+
+  test.each([null, 5, 'attempted', [], {}, { kind: '__proto__' }])('is not %j', (value) => {
+    expect(isJournalEntry(value)).toBe(false);
+  });
+});
