@@ -18,7 +18,7 @@ export interface WorkerMetrics {
   putAside(): void;
   /** From the end of an attempt until all that it led to is acknowledged: so long it stays unsettled beyond the request. */
   settled(durationMs: number): void;
-  unreadable(): void;
+  setAside(): void;
   writeRetried(): void;
   produced(report: ProduceReport): void;
 }
@@ -62,9 +62,9 @@ export function createWorkerMetrics(metrics: Metrics, clock: Clock): WorkerMetri
     'posthorn_worker_put_aside_total',
     'Slots sent to a tier without an attempt, because they could not be tried.',
   );
-  const unreadable = metrics.counter(
-    'posthorn_worker_unreadable_records_total',
-    'Deliveries records of no known form, passed over.',
+  const setAside = metrics.counter(
+    'posthorn_worker_set_aside_total',
+    'Deliveries records that can never be tried, as they are of no known form.',
   );
   const writeRetries = metrics.counter(
     'posthorn_worker_write_retries_total',
@@ -86,7 +86,7 @@ export function createWorkerMetrics(metrics: Metrics, clock: Clock): WorkerMetri
     cancelled: (reason) => cancellations.inc({ reason }),
     putAside: () => aside.inc(),
     settled: (durationMs) => settling.observe(durationMs / 1_000),
-    unreadable: () => unreadable.inc(),
+    setAside: () => setAside.inc(),
     writeRetried: () => writeRetries.inc(),
     produced: (report) => produced.inc({ outcome: report.outcome }),
   };

@@ -96,7 +96,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     scheduler,
     log,
     onQueued: starter.wake,
-    onUnreadable: metrics.unreadable,
+    onSetAside: metrics.setAside,
   });
   return {
     intake,

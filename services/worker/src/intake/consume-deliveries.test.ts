@@ -8,7 +8,7 @@ import type { DeliveryWork } from './delivery-work.ts';
 const ENDPOINTS = ['1', '2', '3'].map((digit) => `ep_${digit.repeat(32)}`);
 
 function setup(maxSlots = 100) {
-  const counts = { queued: 0, unreadable: 0 };
+  const counts = { queued: 0, setAside: 0 };
   const lines: Record<string, unknown>[] = [];
   const scheduler = createScheduler<DeliveryWork>({
     maxInFlight: 10,
@@ -21,7 +21,7 @@ function setup(maxSlots = 100) {
     scheduler,
     log: createLogger('worker', 'info', { write: (line: string) => void lines.push(JSON.parse(line)) }),
     onQueued: () => void counts.queued++,
-    onUnreadable: () => void counts.unreadable++,
+    onSetAside: () => void counts.setAside++,
   });
   return { intake, scheduler, counts, lines, lane: intake.assigned('deliveries', LANE) };
 }
@@ -63,11 +63,11 @@ test.each([
   const record = makeRecord(makeHeaders({ extra }));
   expect(lane.offer(record)).toBe(true);
   expect(record.completed).toEqual([undefined]);
-  expect(counts).toEqual({ queued: 0, unreadable: 1 });
+  expect(counts).toEqual({ queued: 0, setAside: 1 });
   expect(lines).toMatchObject([
     {
       level: 'error',
-      msg: 'deliveries record not readable',
+      msg: 'record set aside',
       topic: 'deliveries',
       partition: LANE,
       offset: 7,

@@ -11,7 +11,7 @@ export interface IntakeOptions {
   /** Something was queued. */
   onQueued(): void;
   /** A record could not be read and was passed over. */
-  onUnreadable(): void;
+  onSetAside(): void;
 }
 
 /** Hands the slots of every deliveries record to the scheduler, and returns at once. */
@@ -50,8 +50,8 @@ function readWork(record: TrackedRecord, options: IntakeOptions): DeliveryWork |
   } catch (error) {
     if (!(error instanceof RecordFormatError)) throw error;
     const { topic, partition, offset } = record;
-    options.log.error({ topic, partition, offset, reason: error.message }, 'deliveries record not readable');
-    options.onUnreadable();
+    options.log.error({ topic, partition, offset, reason: error.message }, 'record set aside');
+    options.onSetAside();
     return null;
   }
 }
