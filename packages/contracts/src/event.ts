@@ -19,6 +19,7 @@ export const isEventType = (text: string): boolean =>
 export const isEventTypeFilter = (text: string): boolean =>
   text.length <= MAX_EVENT_TYPE_CHARS && EVENT_TYPE_FILTER.test(text);
 
+/** 1–64 of ASCII letters, digits, `_`, `.`, `/` and `-`, the first a letter, digit or `_`. */
 export const isLabelKey = (text: string): boolean => LABEL_KEY.test(text) && text !== '__proto__';
 
 export interface Subscription {

@@ -43,6 +43,7 @@ export function mintEndpointId(nowMs: number): EndpointId {
   return `ep_${mintEventId(nowMs).replaceAll('-', '')}`;
 }
 
+/** The id of one event's delivery to one endpoint in one run (0 at first): the same for whoever derives it. */
 export function deriveDeliveryId(eventId: EventId, endpointId: EndpointId, run: number): DeliveryId {
   const digest = createHash('sha256').update(`${eventId}\n${endpointId}\n${run}`).digest('hex');
   return `${eventId}_${digest.slice(0, 16)}`;

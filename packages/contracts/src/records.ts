@@ -65,6 +65,7 @@ export class RecordFormatError extends Error {
   override name = 'RecordFormatError';
 }
 
+/** The headers of a record in `events`; `ce_labels` is left out when there are none. */
 export function encodeEvent(meta: EventMeta): Headers {
   const headers: Headers = {
     ce_specversion: '1.0',
@@ -99,6 +100,7 @@ export function decodeEvent(headers: Headers): EventMeta {
   };
 }
 
+/** What is added for `deliveries`, tiers and dead letters. */
 export function encodeDelivery(meta: DeliveryMeta): Headers {
   return {
     ph_slots: meta.slots.join(','),
@@ -169,6 +171,7 @@ export function withoutWait(headers: Headers): Headers {
   return rest;
 }
 
+/** What is added for `dead-letters`. Texts may be empty, a status of null is the empty text. */
 export function encodeDeadLetter(meta: DeadLetterMeta): Headers {
   return {
     ph_reason: meta.reason,

@@ -50,6 +50,7 @@ export const MAX_RECORD_BYTES = 1024 * 1024;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
+/** Names with the prefix, such as `posthorn.events` and `posthorn.retry.4s`. */
 export function topicNames(prefix: string): TopicNames {
   return {
     events: `${prefix}events`,

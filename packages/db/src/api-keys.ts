@@ -32,12 +32,14 @@ export async function findApiKey(sql: Sql, keyHash: Uint8Array): Promise<ApiKeyR
   return row ?? null;
 }
 
+/** False when there is no such key, or it was revoked before. */
 export async function revokeApiKey(sql: Sql, keyId: string): Promise<boolean> {
   const revoked = await sql`
     update api_keys set revoked_at = now() where key_id = ${keyId} and revoked_at is null returning key_id`;
   return revoked.length > 0;
 }
 
+/** Those that are not revoked. */
 export async function countOperatorKeys(sql: Sql): Promise<number> {
   const [row] = await sql<{ count: number }[]>`
     select count(*)::int as count from api_keys where kind = 'operator' and revoked_at is null`;

@@ -33,6 +33,7 @@ export async function takeChange(transaction: Sql): Promise<number> {
   return row!.change;
 }
 
+/** The number of the last change that was committed. */
 export async function currentSequence(sql: Sql): Promise<number> {
   const [row] = await sql<{ value: number }[]>`select value from config_sequence`;
   return row!.value;

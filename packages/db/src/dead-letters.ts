@@ -130,6 +130,7 @@ export async function listDeadLetters(
     order by failed_at desc, delivery_id limit ${page.limit} offset ${page.offset}`;
 }
 
+/** Without a tenant: of all. */
 export async function countDeadLetters(
   sql: Sql,
   tenantId: string | null,
@@ -141,6 +142,7 @@ export async function countDeadLetters(
   return row!.count;
 }
 
+/** Null for one that is not (or no longer) dead, and for another tenant's. */
 export async function findDeadLetter(
   sql: Sql,
   tenantId: string,

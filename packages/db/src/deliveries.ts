@@ -98,6 +98,7 @@ export async function recordDeliveries(sql: Sql, rows: DeliveryColumns): Promise
   return stale.map((row) => row.deliveryId);
 }
 
+/** Null for one that is not recorded, and for another tenant's. */
 export async function findDelivery(
   sql: Sql,
   tenantId: string,

@@ -62,6 +62,7 @@ export async function recordEvents(sql: Sql, rows: EventColumns): Promise<number
   return inserted.count;
 }
 
+/** The event without its bytes. Null for one that is not recorded, and for another tenant's. */
 export async function findEvent(sql: Sql, tenantId: string, eventId: string): Promise<EventRow | null> {
   const [row] = await sql<EventRow[]>`
     select event_id, type, labels, content_type, occurred_at, accepted_at, revision, retention_days

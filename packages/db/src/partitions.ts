@@ -101,6 +101,7 @@ async function listDayPartitions(sql: Sql): Promise<DayPartition[]> {
 const partitionName = (table: string, retentionDays: number, day: string): string =>
   `${table}_${retentionDays}_p${day.replaceAll('-', '')}`;
 
+/** `YYYY-MM-DD`, `days` later; earlier when they are negative. */
 export function addDays(day: string, days: number): string {
   const date = new Date(`${day}T00:00:00Z`);
   date.setUTCDate(date.getUTCDate() + days);

@@ -67,6 +67,7 @@ async function insertReplay(
   return inserted.length > 0;
 }
 
+/** What was decided for this record and endpoint before; null when it was not read before. */
 export async function findReplayBySource(
   sql: Sql,
   source: ReplaySource,

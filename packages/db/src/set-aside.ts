@@ -17,6 +17,7 @@ export async function setAside(sql: Sql, record: SetAsideRecord): Promise<void> 
     on conflict do nothing`;
 }
 
+/** The latest first. */
 export async function listSetAside(
   sql: Sql,
   limit = 100,

@@ -84,6 +84,7 @@ export async function createTenant(
   });
 }
 
+/** Null when there is no such tenant. */
 export async function findTenant(sql: Sql, tenantId: string): Promise<TenantSummary | null> {
   const [row] = await sql<TenantSummary[]>`
     select tenant_id, name, revision, lanes, retention_days, created_at
@@ -91,6 +92,7 @@ export async function findTenant(sql: Sql, tenantId: string): Promise<TenantSumm
   return row ?? null;
 }
 
+/** Null when there is no such tenant. */
 export async function findQuotas(sql: Sql, tenantId: string): Promise<Quotas | null> {
   const [row] = await sql<Quotas[]>`
     select max_events_per_sec, max_concurrent_deliveries, max_dlq_size, max_webhooks, dlq_policy

@@ -35,6 +35,7 @@ const CREATE_TIMEOUT_MS = 10_000;
 const LEADER_TIMEOUT_MS = 15_000;
 const LEADER_POLL_MS = 50;
 
+/** Connects at the first question, and again after a failure; `close` ends it. */
 export function createAdmin(client: KafkaClient): Admin {
   const admin = openAdmin(client);
   let connected: Promise<void> | undefined;

@@ -31,6 +31,7 @@ export interface KafkaClient {
 const CONNECTION_TIMEOUT_MS = 10_000;
 const METADATA_MAX_AGE_MS = 300_000;
 
+/** @throws Error when no broker is named. */
 export function connectKafka(connection: KafkaConnection, log: KafkaLog): KafkaClient {
   if (connection.brokers.length === 0) throw new Error('brokers must name at least one host:port');
   return { connection, log };

@@ -4,6 +4,7 @@ export interface Clock {
   monotonicMs(): number;
 }
 
+/** The clocks of this machine; everything below a service's main file is given one. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),

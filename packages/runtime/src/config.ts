@@ -69,6 +69,7 @@ function key<T>(
   return { env, expected, secret: false, parse, ...options };
 }
 
+/** Any text, or what `pattern` matches. */
 export function text(
   env: string,
   options: KeyOptions & { pattern?: RegExp; expected?: string },
@@ -93,6 +94,7 @@ export function secret(
   return { ...parsed, secret: true };
 }
 
+/** Decimal digits, from `min` to `max`. */
 export function integer(env: string, options: KeyOptions & { min: number; max: number }): ConfigKey<number> {
   const { min, max, ...rest } = options;
   return key(env, `an integer from ${min} to ${max}`, rest, (value) => {
@@ -102,6 +104,7 @@ export function integer(env: string, options: KeyOptions & { min: number; max: n
   });
 }
 
+/** `true` or `false`. */
 export function flag(env: string, options: KeyOptions): ConfigKey<boolean> {
   return key(env, 'true or false', options, (value) => {
     if (value !== 'true' && value !== 'false') throw new Error();
@@ -109,6 +112,7 @@ export function flag(env: string, options: KeyOptions): ConfigKey<boolean> {
   });
 }
 
+/** One of these words. */
 export function choice<const T extends string>(
   env: string,
   choices: readonly T[],

@@ -18,6 +18,7 @@ export interface HealthReport {
   readonly components: Readonly<Record<string, ComponentState>>;
 }
 
+/** Asks all checks at once. Down when a required one is, else degraded when any is. */
 export async function reportHealth(checks: readonly HealthCheck[]): Promise<HealthReport> {
   const states = await Promise.all(checks.map(async (check) => [check, await stateOf(check)] as const));
   const components: Record<string, ComponentState> = {};

@@ -22,6 +22,7 @@ export interface Lifecycle {
 
 export const DEFAULT_STOP_TIMEOUT_MS = 30_000;
 
+/** A stop that takes longer than `stopTimeoutMs` is given up, and said. */
 export function createLifecycle(
   parts: readonly Part[],
   log: Logger,

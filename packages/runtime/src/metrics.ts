@@ -26,6 +26,7 @@ export interface Metrics {
 
 const NAME = /^posthorn_[a-z0-9_]+$/;
 
+/** A registry with the metrics of Node and of the process in it; every series has the label `service`. */
 export function createMetrics(service: string): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ service });

@@ -38,7 +38,9 @@ export interface TracingOptions {
 
 const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
+/** Version 00 of the header, with ids that are not all zeros (Trace Context, section 3.2). */
 export const isTraceparent = (text: string): boolean => TRACEPARENT.test(text);
+/** The 32 hex digits of the trace; empty for a `traceparent` that is. */
 export const traceIdOf = (traceparent: string): string => traceparent.slice(3, 35);
 const isSampled = (traceparent: string): boolean => (Number.parseInt(traceparent.slice(53), 16) & 1) === 1;
 
@@ -56,6 +58,7 @@ function takeIds(): string {
   return idPool.toString('hex', idsUsed - ID_BYTES, idsUsed);
 }
 
+/** Loads the SDK and an exporter unless `otlpEndpoint` is `off`. */
 export async function startTracing(options: TracingOptions): Promise<Tracing> {
   const exporter =
     options.otlpEndpoint === 'off' ? null : await startSdk(options.service, options.otlpEndpoint);

@@ -33,6 +33,7 @@ export function parseSecretsKey(text: string): SecretsKey {
   return { keyId: createHash('sha256').update(bytes).digest('hex').slice(0, 8), bytes };
 }
 
+/** Seals with a nonce of its own: the same secret never looks the same twice. */
 export function sealSecret(key: SecretsKey, sealedFor: SealedFor, plaintext: string): string {
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv('aes-256-gcm', key.bytes, nonce).setAAD(authenticated(key, sealedFor));

@@ -38,6 +38,7 @@ export interface TenantConfig {
 /** The field that an endpoint's signing secrets are sealed for. */
 export const SIGNING_SECRET_FIELD = 'signing_secret';
 
+/** Secrets stay sealed until they are looked at: who never does needs no key that fits. */
 export function toTenantConfig(row: TenantRow, key: SecretsKey): TenantConfig {
   return {
     tenantId: row.tenantId,
