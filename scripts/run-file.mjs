@@ -45,6 +45,16 @@ export function isAlive({ pid, startedAt }) {
 }
 
 /**
+ * Whether a process that leads a group, or one of its group, is there. No new process gets the number of a group that
+ * still has members.
+ * @param {Started} process_
+ */
+function remains(process_) {
+  if (isAlive(process_)) return true;
+  return startOf(process_.pid) === undefined && kill(process_.pid, 0);
+}
+
+/**
  * Opens a run's file with the run itself as its first entry. Written in one turn of the event loop, so that two starts
  * at once lose nothing.
  * @param {string} file
@@ -68,13 +78,13 @@ export function openRunFile(file, owner) {
 }
 
 /**
- * Those of a run's processes that are still there.
+ * Those of a run's processes that are still there. All but the run itself lead a group of their own.
  * @param {string} file
  * @returns {Promise<Started[]>}
  */
 export async function readRunFile(file) {
   try {
-    return JSON.parse(await readFile(file, 'utf8')).filter(isAlive);
+    return JSON.parse(await readFile(file, 'utf8')).filter(remains);
   } catch {
     return [];
   }
@@ -104,20 +114,21 @@ export async function stopLeftovers(file) {
 async function stop(process_, signal) {
   const deadline = performance.now() + LEFTOVER_GRACE_MS;
   kill(process_.pid, signal);
-  while (isAlive(process_)) {
+  while (remains(process_)) {
     if (performance.now() > deadline) kill(process_.pid, 'SIGKILL');
     await delay(POLL_MS);
   }
 }
 
 /**
- * @param {number} pid
- * @param {NodeJS.Signals} signal
+ * Signals a whole group; false when nobody is in it.
+ * @param {number} leader
+ * @param {NodeJS.Signals | 0} signal
  */
-function kill(pid, signal) {
+function kill(leader, signal) {
   try {
-    process.kill(pid, signal);
+    return process.kill(-leader, signal);
   } catch {
-    // It ended by itself.
+    return false;
   }
 }

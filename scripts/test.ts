@@ -8,7 +8,8 @@ import { prepareEnvironment, type TestEnvironment } from './test/test-environmen
 import { dropTestDatabases } from './vitest/template.ts';
 
 /**
- * `npm test`: unit and integration tests under coverage, with the static checks beside them, then the system tests. The last line is `N passed, N failed`, whatever happens.
+ * `npm test`: unit and integration tests under coverage, with the static checks beside them, then the system tests.
+ * The last line is `N passed, N failed`, whatever happens.
  */
 const ROOT = resolve(import.meta.dirname, '..');
 const say = (line: string) => console.log(line);
@@ -49,7 +50,7 @@ async function runAll(options: TestOptions): Promise<void> {
     for (const projects of groups(options)) {
       // System tests come alone: they measure time, and stop and kill what others would share the processor with.
       if (projects.includes('system')) await checked;
-      await runGroup(options, projects, environment?.env ?? process.env);
+      await runGroup(options, projects, environment);
     }
     await checked;
   } finally {
@@ -66,11 +67,13 @@ function groups({ only, vitestArgs }: TestOptions): readonly (readonly Project[]
 async function runGroup(
   { everything, vitestArgs }: TestOptions,
   projects: readonly Project[],
-  env: NodeJS.ProcessEnv,
+  environment: TestEnvironment | undefined,
 ): Promise<void> {
   interrupt.stop.throwIfAborted();
   const coverage = everything && !projects.includes('system');
-  const run = { projects, coverage, args: vitestArgs, env, signal: interrupt.stop };
+  const env = environment?.env ?? process.env;
+  const onSpawn = environment?.infra.onSpawn ?? (() => {});
+  const run = { projects, coverage, args: vitestArgs, env, signal: interrupt.stop, onSpawn };
   count(await timed(`${projects.join(' and ')} tests`, () => runVitest(run)));
   if (coverage) await printCoverage(ROOT, say);
 }

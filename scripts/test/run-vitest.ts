@@ -12,6 +12,7 @@ export type VitestRun = {
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
+  readonly onSpawn: (name: string, pid: number | undefined) => void;
 };
 export type Tally = { readonly passed: number; readonly failed: number };
 
@@ -50,15 +51,27 @@ function spawnVitest(run: VitestRun, report: string): Promise<number> {
       // Code from the compile cache is counted less exactly.
       env: { ...run.env, NODE_DISABLE_COMPILE_CACHE: '1' },
       stdio: ['ignore', 'inherit', 'inherit'],
+      // A group of its own, so that what the tests have started ends with it.
+      detached: true,
     });
-    const end = () => child.kill('SIGTERM');
+    run.onSpawn('tests', child.pid);
+    const end = () => signalGroup(child.pid, 'SIGTERM');
     run.signal.addEventListener('abort', end, { once: true });
     child.once('error', reject);
     child.once('exit', (code) => {
       run.signal.removeEventListener('abort', end);
+      signalGroup(child.pid, 'SIGKILL');
       resolve(code ?? 1);
     });
   });
+}
+
+function signalGroup(leader: number | undefined, signal: NodeJS.Signals): void {
+  try {
+    if (leader) process.kill(-leader, signal);
+  } catch {
+    // Nobody is left in it.
+  }
 }
 
 /** A file that could not be loaded counts as one failure, and so do coverage and faults outside of any test. */

@@ -16,6 +16,8 @@ export type TestInfra = {
   readonly proxiedListener: string | undefined;
   /** Whether Postgres goes away with the run, and all databases in it. */
   readonly ephemeral: boolean;
+  /** Notes a process that must end with the run, even when the run is killed. */
+  readonly onSpawn: (name: string, pid: number | undefined) => void;
   stop(): Promise<void>;
 };
 
@@ -55,6 +57,7 @@ export async function startTestInfra(say: Say, signal = new AbortController().si
     databaseUrl: postgres.value.address,
     proxiedListener: kafka.value.from === 'embedded' ? `${proxied.port}:${proxied.proxyPort}` : undefined,
     ephemeral: postgres.value.from !== 'environment',
+    onSpawn: running.add,
     stop,
   };
 }
