@@ -15,7 +15,14 @@ import {
 import { createTenantConfigs, type SecretsKey } from '@posthorn/tenant-config';
 import type { DispatcherConfig } from './config.ts';
 import { createDispatcherMetrics, registerGauges } from './metrics.ts';
-import { namesOf, type PhaseContext, wireFanOut, wireRelease, wireReplay } from './phases.ts';
+import {
+  namesOf,
+  type PhaseContext,
+  type WiredPhase,
+  wireFanOut,
+  wireRelease,
+  wireReplay,
+} from './phases.ts';
 import { createBeacon } from './release/beacon.ts';
 import { createBrokerClock } from './release/broker-clock.ts';
 
@@ -42,42 +49,65 @@ const NO_SECRETS: SecretsKey = { keyId: 'none', bytes: Buffer.alloc(32) };
 
 /** Three consumer groups in one process: fan-out, release of retries, replay. */
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
+  const { config, log } = options;
+  const context = openContext(options);
+  const phases = wirePhases(context, options.metrics);
+  const admin = createAdminPart({
+    host: config.adminHost,
+    port: config.adminPort,
+    metrics: options.metrics,
+    checks: [
+      { name: 'kafka', required: true, isUp: () => phases.every(({ consumer }) => consumer.mayAct()) },
+      { name: 'postgres', required: false, isUp: () => context.database.ping() },
+    ],
+    isReady: () => lifecycle.mode === 'running',
+  });
+  const consumers: Part = {
+    name: 'consumers',
+    start: () => settled(phases.map(({ consumer }) => consumer.start())),
+    stop: () => settled(phases.map((phase) => phase.stop())),
+  };
+  const lifecycle = createLifecycle(listParts(context, admin, consumers), log);
+  return {
+    lifecycle,
+    get adminPort() {
+      return admin.port;
+    },
+  };
+}
+
+function openContext(options: DispatcherOptions): PhaseContext {
   const { config, log, clock } = options;
-  const names = namesOf(config);
   const kafka = connectKafka({ brokers: [...config.kafkaBrokers], clientId: 'posthorn-dispatcher' }, log);
   const database = openDatabase({
     url: config.databaseUrl,
     pool: config.databasePool,
     applicationName: 'posthorn-dispatcher',
   });
-  const configs = createTenantConfigs({ database, secretsKey: NO_SECRETS, log, clock });
   const producer = createProducer(kafka, { deliveryTimeoutMs: DELIVERY_TIMEOUT_MS });
-  const journal = createJournalWriter({
-    producer,
-    topic: names.journal,
-    partitions: config.journalPartitions,
-  });
-  const monotonicMs = (): number => clock.monotonicMs();
-  const brokerClock = createBrokerClock(monotonicMs);
-  const topic = names.tier(config.tiers[0]!);
-  const beacon = createBeacon({ producer, topic, brokerClock, monotonicMs, log });
-
-  const metrics = createDispatcherMetrics(options.metrics);
-  const context: PhaseContext = {
+  return {
     ...options,
     kafka,
     database,
-    configs,
     producer,
-    journal,
-    brokerClock,
-    metrics,
+    configs: createTenantConfigs({ database, secretsKey: NO_SECRETS, log, clock }),
+    journal: createJournalWriter({
+      producer,
+      topic: namesOf(config).journal,
+      partitions: config.journalPartitions,
+    }),
+    brokerClock: createBrokerClock(() => clock.monotonicMs()),
+    metrics: createDispatcherMetrics(options.metrics),
   };
+}
+
+function wirePhases(context: PhaseContext, metrics: Metrics): readonly WiredPhase[] {
+  const { config, journal } = context;
   const fanOut = wireFanOut(context);
   const release = wireRelease(context);
   const replay = wireReplay(context);
   const phases = [fanOut, release, replay];
-  registerGauges(options.metrics, {
+  registerGauges(metrics, {
     groups: phases.map(({ group, consumer }) => ({ group, stats: () => consumer.stats() })),
     inFlight: [
       { phase: 'fan_out', work: fanOut.inFlight, maxRecords: config.maxFanOutRecords },
@@ -87,20 +117,17 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     maxTierRecords: config.maxTierRecords,
     journal: () => journal.stats(),
   });
+  return phases;
+}
 
-  const admin = createAdminPart({
-    host: config.adminHost,
-    port: config.adminPort,
-    metrics: options.metrics,
-    checks: [
-      { name: 'kafka', required: true, isUp: () => phases.every(({ consumer }) => consumer.mayAct()) },
-      { name: 'postgres', required: false, isUp: () => database.ping() },
-    ],
-    isReady: () => lifecycle.mode === 'running',
-  });
-  // Stopped from the end: first nothing new is taken, then what is under way is flushed, then connections close.
-  const parts: Part[] = [
-    { name: 'tracing', stop: () => options.tracing.stop() },
+/** Stopped from the end: first nothing new is taken, then what is under way is flushed, then connections close. */
+function listParts(context: PhaseContext, admin: Part, consumers: Part): Part[] {
+  const { config, tracing, kafka, database, configs, producer, journal, brokerClock, clock, log } = context;
+  const topic = namesOf(config).tier(config.tiers[0]!);
+  const monotonicMs = (): number => clock.monotonicMs();
+  const beacon = createBeacon({ producer, topic, brokerClock, monotonicMs, log });
+  return [
+    { name: 'tracing', stop: () => tracing.stop() },
     { name: 'postgres', stop: () => database.close() },
     admin,
     { name: 'topics', start: () => refuseUnsafeTopics(kafka, topicSpecs(config)) },
@@ -108,19 +135,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     { name: 'producer', start: () => producer.start(), stop: () => producer.stop() },
     { name: 'journal', stop: () => journal.stop() },
     { name: 'beacon', start: () => beacon.start(), stop: () => beacon.stop() },
-    {
-      name: 'consumers',
-      start: () => settled(phases.map(({ consumer }) => consumer.start())),
-      stop: () => settled(phases.map((phase) => phase.stop())),
-    },
+    consumers,
   ];
-  const lifecycle = createLifecycle(parts, log);
-  return {
-    lifecycle,
-    get adminPort() {
-      return admin.port;
-    },
-  };
 }
 
 async function settled(work: ReadonlyArray<Promise<void>>): Promise<void> {
