@@ -93,15 +93,18 @@ export async function readRunFile(file) {
 /**
  * Stops what a killed run left, services first and Postgres last, and answers their names.
  * @param {string} file
+ * @param {number} graceMs how long each may take to stop in order
  * @returns {Promise<string[]>}
  */
-export async function stopLeftovers(file) {
+export async function stopLeftovers(file, graceMs = LEFTOVER_GRACE_MS) {
   const left = await readRunFile(file);
   const infra = ['Kafka', 'Postgres'];
-  await Promise.all(left.filter(({ name }) => !infra.includes(name)).map((each) => stop(each, 'SIGTERM')));
+  await Promise.all(
+    left.filter(({ name }) => !infra.includes(name)).map((each) => stop(each, 'SIGTERM', graceMs)),
+  );
   for (const name of infra) {
     // SIGINT is Postgres' fast shutdown; Kafka takes either.
-    await Promise.all(left.filter((each) => each.name === name).map((each) => stop(each, 'SIGINT')));
+    await Promise.all(left.filter((each) => each.name === name).map((each) => stop(each, 'SIGINT', graceMs)));
   }
   await rm(file, { force: true });
   return left.map(({ name }) => name);
@@ -110,9 +113,10 @@ export async function stopLeftovers(file) {
 /**
  * @param {Started} process_
  * @param {NodeJS.Signals} signal
+ * @param {number} graceMs
  */
-async function stop(process_, signal) {
-  const deadline = performance.now() + LEFTOVER_GRACE_MS;
+async function stop(process_, signal, graceMs) {
+  const deadline = performance.now() + graceMs;
   kill(process_.pid, signal);
   while (remains(process_)) {
     if (performance.now() > deadline) kill(process_.pid, 'SIGKILL');

@@ -7,6 +7,8 @@ import type { Say } from '../infra/kafka-jars.ts';
 import { openRunFile, readRunFile, stopLeftovers } from '../run-file.mjs';
 import { warmUpGroups } from './warm-up.ts';
 
+/** Nobody wants the data of a test run that was killed. */
+const NO_GRACE_MS = 0;
 const root = resolve(import.meta.dirname, '..', '..');
 
 export type TestInfra = {
@@ -75,7 +77,7 @@ async function removeLeftovers(): Promise<void> {
     const runFile = join(base, name, 'run.json');
     const alive = await readRunFile(runFile);
     if (alive.some((each) => each.name === 'test run')) continue;
-    await stopLeftovers(runFile);
+    await stopLeftovers(runFile, NO_GRACE_MS);
     await removeTestDir(join(base, name));
   }
 }
