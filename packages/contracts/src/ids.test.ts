@@ -4,7 +4,6 @@ import {
   acceptedAtMs,
   dayOf,
   deriveDeliveryId,
-  eventIdOf,
   isDeliveryId,
   isEndpointId,
   isEventId,
@@ -65,7 +64,7 @@ test('the derivation of delivery ids is kept for ever: receivers deduplicate by 
 test('a delivery id names its event and its day', () => {
   const event = mintEventId(Date.UTC(2026, 1, 28, 23, 59, 59, 999));
   const delivery = deriveDeliveryId(event, mintEndpointId(1), 3);
-  expect(eventIdOf(delivery)).toBe(event);
+  expect(delivery.startsWith(`${event}_`)).toBe(true);
   expect(dayOf(delivery)).toBe('2026-02-28');
   expect(dayOf(event)).toBe('2026-02-28');
 });

@@ -15,7 +15,6 @@ const DELIVERY_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-
 const ENDPOINT_ID = /^ep_[0-9a-f]{32}$/;
 const TENANT_ID = /^[a-z0-9][a-z0-9_-]{0,63}$/i;
 
-const EVENT_ID_LENGTH = 36;
 const RANDOM_POOL_BYTES = 4096;
 const randomPool = Buffer.alloc(RANDOM_POOL_BYTES);
 let randomUsed = RANDOM_POOL_BYTES;
@@ -47,10 +46,6 @@ export function mintEndpointId(nowMs: number): EndpointId {
 export function deriveDeliveryId(eventId: EventId, endpointId: EndpointId, run: number): DeliveryId {
   const digest = createHash('sha256').update(`${eventId}\n${endpointId}\n${run}`).digest('hex');
   return `${eventId}_${digest.slice(0, 16)}`;
-}
-
-export function eventIdOf(deliveryId: DeliveryId): EventId {
-  return deliveryId.slice(0, EVENT_ID_LENGTH);
 }
 
 /** Unix milliseconds at which the event of this event or delivery id was accepted. */

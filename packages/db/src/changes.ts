@@ -78,15 +78,6 @@ export async function pollReplica(
   return { ...toChanges(rows), appliedByOthers: rows[0]!.appliedByOthers };
 }
 
-/** Live replicas that have not applied `change` yet. */
-export async function replicasBehind(sql: Sql, change: number): Promise<number> {
-  const [row] = await sql<{ behind: number }[]>`
-    select count(*)::int as behind from ingest_replicas
-    where applied < ${change}::bigint
-      and seen_at > clock_timestamp() - ${REPLICA_LIVE_MS} * interval '1 millisecond'`;
-  return row!.behind;
-}
-
 /** A replica that stops says so: nobody waits for it any more. Rows of the long dead go with it. */
 export async function removeReplica(sql: Sql, replicaId: string): Promise<void> {
   await sql`

@@ -22,7 +22,6 @@ import {
   type PoolSql,
   pollReplica,
   removeReplica,
-  replicasBehind,
   revokeApiKey,
   updateQuotas,
 } from '../src/index.ts';
@@ -186,13 +185,14 @@ describe('replicas', () => {
       changes: [],
       appliedByOthers: before,
     });
-    expect(await replicasBehind(sql, change)).toBe(1);
     await sql`update ingest_replicas set seen_at = now() - interval '3 seconds' where replica_id = 'a'`;
     expect(await pollReplica(sql, { replicaId: 'b', applied: change })).toMatchObject({
       appliedByOthers: null,
     });
     await removeReplica(sql, 'b');
-    expect(await replicasBehind(sql, change + 1)).toBe(0);
+    expect(await pollReplica(sql, { replicaId: 'c', applied: change })).toMatchObject({
+      appliedByOthers: null,
+    });
   });
 });
 

@@ -41,8 +41,6 @@ export interface JournalWriter {
    * @throws JournalError
    */
   append(entry: JournalEntry): Promise<void>;
-  /** Whether three quarters of the buffer are taken: time to stop taking work that will be journaled. */
-  readonly nearlyFull: boolean;
   stats(): JournalStats;
   /** Takes nothing more, writes what is buffered and resolves when all of it has settled. Safe twice. */
   stop(): Promise<void>;
@@ -52,7 +50,6 @@ const DEFAULT_MAX_DELAY_MS = 10;
 const DEFAULT_MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
 const DEFAULT_MAX_SENDS = 3;
 const DEFAULT_RETRY_DELAY_MS = 200;
-const NEARLY_FULL_SHARE = 0.75;
 
 /**
  * Writes journal entries in batches, one at a time per partition, so that one delivery's entries keep their order.
@@ -100,9 +97,6 @@ export function createJournalWriter(options: JournalWriterOptions): JournalWrite
       bufferedBytes += bytes;
       bufferedEntries += 1;
       await writer.add(json, bytes);
-    },
-    get nearlyFull() {
-      return bufferedBytes > maxBufferedBytes * NEARLY_FULL_SHARE;
     },
     stats: () => ({ bufferedEntries, bufferedBytes, maxBufferedBytes }),
     stop() {
