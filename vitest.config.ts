@@ -54,6 +54,7 @@ export default defineConfig({
       include: CORE.map((folder) => `${folder}/src/**/*.ts`),
       exclude: ['**/*.test.ts'],
       reporter: ['json-summary'],
+      reportOnFailure: true,
       thresholds: Object.fromEntries(CORE.map((folder) => [`${folder}/src/**/*.ts`, LEAST_COVERED_PERCENT])),
     },
   },
