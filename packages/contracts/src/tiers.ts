@@ -12,8 +12,8 @@ export const DEFAULT_TIERS = '1s,4s,16s,64s,256s,15m,1h,6h,24h';
 export const LOOK_AHEAD_SHARE = 0.25;
 export const MAX_LOOK_AHEAD_MS = 20_000;
 export const MAX_TIERS = 12;
-/** The longest wait of a retry schedule: topics keep their records for no longer beyond it. */
-export const MAX_RETRY_DELAY_MS = 7 * 24 * 3_600_000;
+/** All waits of a retry schedule together: topics and rows are kept for no longer beyond it. */
+export const MAX_SCHEDULE_MS = 7 * 24 * 3_600_000;
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 

@@ -1,9 +1,14 @@
+import { MAX_SCHEDULE_MS } from '@posthorn/contracts';
 import { inTransaction, type PoolSql, type Sql } from './database.ts';
 
 export const RETENTION_CLASSES = [7, 30, 90] as const;
 const RECORD_TABLES = ['events', 'deliveries', 'attempts', 'dead_letters'] as const;
-/** Rows of a delivery are written until its last attempt: past retention a partition is kept this much longer. */
-export const LONGEST_SCHEDULE_DAYS = 4;
+const DAY_MS = 24 * 3_600_000;
+/**
+ * Rows of a delivery are written until its last attempt: past retention a partition is kept this much longer, a
+ * schedule's whole span and a day for what receivers ask for by Retry-After.
+ */
+export const LONGEST_SCHEDULE_DAYS = MAX_SCHEDULE_MS / DAY_MS + 1;
 /** Room in each page for rows that are written again, so that an update stays on its page and touches no index. */
 const FILL_FACTOR: Readonly<Record<(typeof RECORD_TABLES)[number], number>> = {
   events: 100,

@@ -207,7 +207,12 @@ const FIELDS: [string, object, string, unknown[]][] = [
     ['short', 'whsec_!!!', `whsec_${'A'.repeat(20)}`, 'has a newline \n in it'],
   ],
   ['/webhooks', WEBHOOK, 'description', ['x'.repeat(501), 'a\nb', '\udfff']],
-  ['/webhooks', WEBHOOK, 'retry_schedule', [[-1], ['1'], [604_801], Array(21).fill(1), [null]]],
+  [
+    '/webhooks',
+    WEBHOOK,
+    'retry_schedule',
+    [[-1], ['1'], [604_801], [300_000, 304_801], [1e308, 1e308], Array(21).fill(1), [null]],
+  ],
   ['/webhooks', WEBHOOK, 'attempt_timeout_ms', [99, 60_001, 1_000.5, '1000']],
   ['/tenants', { tenant_id: 'new' }, 'tenant_id', ['a.b', '..', 'é', 'e\u0301', 'x'.repeat(65)]],
   ['/tenants', { tenant_id: 'new' }, 'name', ['x'.repeat(201), 'a\u0000', '\ud800']],

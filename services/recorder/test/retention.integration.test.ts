@@ -37,7 +37,7 @@ test('a day later the next day is made, and a class is dropped when its time is 
   await turn();
   expect(await count('made')).toBe(6 * PARTITIONS_PER_DAY);
   expect(await count('dropped')).toBe(0);
-  clock.advance(12 * DAY_MS);
+  clock.advance(16 * DAY_MS);
   await turn();
   expect(await count('dropped')).toBe(3 * 4);
   expect((await metrics.unpartitionedRows.get()).values[0]!.value).toBe(0);

@@ -1,4 +1,4 @@
-import { DEFAULT_TIERS, MAX_RETRY_DELAY_MS, parseDuration, parseTiers } from '@posthorn/contracts';
+import { DEFAULT_TIERS, MAX_SCHEDULE_MS, parseDuration, parseTiers } from '@posthorn/contracts';
 import {
   adminConfig,
   type ConfigOf,
@@ -23,10 +23,11 @@ function parseSchedule(value: string): readonly number[] {
   if (value.trim() === 'none') return Object.freeze([]);
   const delays = value.split(',').map((part) => {
     const delayMs = parseDuration(part);
-    if (!delayMs || delayMs > MAX_RETRY_DELAY_MS)
-      throw new Error(`"${part.trim()}" is not a wait up to 168h`);
+    if (!delayMs) throw new Error(`"${part.trim()}" is not a wait such as 50ms, 4s, 15m or 24h`);
     return delayMs;
   });
+  const spanMs = delays.reduce((sum, delayMs) => sum + delayMs, 0);
+  if (spanMs > MAX_SCHEDULE_MS) throw new Error(`${spanMs} ms together are more than ${MAX_SCHEDULE_MS}`);
   if (delays.length > MAX_RETRIES) throw new Error(`${delays.length} waits are more than ${MAX_RETRIES}`);
   return Object.freeze(delays);
 }

@@ -5,7 +5,7 @@ import {
   isTenantId,
   type Labels,
   MAX_LABELS,
-  MAX_RETRY_DELAY_MS,
+  MAX_SCHEDULE_MS,
   mintEndpointId,
 } from '@posthorn/contracts';
 import type { EndpointRow } from '@posthorn/db';
@@ -62,9 +62,11 @@ const newWebhook = (urlFault: WebhookParts['urlFault']) =>
         ),
       ),
       retry_schedule: Type.Optional(
-        Type.Array(Type.Number({ minimum: 0, maximum: MAX_RETRY_DELAY_MS / 1_000 }), {
-          maxItems: MAX_RETRIES,
-        }),
+        Type.Refine(
+          Type.Array(Type.Number({ minimum: 0 }), { maxItems: MAX_RETRIES }),
+          (waits) => sumOf(waits) <= MAX_SCHEDULE_MS / 1_000,
+          () => `must be at most ${MAX_SCHEDULE_MS / 1_000} seconds together`,
+        ),
       ),
       attempt_timeout_ms: Type.Optional(
         Type.Integer({ minimum: MIN_ATTEMPT_TIMEOUT_MS, maximum: MAX_ATTEMPT_TIMEOUT_MS }),
@@ -73,6 +75,8 @@ const newWebhook = (urlFault: WebhookParts['urlFault']) =>
     { additionalProperties: false },
   );
 type NewWebhook = Static<ReturnType<typeof newWebhook>>;
+
+const sumOf = (waits: readonly number[]): number => waits.reduce((sum, wait) => sum + wait, 0);
 
 function areLabels(labels: object): boolean {
   const entries = Object.entries(labels);
