@@ -4,29 +4,38 @@ import { startEmbeddedKafka } from './infra/embedded-kafka.ts';
 import { startEmbeddedPostgres } from './infra/embedded-postgres.ts';
 import { checkJava, ensureKafkaJars } from './infra/kafka-jars.ts';
 
+const USAGE = `npm run infra -- [--dir <folder>] [--kafka-port 19092] [--postgres-port 15432]
+
+Starts an embedded Kafka and Postgres alone and leaves them running, for whoever runs services and tests by hand.`;
+
 const root = resolve(import.meta.dirname, '..');
 const say = (line: string) => console.log(line);
 
-/** Kafka and Postgres alone, left running: for whoever starts services and tests by hand. */
-const { values } = parseArgs({
-  options: {
-    dir: { type: 'string', default: join(root, '.posthorn', 'infra') },
-    'kafka-port': { type: 'string', default: '19092' },
-    'postgres-port': { type: 'string', default: '15432' },
-  },
-});
-await checkJava();
-const libs = await ensureKafkaJars(join(root, 'infra/kafka/pom.xml'), join(root, '.toolchain'), say);
-const dir = resolve(values.dir);
-const [kafka, postgres] = await Promise.all([
-  startEmbeddedKafka({ dir: join(dir, 'kafka'), libs, port: Number(values['kafka-port']) }),
-  startEmbeddedPostgres({
-    dir: join(dir, 'postgres'),
-    port: Number(values['postgres-port']),
-    shortLived: true,
-  }),
-]);
-say(`KAFKA_BROKERS=${kafka.brokers}`);
-say(`DATABASE_URL=${postgres.url}`);
-say(`Both keep running; stop them with: kill -INT ${kafka.server.pid} ${postgres.server.pid}`);
-process.exit(0);
+async function startBoth(dir: string, kafkaPort: number, postgresPort: number): Promise<void> {
+  await checkJava();
+  const libs = await ensureKafkaJars(join(root, 'infra/kafka/pom.xml'), join(root, '.toolchain'), say);
+  const [kafka, postgres] = await Promise.all([
+    startEmbeddedKafka({ dir: join(dir, 'kafka'), libs, port: kafkaPort }),
+    startEmbeddedPostgres({ dir: join(dir, 'postgres'), port: postgresPort, shortLived: true }),
+  ]);
+  say(`KAFKA_BROKERS=${kafka.brokers}`);
+  say(`DATABASE_URL=${postgres.url}`);
+  say(`Both keep running; stop them with: kill -INT ${kafka.server.pid} ${postgres.server.pid}`);
+}
+
+try {
+  const { values } = parseArgs({
+    options: {
+      dir: { type: 'string', default: join(root, '.posthorn', 'infra') },
+      'kafka-port': { type: 'string', default: '19092' },
+      'postgres-port': { type: 'string', default: '15432' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) say(USAGE);
+  else await startBoth(resolve(values.dir), Number(values['kafka-port']), Number(values['postgres-port']));
+  process.exit(0);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
+}
