@@ -13,7 +13,7 @@ const MADE_IN_PACKAGES = ['.turbo', 'coverage', 'dist', 'node_modules'];
 
 const state = join(root, '.posthorn');
 const testRuns = (await readdir(state).catch(() => [])).filter((name) => name.startsWith('test-'));
-const runFiles = ['.', ...testRuns].map((name) => join(state, name, 'run.json'));
+const runFiles = ['.', 'infra', ...testRuns].map((name) => join(state, name, 'run.json'));
 
 for (const lock of /** @type {const} */ (['run', 'setup'])) {
   if (isLocked(lock, root)) refuse();
@@ -31,6 +31,7 @@ const paths = [...MADE, ...folders.flatMap((folder) => MADE_IN_PACKAGES.map((mad
 await Promise.all(paths.map((path) => rm(join(root, path), { recursive: true, force: true })));
 await Promise.all(testRuns.map((name) => removeWithElsewhere(join(state, name, 'postgres'))));
 await removeWithElsewhere(join(state, 'postgres'));
+await removeWithElsewhere(join(state, 'infra', 'postgres'));
 await removeWithElsewhere(join(root, '.toolchain'));
 await removeVolumes(root);
 console.log(`Removed what was made in ${root}. The caches of npm, pnpm and Maven in your home stay.`);

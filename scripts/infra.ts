@@ -1,8 +1,10 @@
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startEmbeddedKafka } from './infra/embedded-kafka.ts';
 import { startEmbeddedPostgres } from './infra/embedded-postgres.ts';
 import { checkJava, ensureKafkaJars } from './infra/kafka-jars.ts';
+import { openRunFile } from './run-file.mjs';
 
 const USAGE = `npm run infra -- [--dir <folder>] [--kafka-port 19092] [--postgres-port 15432]
 
@@ -14,9 +16,21 @@ const say = (line: string) => console.log(line);
 async function startBoth(dir: string, kafkaPort: number, postgresPort: number): Promise<void> {
   await checkJava();
   const libs = await ensureKafkaJars(join(root, 'infra/kafka/pom.xml'), join(root, '.toolchain'), say);
+  await mkdir(dir, { recursive: true });
+  const running = openRunFile(join(dir, 'run.json'), 'npm run infra');
   const [kafka, postgres] = await Promise.all([
-    startEmbeddedKafka({ dir: join(dir, 'kafka'), libs, port: kafkaPort }),
-    startEmbeddedPostgres({ dir: join(dir, 'postgres'), port: postgresPort, shortLived: true }),
+    startEmbeddedKafka({
+      dir: join(dir, 'kafka'),
+      libs,
+      port: kafkaPort,
+      onSpawn: (pid) => running.add('Kafka', pid),
+    }),
+    startEmbeddedPostgres({
+      dir: join(dir, 'postgres'),
+      port: postgresPort,
+      shortLived: true,
+      onSpawn: (pid) => running.add('Postgres', pid),
+    }),
   ]);
   say(`KAFKA_BROKERS=${kafka.brokers}`);
   say(`DATABASE_URL=${postgres.url}`);
