@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { JournalEntry } from '@posthorn/contracts';
 import type { SendResult } from '@posthorn/egress';
 import type { OutboundRecord } from '@posthorn/kafka';
@@ -23,7 +24,7 @@ const answer = (status: number): SendResult => ({
 function setup(environment: Record<string, string> = {}) {
   const endpoint = makeEndpoint();
   const tenant = makeTenant([endpoint]);
-  const world = { status: 200, broker: true, mayBegin: true };
+  const world = { status: 200, broker: true, mayBegin: true, mayAct: true, answered: Promise.resolve() };
   const sent = createSignalledList<string>();
   const produced = createSignalledList<OutboundRecord>();
   const refused = createSignalledList<string>();
@@ -44,6 +45,7 @@ function setup(environment: Record<string, string> = {}) {
     agent: {
       async send({ target }) {
         sent.push(target.origin);
+        await world.answered;
         return answer(world.status);
       },
     },
@@ -56,6 +58,7 @@ function setup(environment: Record<string, string> = {}) {
       journaled.push(entry);
     },
     mayBegin: () => world.mayBegin,
+    mayAct: () => world.mayAct,
     resumeLane: (lane) => void resumed.push(lane),
   });
   pipeline.starter.start();
@@ -110,6 +113,22 @@ test('outside the fence nothing starts', async () => {
   expect(sent.items).toEqual([]);
   world.mayBegin = true;
   await completed(record);
+});
+
+test('a retry that was decided outside the fence is not written once the lane is lost', async () => {
+  const { world, sent, produced, journaled, offer } = setup();
+  const answered = Promise.withResolvers<void>();
+  Object.assign(world, { status: 500, answered: answered.promise });
+  const { record, completions } = offer();
+  await sent.waitFor(() => sent.items.length > 0, { what: 'the request' });
+  world.mayAct = false;
+  answered.resolve();
+  await nextTurn();
+  Object.assign(record, { live: false });
+  world.mayAct = true;
+  await journaled.waitFor(() => journaled.items.length > 0, { what: 'the attempt in the journal' });
+  expect(produced.items).toEqual([]);
+  expect(completions.items).toEqual([]);
 });
 
 test('a drained pipeline has settled what it started and starts nothing more', async () => {

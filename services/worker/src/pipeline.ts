@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type JournalEntry, topicNames } from '@posthorn/contracts';
 import type { GuardedAgent } from '@posthorn/egress';
-import type { OutboundRecord } from '@posthorn/kafka';
+import { type OutboundRecord, ProduceError } from '@posthorn/kafka';
 import type { Clock, Logger, Tracing } from '@posthorn/runtime';
 import type { TenantConfigs } from '@posthorn/tenant-config';
 import { type AttemptSteps, attempt } from './attempt/attempt.ts';
@@ -30,6 +30,8 @@ export interface PipelineOptions {
   journal(entry: JournalEntry): Promise<void>;
   /** Inside the fence, and outside a rebalance: while false no attempt starts. */
   mayBegin(): boolean;
+  /** Inside the fence: while false nothing goes out, what settles a request included. */
+  mayAct(): boolean;
   /** A lane that refused a record has room again. */
   resumeLane(lane: number): void;
 }
@@ -124,11 +126,21 @@ function createSteps(
   });
   const settle = createSettle({
     ...options,
+    produce: (record) => produceInsideFence(options, record),
     acknowledger,
     layout: recordLayout(config),
     policy: { scheduleMs: config.retrySchedule, jitterPercent: config.retryJitterPercent },
   });
   return { build, send: createSend(agent, log), settle };
+}
+
+/**
+ * A producer keeps what it is given until the fence opens, which may be for another assignment: by then the slot is its
+ * next owner's to settle. So outside the fence a record is refused, and asked for again while the slot is ours.
+ */
+async function produceInsideFence(options: PipelineOptions, record: OutboundRecord): Promise<unknown> {
+  if (!options.mayAct()) throw new ProduceError('not_accepted', 'the fence is closed');
+  return options.produce(record);
 }
 
 function recordLayout(config: WorkerConfig): RecordLayout {

@@ -59,6 +59,7 @@ export function createWorker(options: WorkerOptions): Worker {
     produce: producer.send,
     journal: journal.append,
     mayBegin: () => consumer.mayBegin(),
+    mayAct: () => consumer.mayAct(),
     resumeLane: (lane) => consumer.resume(names.deliveries, lane),
   });
   const consumer = createConsumer(kafka, {
