@@ -23,6 +23,7 @@ undici POST. With KAFKA_BROKERS or DATABASE_URL set, those are used, and their C
   --seconds N       how long to send (default 30)
   --warm-up N       seconds of load before measuring (default 10)
   --runs N          how often each workload is measured (default 1)
+  --set KEY=VALUE   configuration of the services, as often as needed
   --json FILE       also write the measurements to FILE
 `;
 
@@ -34,6 +35,7 @@ const { values: flags } = parseArgs({
     seconds: { type: 'string' },
     'warm-up': { type: 'string', default: '10' },
     runs: { type: 'string', default: '1' },
+    set: { type: 'string', multiple: true, default: [] },
     json: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
   },
@@ -54,6 +56,16 @@ function chosenWorkloads(): Workload[] {
     fanOut: number('fan-out') ?? each.fanOut,
     seconds: number('seconds') ?? each.seconds,
   }));
+}
+
+function settings(): Record<string, string> {
+  return Object.fromEntries(
+    flags.set.map((pair) => {
+      const at = pair.indexOf('=');
+      if (at < 1) throw new Error(`--set ${pair}: expected KEY=VALUE`);
+      return [pair.slice(0, at), pair.slice(at + 1)];
+    }),
+  );
 }
 
 function number(name: 'events' | 'fan-out' | 'seconds' | 'warm-up' | 'runs'): number | undefined {
@@ -101,6 +113,7 @@ async function measureWorkload(
     SECRETS_KEY: randomBytes(32).toString('base64'),
     EGRESS_ALLOWED_CIDRS: '127.0.0.0/8',
     ADMIN_PORT: '0',
+    ...settings(),
     PORT: String(port),
     OPERATOR_KEY: operatorKey,
   };
