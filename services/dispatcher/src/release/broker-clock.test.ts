@@ -62,6 +62,15 @@ test('a slow request does not replace a fast one while that is fresh, but does l
   expect(Math.abs(clock.nowMs() - brokerNow())).toBeGreaterThan(100);
 });
 
+test('a request that an outage held up says nothing of the time, and is no sample that a beacon could wait for', () => {
+  const { clock, advance, request, brokerNow } = setup(0);
+  request(1, 1);
+  advance(SAMPLE_LIFE_MS);
+  request(10_000, 1);
+  expect(Math.abs(clock.nowMs() - brokerNow())).toBeLessThan(2);
+  expect(clock.ageMs).toBeGreaterThan(SAMPLE_LIFE_MS);
+});
+
 test("a step of the broker's clock is followed at the next sample", () => {
   const { clock, request, step, brokerNow } = setup(0);
   request(1, 1);

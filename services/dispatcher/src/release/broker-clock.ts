@@ -21,6 +21,11 @@ export interface BrokerSample {
 
 /** After this a wider sample replaces a narrower one: clocks drift, and step. */
 export const SAMPLE_LIFE_MS = 10_000;
+/**
+ * A wider sample that does not contradict the one at hand tells less than it, however old that is: monotonic clocks
+ * drift by milliseconds an hour, and a request that an outage held up for seconds would put the clock seconds ahead.
+ */
+const MAX_SAMPLE_WIDTH_MS = 1_000;
 
 export function createBrokerClock(monotonicMs: () => number): BrokerClock {
   let best: { low: number; high: number; ackedMs: number } | undefined;
@@ -32,13 +37,15 @@ export function createBrokerClock(monotonicMs: () => number): BrokerClock {
       return monotonicMs() + (best.low + best.high) / 2;
     },
     observe({ appendTimeMs, sentMs, ackedMs }) {
-      lastAckedMs = Math.max(lastAckedMs, ackedMs);
       const low = appendTimeMs - ackedMs;
       // Append times are whole milliseconds, rounded down.
       const high = appendTimeMs + 1 - sentMs;
-      const narrower = !best || high - low <= best.high - best.low;
+      const width = high - low;
+      const narrower = !best || width <= best.high - best.low;
       const stepped = best !== undefined && (low > best.high || high < best.low);
       const expired = best !== undefined && ackedMs - best.ackedMs > SAMPLE_LIFE_MS;
+      if (!narrower && !stepped && width > MAX_SAMPLE_WIDTH_MS) return;
+      lastAckedMs = Math.max(lastAckedMs, ackedMs);
       if (narrower || stepped || expired) best = { low, high, ackedMs };
     },
     get ageMs() {
