@@ -88,7 +88,7 @@ export function createBatchWriter(options: WriteBatchesOptions): BatchWriter {
           batch.items.push(item);
           batch.sources.push(record);
         }
-        if (unknown > 0) await setAside(record, `${unknown} entries of an unknown kind`);
+        if (unknown > 0) await setAside(record, `${unknown} entries of an unknown kind or shape`);
       } catch (error) {
         await setAside(record, messageOf(error));
       }
