@@ -16,7 +16,7 @@ const INFRA = 'scripts/vitest/global-setup.ts';
 export default defineConfig({
   test: {
     // Files of integration tests wait more than they compute.
-    maxWorkers: 3,
+    maxWorkers: 5,
     projects: [
       {
         test: {

@@ -19,6 +19,7 @@ export async function prepareEnvironment(say: Say, signal: AbortSignal): Promise
       DATABASE_URL: infra.databaseUrl,
       POSTHORN_TEST_TEMPLATE: await ensureTemplate(infra.databaseUrl),
       POSTHORN_TEST_RUN: run,
+      ...(infra.proxiedListener ? { KAFKA_PROXIED_LISTENER: infra.proxiedListener } : {}),
     };
     return { env, infra, run };
   } catch (error) {
