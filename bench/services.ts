@@ -9,6 +9,8 @@ import { waitUntil } from '@posthorn/testkit';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 export const SERVICES = ['recorder', 'worker', 'dispatcher', 'ingest'] as const;
+/** As in the service image: twice the young generation costs 8 % less CPU under load, for some tens of MB. */
+const NODE_FLAGS = ['--max-semi-space-size=32'];
 const STOP_MS = 30_000;
 const run = promisify(execFile);
 
@@ -33,7 +35,7 @@ export async function startService(
 ): Promise<RunningService> {
   const logFile = join(logDir, `${name}.log`);
   const log = openSync(logFile, 'w');
-  const child = spawn(process.execPath, [`services/${name}/src/main.ts`], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, `services/${name}/src/main.ts`], {
     cwd: ROOT,
     // SERVICE_NODE_OPTIONS="--cpu-prof --cpu-prof-dir=DIR" profiles every service.
     env: { PATH: process.env.PATH, NODE_OPTIONS: process.env.SERVICE_NODE_OPTIONS, ...environment },

@@ -46,7 +46,7 @@ export interface JournalWriter {
   stop(): Promise<void>;
 }
 
-const DEFAULT_MAX_DELAY_MS = 10;
+const DEFAULT_MAX_DELAY_MS = 20;
 const DEFAULT_MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
 const DEFAULT_MAX_SENDS = 3;
 const DEFAULT_RETRY_DELAY_MS = 200;

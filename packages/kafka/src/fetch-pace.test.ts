@@ -27,6 +27,14 @@ test('a busy one lets the broker gather, until the load has gone', () => {
   expect(pace.busy).toBe(false);
 });
 
+test('the busier it is the longer it lets the broker gather, within a bound', () => {
+  const pace = new FetchPace(PACE_DEFAULTS, 0);
+  const nowMs = run(pace, 0, 5, 2_000);
+  expect(pace.settings(false).maxWaitMs).toBe(20);
+  run(pace, nowMs, 5, 50_000);
+  expect(pace.settings(false).maxWaitMs).toBe(25);
+});
+
 test('one burst does not make it busy for long', () => {
   const pace = new FetchPace(PACE_DEFAULTS, 0);
   pace.observe(500, 20);

@@ -1,6 +1,7 @@
 /**
  * Fetch settings that follow the load. There are no fetch sessions, so each poll costs both sides all partitions:
- * a busy consumer lets the broker gather, an idle one is told of the first byte.
+ * a busy consumer lets the broker gather, the longer the busier it is; an idle one is told of the first byte.
+ * (At 2,000 records/s over 16 partitions a fetch was answered in 22 pieces, each a system call on both sides.)
  * Modes: idle ↔ busy, by the rate of records.
  */
 
@@ -19,12 +20,16 @@ export interface PaceOptions {
 }
 
 export const PACE_DEFAULTS: PaceOptions = {
-  busy: { minBytes: 16 * 1024, maxWaitMs: 20 },
+  busy: { minBytes: 128 * 1024, maxWaitMs: 10 },
   idleWaitMs: 250,
   pausedWaitMs: 20,
   busyAbovePerSecond: 300,
   idleBelowPerSecond: 150,
 };
+
+/** A busy consumer waits a millisecond for every 100 records/s, between its own wait and this. */
+const MAX_GATHER_MS = 25;
+const RECORDS_PER_SECOND_PER_MS = 100;
 
 /** The rate is an average over about this long. */
 const MEMORY_MS = 500;
@@ -55,7 +60,10 @@ export class FetchPace {
 
   settings(anyPaused: boolean): FetchSettings {
     const { busy, idleWaitMs, pausedWaitMs } = this.#options;
-    if (this.#busy) return busy;
+    if (this.#busy) {
+      const gatherMs = Math.min(MAX_GATHER_MS, Math.round(this.#perSecond / RECORDS_PER_SECOND_PER_MS));
+      return { minBytes: busy.minBytes, maxWaitMs: Math.max(busy.maxWaitMs, gatherMs) };
+    }
     return { minBytes: 1, maxWaitMs: anyPaused ? pausedWaitMs : idleWaitMs };
   }
 }

@@ -20,7 +20,7 @@ const DEFAULTS = {
   rebalanceTimeoutMs: 10_000,
   heartbeatIntervalMs: 2_000,
   drainTimeoutMs: 1_000,
-  commitIntervalMs: { min: 20, max: 50 },
+  commitIntervalMs: { min: 40, max: 50 },
   maxBytesPerPartition: 1024 * 1024,
 };
 const MAX_FETCH_BYTES = 10 * 1024 * 1024;

@@ -79,7 +79,9 @@ export function createRecorder(options: RecorderOptions): Recorder {
     topics: [...read],
     assigned: (topic, partition) => intake.assigned(topic, partition),
     beforeRejoin: drain,
-    fetch: { minBytes: 64 * 1024, maxWaitMs: 50 },
+    fetch: { minBytes: 256 * 1024, maxWaitMs: 100 },
+    // Rows are idempotent: what is read again is written again to no effect.
+    commitIntervalMs: { min: 200, max: 500 },
     onFatal: options.onFatal,
   });
 
