@@ -8,7 +8,7 @@ export interface JournalWriterOptions {
   /** The journal topic, prefix included. */
   readonly topic: string;
   readonly partitions: number;
-  /** Least milliseconds between two batches of one partition; an entry waits no longer than this for company. */
+  /** Batches go at ticks this many milliseconds apart, all partitions at once; an entry waits no longer for company. */
   readonly maxDelayMs?: number;
   /** Largest value of one record. */
   readonly maxBytes?: number;

@@ -57,9 +57,12 @@ export function createPartitionWriter(options: PartitionWriterOptions): Partitio
       timer ??= setTimeout(() => {
         timer = undefined;
         void write();
-      }, maxDelayMs);
+      }, untilNextTick());
     }
   }
+
+  /** Partitions tick together, so that what several of them write is one request. */
+  const untilNextTick = () => Math.ceil(maxDelayMs - (performance.now() % maxDelayMs));
 
   function takeBatch(): { batch: Waiting[]; bytes: number } {
     let bytes = 0;
