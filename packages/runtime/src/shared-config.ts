@@ -79,14 +79,14 @@ export const layoutConfig = <T>(parseTiers: (value: string) => T, defaultTiers: 
       doc: 'Partitions of `deliveries`. A tenant is pinned to one of them (64 in production, 16 on a laptop).',
     }),
     eventPartitions: integer('EVENT_PARTITIONS', {
-      fallback: '8',
+      fallback: '4',
       min: 1,
       max: 1024,
       unit: 'partitions',
-      doc: 'Partitions of `events`.',
+      doc: 'Partitions of `events`. Few: each one that has something costs every fetch a piece of its answer.',
     }),
     journalPartitions: integer('JOURNAL_PARTITIONS', {
-      fallback: '4',
+      fallback: '2',
       min: 1,
       max: 256,
       unit: 'partitions',
