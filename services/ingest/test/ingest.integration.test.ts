@@ -1,3 +1,4 @@
+// Longer than other files: two replicas, Kafka and Postgres are started once for all that is asked of them together.
 import { randomBytes } from 'node:crypto';
 import {
   acceptedAtMs,
