@@ -7,6 +7,7 @@ export type DeliveryState = 'scheduled' | 'pending' | 'processing' | 'success' |
 
 export type TransitionReason =
   | 'dispatched'
+  | 'scheduled'
   | 'attempt_failed'
   | 'attempt_succeeded'
   | 'dead_lettered'
@@ -22,6 +23,7 @@ export interface Transition {
 
 export const TRANSITIONS: readonly Transition[] = [
   { from: null, reason: 'dispatched', to: 'pending' },
+  { from: null, reason: 'scheduled', to: 'scheduled' },
   { from: 'scheduled', reason: 'due', to: 'pending' },
   { from: 'scheduled', reason: 'cancelled', to: 'cancelled' },
   { from: 'pending', reason: 'attempt_failed', to: 'processing' },

@@ -10,6 +10,9 @@ export type EndpointId = string;
 export type DeliveryId = string;
 export type TenantId = string;
 
+/** The tenant that operational events belong to; its endpoints are the operator's own. */
+export const OPERATOR_TENANT_ID: TenantId = 'posthorn';
+
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const DELIVERY_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}_[0-9a-f]{16}$/;
 const ENDPOINT_ID = /^ep_[0-9a-f]{32}$/;

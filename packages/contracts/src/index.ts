@@ -1,9 +1,13 @@
 export * from './delivery-state.ts';
 export * from './event.ts';
+export type { Headers } from './header-fields.ts';
+export { RecordFormatError } from './header-fields.ts';
 export * from './ids.ts';
 export * from './journal.ts';
 export * from './lanes.ts';
 export * from './outcome.ts';
+export * from './record-mac.ts';
 export * from './records.ts';
+export * from './side-records.ts';
 export * from './tiers.ts';
 export * from './topics.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { RecordFormatError } from './header-fields.ts';
 import { decodeJournal, encodeJournal } from './journal.ts';
 import { FAILURE_KIND } from './outcome.ts';
-import { RecordFormatError } from './records.ts';
 
 test('entries come back as they went in, in their order', () => {
   const entries = fc.array(

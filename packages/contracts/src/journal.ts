@@ -1,13 +1,22 @@
+import { RecordFormatError } from './header-fields.ts';
 import type { DeliveryId, EndpointId, EventId, TenantId } from './ids.ts';
-import type { FailureClass } from './outcome.ts';
-import { RecordFormatError } from './records.ts';
+import type { DeadLetterReason, FailureClass } from './outcome.ts';
 
 /**
  * The journal: what happened to deliveries, in batches, for the recorder. A record's value is
  * `{"v":1,"entries":[…]}`, 512 KB at most, in the partition of its tenants so that one delivery's entries keep their
  * order per producer. Producers race each other: an entry says all that is needed to create the row it is about.
  */
-export type JournalEntry = DispatchedEntry | AttemptedEntry | CancelledEntry | ReplayedEntry;
+export type JournalEntry =
+  | DispatchedEntry
+  | AttemptedEntry
+  | DeadLetteredEntry
+  | CancelledEntry
+  | ReplayedEntry
+  | DeadLetterRemovedEntry
+  | PurgedEntry
+  | LoadEntry
+  | LaneDrainedEntry;
 
 interface DeliverySubject {
   readonly tenantId: TenantId;
@@ -22,6 +31,8 @@ interface DeliverySubject {
 export interface DispatchedEntry extends DeliverySubject {
   readonly kind: 'dispatched';
   readonly endpointIds: readonly EndpointId[];
+  /** Unix milliseconds at which the first attempt is due: the deliveries are `scheduled` until then. */
+  readonly dueAtMs?: number;
 }
 
 /** One HTTP request was made for a delivery. */
@@ -45,6 +56,21 @@ export interface AttemptedEntry extends DeliverySubject {
   /** Base64 of the response's first bytes: 1 KB of a success, 16 KB of a failure. */
   readonly responseBody: string | null;
   readonly traceId: string;
+  /** Of a 410: the first 16 hex digits of SHA-256(url), so that a URL changed since is not held to it. */
+  readonly urlHash?: string;
+}
+
+/** A delivery went to the dead letters without a request: its circuit stayed open, or its endpoint is gone. */
+export interface DeadLetteredEntry extends DeliverySubject {
+  readonly kind: 'dead_lettered';
+  readonly deliveryId: DeliveryId;
+  readonly endpointId: EndpointId;
+  readonly run: number;
+  readonly round: number;
+  readonly attempt: number;
+  readonly reason: DeadLetterReason;
+  readonly failure: FailureClass;
+  readonly error: string;
 }
 
 /** A delivery will not be tried: its endpoint is gone or was disabled by a person. */
@@ -65,6 +91,44 @@ export interface ReplayedEntry extends DeliverySubject {
   readonly endpointId: EndpointId;
   readonly run: number;
   readonly round: number;
+}
+
+/** A dead letter left the queue by a person's or a quota's decision; its delivery stays `failed`. */
+export interface DeadLetterRemovedEntry {
+  readonly kind: 'dead_letter_removed';
+  readonly tenantId: TenantId;
+  readonly deliveryId: DeliveryId;
+  readonly reason: string;
+  readonly atMs: number;
+}
+
+/** What is queued of a tenant, an endpoint or an event and was accepted before `revision` is cancelled. */
+export interface PurgedEntry {
+  readonly kind: 'purged';
+  readonly tenantId: TenantId;
+  readonly endpointId: EndpointId | null;
+  readonly eventId: EventId | null;
+  readonly revision: number;
+  readonly atMs: number;
+}
+
+/** What one worker holds of a tenant, about once a second while that is not nothing, and once when it becomes so. */
+export interface LoadEntry {
+  readonly kind: 'load';
+  readonly tenantId: TenantId;
+  readonly workerId: string;
+  readonly inFlight: number;
+  readonly queued: number;
+  readonly atMs: number;
+}
+
+/** The lane that a tenant left at `revision` holds nothing of it any more. */
+export interface LaneDrainedEntry {
+  readonly kind: 'lane_drained';
+  readonly tenantId: TenantId;
+  readonly lane: number;
+  readonly revision: number;
+  readonly atMs: number;
 }
 
 const JOURNAL_VERSION = 1;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { mintEndpointId } from './ids.ts';
-import { laneOf, pinLanes, tenantPartition } from './lanes.ts';
+import { laneOf, OPERATIONAL_LANE, pinLanes, tenantPartition } from './lanes.ts';
 
 const tenant = fc.stringMatching(/^[a-z0-9]{1,20}$/);
 const lanes = fc.uniqueArray(fc.integer({ min: 0, max: 63 }), { minLength: 1, maxLength: 8 });
@@ -27,7 +27,7 @@ test('tenants spread over all partitions', () => {
   expect(used.size).toBe(64);
 });
 
-test('a tenant is pinned to as many different lanes as asked for, never more than there are', () => {
+test('a tenant is pinned to as many different lanes as asked for, never to that of operational events while there is another', () => {
   fc.assert(
     fc.property(
       tenant,
@@ -35,8 +35,9 @@ test('a tenant is pinned to as many different lanes as asked for, never more tha
       fc.integer({ min: 1, max: 80 }),
       (id, partitions, count) => {
         const pinned = pinLanes(id, partitions, count);
-        expect(new Set(pinned).size).toBe(Math.min(count, partitions));
+        expect(new Set(pinned).size).toBe(Math.min(count, Math.max(1, partitions - 1)));
         for (const lane of pinned) expect(lane).toBeLessThan(partitions);
+        expect(pinned.includes(OPERATIONAL_LANE)).toBe(partitions === 1);
       },
     ),
   );

@@ -19,10 +19,15 @@ export function tenantPartition(tenantId: TenantId, partitions: number): number 
   return hash32(tenantId) % partitions;
 }
 
+/** The lane of operational events: no tenant is pinned to it while there is another. */
+export const OPERATIONAL_LANE = 0;
+
 /** The lanes a new tenant is pinned to. The pin is stored with the tenant, so growing the topic moves nobody. */
 export function pinLanes(tenantId: TenantId, partitions: number, count = 1): number[] {
-  const first = hash32(`lane:${tenantId}`) % partitions;
-  return Array.from({ length: Math.min(count, partitions) }, (_, i) => (first + i) % partitions);
+  if (partitions === 1) return [OPERATIONAL_LANE];
+  const choice = partitions - 1;
+  const first = hash32(`lane:${tenantId}`) % choice;
+  return Array.from({ length: Math.min(count, choice) }, (_, i) => 1 + ((first + i) % choice));
 }
 
 /** An endpoint's lane among its tenant's, by rendezvous hashing: a lane added or taken away moves only its share. */

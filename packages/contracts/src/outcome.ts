@@ -8,12 +8,14 @@ export type FailureClass =
   | 'connect'
   | 'tls'
   | 'protocol'
+  | 'response_too_large'
   | 'http_4xx'
   | 'http_5xx'
   | 'redirect'
   | 'rate_limited'
   | 'gone'
-  | 'invalid_endpoint';
+  | 'invalid_endpoint'
+  | 'circuit_open';
 
 export type Outcome =
   | { readonly kind: 'success'; readonly status: number }
@@ -33,13 +35,22 @@ export const FAILURE_KIND: Readonly<Record<FailureClass, 'transient' | 'permanen
   connect: 'transient',
   tls: 'transient',
   protocol: 'transient',
+  response_too_large: 'transient',
   http_4xx: 'transient',
   http_5xx: 'transient',
   redirect: 'transient',
   rate_limited: 'transient',
   gone: 'permanent',
   invalid_endpoint: 'permanent',
+  circuit_open: 'transient',
 };
 
 /** Why a delivery is in the dead letters. */
-export type DeadLetterReason = 'attempts_exhausted' | 'endpoint_gone' | 'invalid_endpoint';
+export type DeadLetterReason =
+  | 'attempts_exhausted'
+  /** The endpoint's time budget for one round ran out before its attempts did. */
+  | 'time_exhausted'
+  /** The breaker kept the delivery from being tried for the whole of its time budget. */
+  | 'circuit_open'
+  | 'endpoint_gone'
+  | 'invalid_endpoint';

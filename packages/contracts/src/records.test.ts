@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { RecordFormatError } from './header-fields.ts';
 import { mintEndpointId, mintEventId } from './ids.ts';
 import {
   bouncesOf,
@@ -15,7 +16,6 @@ import {
   encodeEvent,
   encodeWait,
   eventHeaders,
-  RecordFormatError,
   withoutWait,
 } from './records.ts';
 import { MAX_SLOTS } from './topics.ts';

@@ -1,4 +1,14 @@
 import type { Labels } from './event.ts';
+import {
+  checked,
+  countOf,
+  fromOne,
+  type Headers,
+  integer,
+  quote,
+  RecordFormatError,
+  required,
+} from './header-fields.ts';
 import { type EndpointId, type EventId, isEndpointId, isEventId, isTenantId, type TenantId } from './ids.ts';
 import type { DeadLetterReason } from './outcome.ts';
 import { MAX_SLOTS } from './topics.ts';
@@ -8,8 +18,6 @@ import { MAX_SLOTS } from './topics.ts';
  * protocol binding 1.0.2, binary mode (`ce_*`, `content-type`); the records after it carry the same value and headers
  * and add delivery headers (`ph_*`). Each header is unique, UTF-8 text. Never a secret, never a URL.
  */
-export type Headers = Record<string, string>;
-
 /** The version of the record format; a reader takes what it knows and sets aside what it does not. */
 export const RECORD_VERSION = '1';
 
@@ -27,6 +35,8 @@ export interface EventMeta {
   readonly retentionDays: number;
   /** W3C trace context of the hop before. */
   readonly traceparent: string;
+  /** Unix milliseconds before which it must not be delivered; left out for at once. */
+  readonly deliverAtMs?: number;
 }
 
 /** Which try of which deliveries a record asks for. */
@@ -61,10 +71,6 @@ export interface DeadLetterMeta {
   readonly failedAtMs: number;
 }
 
-export class RecordFormatError extends Error {
-  override name = 'RecordFormatError';
-}
-
 /** The headers of a record in `events`; `ce_labels` is left out when there are none. */
 export function encodeEvent(meta: EventMeta): Headers {
   const headers: Headers = {
@@ -81,6 +87,7 @@ export function encodeEvent(meta: EventMeta): Headers {
     traceparent: meta.traceparent,
   };
   if (Object.keys(meta.labels).length > 0) headers.ce_labels = JSON.stringify(meta.labels);
+  if (meta.deliverAtMs !== undefined) headers.ph_deliver_at_ms = String(meta.deliverAtMs);
   return headers;
 }
 
@@ -97,6 +104,7 @@ export function decodeEvent(headers: Headers): EventMeta {
     revision: integer(headers, 'ph_revision'),
     retentionDays: integer(headers, 'ph_retention'),
     traceparent: headers.traceparent ?? '',
+    ...(headers.ph_deliver_at_ms === undefined ? {} : { deliverAtMs: integer(headers, 'ph_deliver_at_ms') }),
   };
 }
 
@@ -133,14 +141,6 @@ export function decodeSlots(headers: Headers): EndpointId[] {
   return slots;
 }
 
-/** What a record in `replay` asks for: to send its event to these endpoints again. 1–64 of them. */
-export function encodeReplay(replay: {
-  readonly slots: readonly EndpointId[];
-  readonly replayId: string;
-}): Headers {
-  return { ph_slots: replay.slots.join(','), ph_replay_id: replay.replayId };
-}
-
 /** Whole milliseconds, none less than 0: what is left of a wait may come from a clock that counts fractions. */
 export function encodeWait(meta: WaitMeta): Headers {
   return {
@@ -160,10 +160,7 @@ export function decodeWait(headers: Headers): WaitMeta {
 }
 
 /** How often a record was put aside, read where it is on no tier any more: 0 when the header is missing or no count. */
-export function bouncesOf(headers: Headers): number {
-  const text = headers.ph_bounces ?? '';
-  return COUNT.test(text) ? Number(text) : 0;
-}
+export const bouncesOf = (headers: Headers): number => countOf(headers.ph_bounces);
 
 /** The headers of a record that leaves its tier: what belonged to the wait is gone, the bounces stay. */
 export function withoutWait(headers: Headers): Headers {
@@ -221,32 +218,6 @@ const EVENT_HEADERS = [
   'traceparent',
 ] as const;
 
-const COUNT = /^\d{1,15}$/;
-
-function required(headers: Headers, name: string): string {
-  const value = headers[name];
-  if (value === undefined || value === '') throw new RecordFormatError(`header ${name} is missing`);
-  return value;
-}
-
-function checked(headers: Headers, name: string, valid: (text: string) => boolean): string {
-  const value = required(headers, name);
-  if (!valid(value)) throw new RecordFormatError(`header ${name} is ${quote(value)}`);
-  return value;
-}
-
-function integer(headers: Headers, name: string): number {
-  const value = required(headers, name);
-  if (!COUNT.test(value)) throw new RecordFormatError(`header ${name} is ${quote(value)}, not a count`);
-  return Number(value);
-}
-
-function fromOne(headers: Headers, name: string): number {
-  const value = integer(headers, name);
-  if (value < 1) throw new RecordFormatError(`header ${name} is "0": attempts count from 1`);
-  return value;
-}
-
 function decodeLabels(text: string | undefined): Labels {
   if (text === undefined) return NO_LABELS;
   try {
@@ -259,7 +230,3 @@ function decodeLabels(text: string | undefined): Labels {
 }
 
 const NO_LABELS: Labels = Object.freeze({});
-
-function quote(text: string | undefined): string {
-  return text === undefined ? 'missing' : JSON.stringify(text.slice(0, 80));
-}

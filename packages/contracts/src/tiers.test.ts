@@ -5,9 +5,11 @@ import {
   DEFAULT_TIERS,
   jitter,
   lookAheadMs,
+  MAX_SCHEDULE_MS,
   parseDuration,
   parseTiers,
   putAsideDelayMs,
+  SCHEDULE_PRESETS,
 } from './tiers.ts';
 
 const tiers = parseTiers(DEFAULT_TIERS);
@@ -137,4 +139,13 @@ describe('jitter', () => {
 test('what is put aside again and again waits twice as long each time, 256 s at most', () => {
   const delays = [0, 1, 2, 7, 8, 9, 60, 2_000].map(putAsideDelayMs);
   expect(delays).toEqual([1_000, 2_000, 4_000, 128_000, 256_000, 256_000, 256_000, 256_000]);
+});
+
+test('every schedule preset is within what a schedule may be, and the standard one reaches 75 hours', () => {
+  const spans = Object.entries(SCHEDULE_PRESETS).map(([name, waits]) => [
+    name,
+    (waits as readonly number[]).reduce((sum, waitMs) => sum + waitMs, 0),
+  ]);
+  for (const [, spanMs] of spans) expect(spanMs).toBeLessThanOrEqual(MAX_SCHEDULE_MS);
+  expect(Object.fromEntries(spans).standard).toBeGreaterThanOrEqual(75 * 3_600_000);
 });

@@ -15,6 +15,18 @@ export const MAX_TIERS = 12;
 /** All waits of a retry schedule together: topics and rows are kept for no longer beyond it. */
 export const MAX_SCHEDULE_MS = 7 * 24 * 3_600_000;
 
+/** Retry schedules by name, in milliseconds after the first, second, … failed attempt. */
+export const SCHEDULE_PRESETS = {
+  default: [1_000, 4_000, 16_000, 64_000, 256_000],
+  /** The waits that Standard Webhooks 1.0 suggests: 75 hours and 35 minutes together. */
+  standard: [
+    5_000, 300_000, 1_800_000, 7_200_000, 18_000_000, 36_000_000, 50_400_000, 72_000_000, 86_400_000,
+  ],
+  aggressive: [500, 1_000, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000],
+  none: [],
+} as const satisfies Record<string, readonly number[]>;
+export type SchedulePreset = keyof typeof SCHEDULE_PRESETS;
+
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
 /** Milliseconds of `50ms`, `4s`, `15m`, `24h`; null for anything else. */

@@ -18,6 +18,7 @@ test('every topic has its partitions', () => {
   expect(partitions).toEqual({
     'posthorn.events': 8,
     'posthorn.deliveries': 16,
+    'posthorn.overflow': 16,
     'posthorn.journal': 4,
     'posthorn.dead-letters': 4,
     'posthorn.replay': 4,

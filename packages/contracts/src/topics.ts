@@ -16,6 +16,8 @@ export interface TopicLayout {
 export interface TopicNames {
   readonly events: string;
   readonly deliveries: string;
+  /** The side topic of the lanes: partition i belongs to the worker of lane i. */
+  readonly overflow: string;
   readonly journal: string;
   readonly deadLetters: string;
   readonly replay: string;
@@ -55,6 +57,7 @@ export function topicNames(prefix: string): TopicNames {
   return {
     events: `${prefix}events`,
     deliveries: `${prefix}deliveries`,
+    overflow: `${prefix}overflow`,
     journal: `${prefix}journal`,
     deadLetters: `${prefix}dead-letters`,
     replay: `${prefix}replay`,
@@ -87,6 +90,7 @@ export function topicSpecs(layout: TopicLayout): TopicSpec[] {
   return [
     spec(names.events, layout.eventPartitions, 7 * DAY_MS),
     spec(names.deliveries, layout.lanes, 7 * DAY_MS),
+    spec(names.overflow, layout.lanes, 7 * DAY_MS),
     spec(names.journal, layout.journalPartitions, 7 * DAY_MS),
     spec(names.deadLetters, layout.journalPartitions, 30 * DAY_MS),
     spec(names.replay, layout.journalPartitions, 7 * DAY_MS),

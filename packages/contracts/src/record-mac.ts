@@ -1,0 +1,28 @@
+import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import type { Headers } from './header-fields.ts';
+
+/**
+ * What a dead letter carries so that a copy made by hand in Kafka can be told from one that was changed: an HMAC over
+ * tenant, event, endpoints and the payload's hash. It says nothing about run, round or attempt: those are decided anew.
+ */
+export const MAC_HEADER = 'ph_mac';
+
+const MAC_BYTES = 32;
+
+/** The key for it, out of the key that secrets are sealed with (HKDF-SHA256, RFC 5869). */
+export function deriveMacKey(secretsKey: Uint8Array): Buffer {
+  return Buffer.from(hkdfSync('sha256', secretsKey, '', 'posthorn dead letter mac v1', MAC_BYTES));
+}
+
+/** Hex of the HMAC for a record with these headers (`ce_tenant`, `ce_id`, `ph_slots`) and this value. */
+export function recordMac(key: Uint8Array, headers: Headers, value: Uint8Array): string {
+  const payload = createHash('sha256').update(value).digest('hex');
+  const subject = [headers.ce_tenant, headers.ce_id, headers.ph_slots, payload].join('\n');
+  return createHmac('sha256', key).update(subject).digest('hex');
+}
+
+export function hasValidMac(key: Uint8Array, headers: Headers, value: Uint8Array): boolean {
+  const given = Buffer.from(headers[MAC_HEADER]?.trim() ?? '', 'hex');
+  const expected = Buffer.from(recordMac(key, headers, value), 'hex');
+  return given.length === expected.length && timingSafeEqual(given, expected);
+}
