@@ -45,6 +45,27 @@ export const FAILURE_KIND: Readonly<Record<FailureClass, 'transient' | 'permanen
   circuit_open: 'transient',
 };
 
+/**
+ * What a failure says about its receiver to the breaker: `down` counts towards an open circuit; `up` is an answer, if
+ * not the one hoped for, and closes one; `nothing` does neither. An answer of 429 asks for fewer requests: it neither
+ * opens a circuit nor ends one.
+ */
+export const RECEIVER_SIGN: Readonly<Record<FailureClass, 'down' | 'up' | 'nothing'>> = {
+  timeout: 'down',
+  dns: 'down',
+  connect: 'down',
+  tls: 'down',
+  protocol: 'down',
+  response_too_large: 'up',
+  http_4xx: 'up',
+  http_5xx: 'down',
+  redirect: 'up',
+  rate_limited: 'nothing',
+  gone: 'nothing',
+  invalid_endpoint: 'nothing',
+  circuit_open: 'nothing',
+};
+
 /** Why a delivery is in the dead letters. */
 export type DeadLetterReason =
   | 'attempts_exhausted'

@@ -38,15 +38,16 @@ test.each<[string, Headers]>([
 
 test('a settled slot is read as it was written', () => {
   fc.assert(
-    fc.property(offset, slot, (at, of) => {
-      expect(decodeSettled(encodeSettled({ offset: at, slot: of }))).toEqual({ offset: at, slot: of });
+    fc.property(fc.constantFrom('deliveries', 'overflow'), offset, slot, (topic, at, of) => {
+      const settled = { topic, offset: at, slot: of };
+      expect(decodeSettled(encodeSettled(settled))).toEqual(settled);
     }),
   );
 });
 
 test('a record without the header is no control record, one with nonsense in it is refused', () => {
   expect(decodeSettled({})).toBeNull();
-  for (const text of ['', '7', '7:', '7:x', '-1:2']) {
+  for (const text of ['', '7:1', 'deliveries:7', 'overflow:7:x', 'events:7:1', 'deliveries:-1:2']) {
     expect(() => decodeSettled({ ph_settled: text })).toThrow(RecordFormatError);
   }
 });

@@ -28,6 +28,8 @@ export interface OriginMeta {
 
 /** What an earlier owner of a lane has settled after he lost it. */
 export interface SettledMeta {
+  /** The topic that the record with the slot is in. */
+  readonly topic: 'deliveries' | 'overflow';
   readonly offset: number;
   readonly slot: number;
 }
@@ -98,15 +100,15 @@ export function decodeOrigin(headers: Headers): OriginMeta {
   return { offset: integer(headers, 'ph_origin'), slots: slots.map(Number) };
 }
 
-export function encodeSettled({ offset, slot }: SettledMeta): Headers {
-  return { ph_settled: `${offset}:${slot}` };
+export function encodeSettled({ topic, offset, slot }: SettledMeta): Headers {
+  return { ph_settled: `${topic}:${offset}:${slot}` };
 }
 
 /** Null for a record that is no control record. @throws RecordFormatError when it is one and malformed. */
 export function decodeSettled(headers: Headers): SettledMeta | null {
   const text = headers.ph_settled;
   if (text === undefined) return null;
-  const match = /^(\d{1,15}):(\d{1,2})$/.exec(text);
+  const match = /^(deliveries|overflow):(\d{1,15}):(\d{1,2})$/.exec(text);
   if (match === null) throw new RecordFormatError(`header ph_settled is ${quote(text)}`);
-  return { offset: Number(match[1]), slot: Number(match[2]) };
+  return { topic: match[1] as SettledMeta['topic'], offset: Number(match[2]), slot: Number(match[3]) };
 }

@@ -79,7 +79,8 @@ export class Connection {
   /** Settles exactly once and never rejects. After anything but a whole response the connection is closed. */
   exchange(request: OutboundRequest, maxResponseBytes: number, timeoutMs: number): Promise<Exchanged> {
     return new Promise((resolve) => {
-      const exchange = new Exchange(this.#socket, maxResponseBytes, timeoutMs, (exchanged) => {
+      const { mayWrite } = request;
+      const exchange = new Exchange(this.#socket, maxResponseBytes, timeoutMs, mayWrite, (exchanged) => {
         this.#isBusy = false;
         this.#served++;
         resolve(exchanged);

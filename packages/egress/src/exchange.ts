@@ -12,6 +12,7 @@ export type Exchanged =
       readonly truncated: boolean;
     }
   | { readonly kind: 'timeout'; readonly sent: boolean; readonly status: number | null }
+  | { readonly kind: 'withheld' }
   | { readonly kind: 'bad_status'; readonly received: number }
   | {
       readonly kind: 'error';
@@ -24,8 +25,8 @@ const MAX_HEADERS = 64;
 const HIGHEST_STATUS = 599;
 
 /**
- * One request and its response on one connection. Modes: *unsent* (undici may still find the connection dead), *sent*,
- * *reading* (a final status has come), *over*. Whatever ends it first (end of the response, its byte limit, the deadline,
+ * One request and its response on one connection. Modes: *unsent* (undici may still find the connection dead), *withheld*
+ * or *sent*, *reading* (a final status has come), *over*. Whatever ends it first (end of the response, its byte limit, the deadline,
  * an error) settles it once; undici's later calls change nothing.
  */
 export class Exchange implements Dispatcher.DispatchHandler {
@@ -33,7 +34,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #settle: (exchanged: Exchanged) => void;
   readonly #timer: NodeJS.Timeout;
   readonly #body: ResponseBody;
+  readonly #mayWrite: (() => boolean) | undefined;
   #isOver = false;
+  #withheld = false;
   #sent = false;
   #status: number | null = null;
   #headers: Record<string, string | string[]> = {};
@@ -42,9 +45,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     socket: Socket,
     maxResponseBytes: number,
     timeoutMs: number,
+    mayWrite: (() => boolean) | undefined,
     settle: (exchanged: Exchanged) => void,
   ) {
     this.#socket = socket;
+    this.#mayWrite = mayWrite;
     this.#body = new ResponseBody(maxResponseBytes);
     this.#settle = settle;
     // The only clock that bounds endless informational responses and bodies that trickle: undici's own restart.
@@ -54,7 +59,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
     );
   }
 
-  onRequestStart(): void {
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    if (this.#mayWrite?.() === false) {
+      // undici answers with an error, in this turn, and writes nothing.
+      this.#withheld = true;
+      controller.abort(new Error('withheld'));
+      return;
+    }
     this.#sent = true;
     // undici writes now, in this turn. A first write that fails within it took nothing (had a part been taken, the rest
     // would wait for the socket): the receiver had reset the connection before.
@@ -89,7 +100,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#end({ kind: 'error', error, sent: this.#sent, status: this.#status });
+    if (this.#withheld) this.#end({ kind: 'withheld' });
+    else this.#end({ kind: 'error', error, sent: this.#sent, status: this.#status });
   }
 
   #endWithResponse(): void {

@@ -23,6 +23,7 @@ export type {
   SendTiming,
   SentResponse,
   Target,
+  WithheldSend,
 } from './outbound.ts';
 export {
   createResolver,

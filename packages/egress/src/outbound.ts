@@ -22,6 +22,11 @@ export interface OutboundRequest {
   readonly deadlineMs: number;
   /** How much of the response's body is read; the rest is left and the connection closed. Default 64 KB. */
   readonly maxResponseBytes?: number;
+  /**
+   * Asked once a connection is had, in the turn of the event loop in which the request is written: false, and nothing
+   * is. Waiting, DNS and handshakes take time, in which what allowed the request may have ended.
+   */
+  mayWrite?(): boolean;
 }
 
 /**
@@ -70,4 +75,10 @@ export interface FailedSend {
   readonly timing: SendTiming;
 }
 
-export type SendResult = SentResponse | FailedSend;
+/** `mayWrite` said no: the receiver has seen nothing of the request. */
+export interface WithheldSend {
+  readonly kind: 'withheld';
+  readonly timing: SendTiming;
+}
+
+export type SendResult = SentResponse | FailedSend | WithheldSend;

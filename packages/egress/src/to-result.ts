@@ -26,6 +26,8 @@ export function toResult(exchanged: Exchanged, endedByReceiver: boolean, timing:
     }
     case 'timeout':
       return toFailure(DEADLINE_PASSED, timing, exchanged.sent, exchanged.status);
+    case 'withheld':
+      return { kind: 'withheld', timing };
     case 'bad_status':
       return toFailure({ ...BAD_STATUS, operatorDetail: `status ${exchanged.received}` }, timing, true);
     case 'error':
