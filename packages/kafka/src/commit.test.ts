@@ -68,6 +68,8 @@ function openPartition(partition: number, loop: CommitLoop) {
     slotCount: () => 1,
     onDirty: (dirty) => loop.touch(dirty),
     onPauseChange: () => {},
+    onGone: () => {},
+    nowMs: () => performance.now(),
   });
   const messages = Array.from({ length: 10 }, (_, i) => ({
     offset: String(i),
@@ -227,7 +229,7 @@ test('a partition that was lost says nothing more', async () => {
   const { sent, join, partition } = setup();
   const { intake, finish } = partition(0);
   finish(0);
-  intake.lose();
+  intake.lose('dropped');
   finish(1);
   join(1);
   await vi.advanceTimersByTimeAsync(1_000);

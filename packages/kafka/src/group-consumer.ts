@@ -52,6 +52,7 @@ class GroupConsumer implements Consumer {
   readonly #pace: FetchPace;
   readonly #watchdog: Watchdog;
   readonly #crashed = Promise.withResolvers<never>();
+  readonly #stopping = Promise.withResolvers<void>();
   #consumer: KafkaJsConsumer | null = null;
   #startedMs = 0;
   #stopped: Promise<void> | null = null;
@@ -83,15 +84,28 @@ class GroupConsumer implements Consumer {
       this.#crashed.reject(payload.error);
       if (this.#rejoin.joins > 0) this.#die(payload.error);
     });
+    const joined = this.#join(consumer);
+    joined.catch(() => {});
+    // What kafkajs tries for as long as the cluster is away must not outlast a stop.
+    await Promise.race([joined, this.#crashed.promise, this.#stopping.promise]);
+    if (this.#stopped === null) this.#watchdog.start();
+  }
+
+  async #join(consumer: KafkaJsConsumer): Promise<void> {
     await consumer.connect();
     await consumer.subscribe({ topics: this.#options.topics, fromBeginning: true });
+    if (this.#stopped !== null) return;
     const hooks: JoinHooks = {
       beforeJoin: (group) => this.#rejoin.beforeJoin(group),
       afterJoin: (group) => this.#rejoin.afterJoin(group),
     };
-    const run = { autoCommit: false, eachBatchAutoResolve: false, eachBatch: async () => {}, ...hooks };
-    await Promise.race([consumer.run(run).then(() => this.#rejoin.joined), this.#crashed.promise]);
-    this.#watchdog.start();
+    await consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      eachBatch: async () => {},
+      ...hooks,
+    });
+    await this.#rejoin.joined;
   }
 
   stop({ drain }: { drain?: () => Promise<void> } = {}): Promise<void> {
@@ -107,9 +121,13 @@ class GroupConsumer implements Consumer {
     this.#rejoin.find(topic, partition)?.resume('handler');
   }
 
+  reread(topic: string, partition: number, offset: number): void {
+    this.#rejoin.reread(topic, partition, offset);
+  }
+
   mayAct(): boolean {
-    const group = this.#rejoin.group;
-    if (group === null || group.memberId === null) return false;
+    const { group, left } = this.#rejoin;
+    if (group === null || group.memberId === null || left) return false;
     return isWithinFence(group.lastHeartbeatSentAt, this.#nowMs(), this.#sessionTimeoutMs);
   }
 
@@ -131,18 +149,17 @@ class GroupConsumer implements Consumer {
 
   async #stopOnce(drain: () => Promise<void>): Promise<void> {
     this.#watchdog.stop();
+    this.#stopping.resolve();
     if (this.#consumer === null) return;
     const drained = drain().catch((error: unknown) => {
       this.#client.log.error({ err: error }, 'draining before the stop failed');
     });
-    this.#rejoin.stopping(drained);
-    await drained;
+    await this.#rejoin.stopping(drained);
     if (this.#rejoin.group !== null) {
       await within(this.#options.rebalanceTimeoutMs ?? DEFAULTS.rebalanceTimeoutMs, this.#rejoin.joined);
     }
     await this.#rejoin.leave();
-    await within(DISCONNECT_TIMEOUT_MS, this.#consumer.disconnect());
-    this.#rejoin.loseAll();
+    await Promise.all([drained, within(DISCONNECT_TIMEOUT_MS, this.#consumer.disconnect())]);
   }
 
   #die(error: Error): void {
@@ -186,7 +203,7 @@ class GroupConsumer implements Consumer {
     return new Rejoin({
       drainTimeoutMs: options.drainTimeoutMs ?? DEFAULTS.drainTimeoutMs,
       rebalanceTimeoutMs: options.rebalanceTimeoutMs ?? DEFAULTS.rebalanceTimeoutMs,
-      assigned: (topic, partition) => options.assigned(topic, partition),
+      assigned: (topic, partition, at) => options.assigned(topic, partition, at),
       beforeRejoin: async () => options.beforeRejoin?.(),
       rejoined: () => options.rejoined?.(),
       adopt: (group) => this.#takeOverFetching(group),
@@ -197,6 +214,12 @@ class GroupConsumer implements Consumer {
         slotCount: (record) => options.slotCount?.(record) ?? 1,
         onDirty: (intake) => this.#commits.touch(intake),
         onPauseChange: (intake) => this.#rejoin.applyPause(intake),
+        onGone: ({ topic, partition }, records) =>
+          this.#client.log.error(
+            { topic, partition, records },
+            'passed-over records were deleted by retention',
+          ),
+        nowMs: this.#nowMs,
       },
     });
   }
@@ -285,7 +308,7 @@ class GroupConsumer implements Consumer {
   }
 
   #skipFinished(intake: PartitionIntake): void {
-    if (intake.nextUnfinished - intake.position > SEEK_OVER_RECORDS) intake.moveTo(intake.nextUnfinished);
+    if (intake.nextUnfinished - intake.cursor > SEEK_OVER_RECORDS) intake.moveTo(intake.nextUnfinished);
   }
 }
 

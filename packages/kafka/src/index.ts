@@ -3,12 +3,15 @@ export { createAdmin, refuseUnsafeTopics } from './admin.ts';
 export type { KafkaClient, KafkaConnection, KafkaLog } from './client.ts';
 export { connectKafka } from './client.ts';
 export type {
+  AssignedAt,
   Consumer,
   ConsumerOptions,
   ConsumerStats,
   FetchOptions,
   PartitionHandler,
   PartitionStats,
+  SlotPlace,
+  SlotUnderWay,
   TrackedRecord,
 } from './consumer.ts';
 export { createConsumer } from './group-consumer.ts';

@@ -31,21 +31,29 @@ export async function fetchCommitted(
 }
 
 /** The first offset of each partition that is still in the log. */
-export async function fetchLogStarts(
+export const fetchLogStarts = (group: InternalGroup, places: readonly Place[]) =>
+  fetchLogOffsets(group, places, true);
+
+/** The offset that the next record of each partition will get. */
+export const fetchLogEnds = (group: InternalGroup, places: readonly Place[]) =>
+  fetchLogOffsets(group, places, false);
+
+async function fetchLogOffsets(
   group: InternalGroup,
   places: readonly Place[],
+  fromBeginning: boolean,
 ): Promise<Map<string, number>> {
-  const starts = new Map<string, number>();
-  if (places.length === 0) return starts;
+  const found = new Map<string, number>();
+  if (places.length === 0) return found;
   const topics = [...Map.groupBy(places, ({ topic }) => topic)].map(([topic, of]) => ({
     topic,
     partitions: of.map(({ partition }) => ({ partition })),
-    fromBeginning: true,
+    fromBeginning,
   }));
   for (const { topic, partitions } of await group.cluster.fetchTopicsOffset(topics)) {
-    for (const { partition, offset } of partitions) starts.set(keyOf({ topic, partition }), Number(offset));
+    for (const { partition, offset } of partitions) found.set(keyOf({ topic, partition }), Number(offset));
   }
-  return starts;
+  return found;
 }
 
 export interface StartingPoint {

@@ -102,7 +102,10 @@ test('what an earlier owner finished further up is passed on before it was read 
 });
 
 test('a record whose slots an earlier owner finished one by one is finished', () => {
-  const window = new OffsetWindow(0, { end: 1, holes: [{ start: 0, length: 1, bits: Uint8Array.of(0b11) }] });
+  const window = new OffsetWindow(0, {
+    end: 1,
+    holes: [{ start: 0, length: 1, bits: Uint8Array.of(0b11), held: null }],
+  });
   expect(window.add(0, 2)).toBeNull();
 });
 

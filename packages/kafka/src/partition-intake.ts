@@ -1,7 +1,9 @@
-import type { PartitionHandler, PartitionStats, TrackedRecord } from './consumer.ts';
+import type { PartitionHandler, PartitionStats } from './consumer.ts';
+import { HandOver } from './hand-over.ts';
+import { HandedRecord } from './handed-record.ts';
 import { decodeHeaders } from './headers.ts';
 import type { FetchedBatch, FetchedMessage } from './kafkajs-internals.ts';
-import { isSlotDone, OffsetWindow, type WindowEntry } from './offset-window.ts';
+import { heldForMs, isSlotDone, OffsetWindow, type WindowEntry } from './offset-window.ts';
 import type { OffsetMap } from './window-encoding.ts';
 
 /** What the group's coordinator holds for a partition. */
@@ -13,12 +15,18 @@ export interface Committed {
 /** Why nothing is fetched: the handler is full, or the map is nearly as large as a commit may be. */
 export type PauseReason = 'handler' | 'map';
 
+/** How a partition was lost: with a last commit in a group that still knew us, or in any other way. */
+export type Loss = 'handed_over' | 'dropped';
+
 export interface IntakeOptions {
   readonly maxMapChars: number;
+  nowMs(): number;
   slotCount(record: { headers: Record<string, string>; value: Buffer }): number;
   /** Something was finished that a commit has to say. */
   onDirty(intake: PartitionIntake): void;
   onPauseChange(intake: PartitionIntake): void;
+  /** Records that were passed over are no longer in the log. */
+  onGone(intake: PartitionIntake, records: number): void;
 }
 
 /** Of the space for a map: intake pauses above the first share and goes on below the second. */
@@ -40,6 +48,9 @@ export class PartitionIntake {
   readonly #window: OffsetWindow;
   readonly #pauses = new Set<PauseReason>();
   #live = true;
+  #handOver: HandOver | null = null;
+  /** Counts what moved the cursor back: the rest of a batch is then not what comes next. */
+  #rereads = 0;
   #acknowledged: Committed;
   /** Sent and not acknowledged: any of them may be what the coordinator holds. */
   #attempted: Committed[] = [];
@@ -56,7 +67,7 @@ export class PartitionIntake {
     this.partition = place.partition;
     this.handler = handler;
     this.#options = options;
-    this.#window = new OffsetWindow(from.start, from.map);
+    this.#window = new OffsetWindow(from.start, from.map, options.nowMs());
     this.#acknowledged = from.committed;
   }
 
@@ -68,12 +79,14 @@ export class PartitionIntake {
     return this.#window.position;
   }
 
-  get paused(): boolean {
-    return this.#pauses.size > 0;
+  /** Where the next fetch begins. */
+  get cursor(): number {
+    return this.#window.cursor;
   }
 
-  get unfinished(): number {
-    return this.#window.unfinished;
+  /** A full map stops no rereading, which is what empties it. */
+  get paused(): boolean {
+    return this.#pauses.has('handler') || (this.#pauses.has('map') && !this.#window.rereading);
   }
 
   pause(reason: PauseReason): void {
@@ -86,10 +99,25 @@ export class PartitionIntake {
     if (this.#pauses.delete(reason)) this.#options.onPauseChange(this);
   }
 
-  lose(): void {
+  lose(loss: Loss): void {
     if (!this.#live) return;
     this.#live = false;
-    this.handler.lost();
+    if (loss === 'dropped') this.#handOver = null;
+    this.handler.lost(this.#handOver?.settledSince ?? []);
+  }
+
+  /** The next commit is the last before the partition may move: true when slots are under way that it has to name. */
+  prepareHandOver(): boolean {
+    const underWay = this.handler.underWay?.() ?? [];
+    this.#handOver = HandOver.of(underWay, this.#options.nowMs(), (offset) => this.#window.slotsAt(offset));
+    return this.#handOver !== null;
+  }
+
+  /** The partition stays: true when the last commit named slots of ours, which the next has to take back. */
+  keep(): boolean {
+    const named = this.#handOver !== null;
+    this.#handOver = null;
+    return named;
   }
 
   /**
@@ -97,23 +125,27 @@ export class PartitionIntake {
    * the position belongs to an earlier time and is dropped: false.
    */
   take(batch: FetchedBatch): boolean {
-    if (!this.#live || Number(batch.fetchedOffset) !== this.position) return false;
+    if (!this.#live || Number(batch.fetchedOffset) !== this.cursor) return false;
     this.#highWatermark = Number(batch.highWatermark);
     if (this.paused) return true;
+    this.#follow(() => this.#takeAll(batch));
+    return true;
+  }
+
+  #takeAll(batch: FetchedBatch): void {
+    const rereads = this.#rereads;
     for (const message of batch.messages) {
-      if (!this.#handOn(message)) {
-        this.pause('handler');
-        return true;
-      }
+      if (!this.#handOn(message)) this.pause('handler');
+      if (this.#rereads !== rereads || this.paused) return;
     }
     // Behind the last record there may be control records, which nobody is handed.
-    if (batch.rawMessages.length > 0) this.moveTo(Number(batch.lastOffset()) + 1);
-    return true;
+    const next = Number(batch.lastOffset()) + 1;
+    if (batch.rawMessages.length > 0 && next > this.cursor) this.#window.moveTo(next);
   }
 
   #handOn(message: FetchedMessage): boolean {
     const offset = Number(message.offset);
-    if (offset < this.position) return true;
+    if (offset < this.cursor) return true;
     const headers = decodeHeaders(message.headers);
     // The fetched value is a view that pins the whole response.
     const value = message.value === null ? NOTHING : Buffer.from(message.value);
@@ -123,15 +155,32 @@ export class PartitionIntake {
       return true;
     }
     const accepted = this.handler.offer(new HandedRecord(this, entry, message, value, headers));
-    if (!accepted && entry.remaining > 0) {
+    if (!accepted && entry.remaining > 0 && !entry.passedOver) {
       this.#window.withdraw(entry);
       return false;
     }
     return true;
   }
 
-  moveTo(position: number): void {
-    if (position > this.position) this.#window.moveTo(position);
+  moveTo(cursor: number): void {
+    if (cursor > this.cursor) this.#follow(() => this.#window.moveTo(cursor));
+  }
+
+  reread(offset: number): void {
+    if (!this.#live) return;
+    this.#rereads++;
+    this.#follow(() => this.#window.reread(offset));
+  }
+
+  /** A move of the cursor may begin or end a rereading, and find that records are gone. */
+  #follow(move: () => void): void {
+    const { paused } = this;
+    const { gone } = this.#window;
+    move();
+    if (this.paused !== paused) this.#options.onPauseChange(this);
+    if (this.#window.gone === gone) return;
+    this.#options.onDirty(this);
+    this.#options.onGone(this, this.#window.gone - gone);
   }
 
   /** The next record worth fetching; what an earlier owner finished in between is passed over. */
@@ -140,15 +189,36 @@ export class PartitionIntake {
   }
 
   complete(entry: WindowEntry, slot: number | undefined): void {
-    if (this.#live && this.#window.complete(entry, slot)) this.#options.onDirty(this);
+    if (!this.#live) return;
+    this.#handOver?.settle(entry, slot, (each) => isSlotDone(entry, each));
+    if (this.#window.complete(entry, slot)) this.#options.onDirty(this);
+  }
+
+  passOver(entry: WindowEntry): void {
+    if (this.#live) this.#window.passOver(entry);
+  }
+
+  heldForMs(entry: WindowEntry, slot: number): number {
+    return entry.heldUntil === null ? 0 : heldForMs(entry, slot, this.#options.nowMs());
+  }
+
+  mayStillSettle({ offset }: WindowEntry, slot: number): boolean {
+    if (this.#live || this.#handOver === null) return false;
+    return this.#handOver.mayStillSettle(offset, slot, this.#options.nowMs());
   }
 
   /** Null when the coordinator holds just that already. */
   prepareCommit(): { committed: Committed; truncated: boolean } | null {
-    const { offset, map, truncated } = this.#window.snapshot(this.#options.maxMapChars);
+    const { nowMs, maxMapChars } = this.#options;
+    const { offset, map, truncated, end } = this.#window.snapshot(
+      maxMapChars,
+      nowMs(),
+      this.#handOver?.underWay,
+    );
+    this.#handOver?.said(truncated ? end : Number.POSITIVE_INFINITY);
     this.#mapChars = map.length;
-    if (truncated || map.length > this.#options.maxMapChars * PAUSE_ABOVE) this.pause('map');
-    else if (map.length < this.#options.maxMapChars * RESUME_BELOW) this.resume('map');
+    if (truncated || map.length > maxMapChars * PAUSE_ABOVE) this.pause('map');
+    else if (map.length < maxMapChars * RESUME_BELOW) this.resume('map');
     if (offset === this.#acknowledged.offset && map === this.#acknowledged.metadata) return null;
     const committed = { offset, metadata: map };
     this.#attempted = [...this.#attempted.slice(1 - MAX_ATTEMPTED), committed];
@@ -158,6 +228,7 @@ export class PartitionIntake {
   acknowledge(committed: Committed): void {
     this.#acknowledged = committed;
     this.#attempted = [];
+    if (this.#live) this.#handOver?.acknowledge();
   }
 
   /** Whether nobody else has committed since we did: only then is what we know of the partition still the truth. */
@@ -174,62 +245,12 @@ export class PartitionIntake {
       uncommittedSpan: position - this.#window.lowest,
       mapChars: this.#mapChars,
       paused: this.paused,
+      passedOver: this.#window.passedOver,
+      held: this.#window.countHeld(this.#options.nowMs()),
     };
   }
 }
 
 function isSame(a: Committed, b: Committed): boolean {
   return a.offset === b.offset && a.metadata === b.metadata;
-}
-
-class HandedRecord implements TrackedRecord {
-  readonly key: string | null;
-  readonly value: Buffer;
-  readonly headers: Record<string, string>;
-  readonly timestampMs: number;
-  readonly #intake: PartitionIntake;
-  readonly #entry: WindowEntry;
-
-  constructor(
-    intake: PartitionIntake,
-    entry: WindowEntry,
-    message: FetchedMessage,
-    value: Buffer,
-    headers: Record<string, string>,
-  ) {
-    this.#intake = intake;
-    this.#entry = entry;
-    this.key = message.key === null ? null : message.key.toString();
-    this.timestampMs = Number(message.timestamp);
-    this.value = value;
-    this.headers = headers;
-  }
-
-  get topic(): string {
-    return this.#intake.topic;
-  }
-
-  get partition(): number {
-    return this.#intake.partition;
-  }
-
-  get offset(): number {
-    return this.#entry.offset;
-  }
-
-  get slots(): number {
-    return this.#entry.slots;
-  }
-
-  get live(): boolean {
-    return this.#intake.live;
-  }
-
-  isDone(slot: number): boolean {
-    return isSlotDone(this.#entry, slot);
-  }
-
-  complete(slot?: number): void {
-    this.#intake.complete(this.#entry, slot);
-  }
 }

@@ -1,6 +1,6 @@
 import type { KafkaLog } from './client.ts';
 import type { InternalGroup } from './kafkajs-internals.ts';
-import { fetchLogStarts, keyOf } from './load-committed.ts';
+import { fetchLogEnds, fetchLogStarts, keyOf } from './load-committed.ts';
 import type { PartitionIntake } from './partition-intake.ts';
 import type { Rejoin } from './rejoin.ts';
 
@@ -16,15 +16,16 @@ export async function recoverPosition(
 ): Promise<void> {
   if (intake === undefined) return;
   const logStart = (await fetchLogStarts(group, [intake])).get(keyOf(intake));
-  if (logStart === undefined || !intake.live) return;
-  const { topic, partition, position } = intake;
-  const where = { topic, partition, position, logStart };
-  if (logStart > position) {
+  const logEnd = (await fetchLogEnds(group, [intake])).get(keyOf(intake));
+  if (logStart === undefined || logEnd === undefined || !intake.live) return;
+  const { topic, partition, cursor } = intake;
+  const where = { topic, partition, position: cursor, logStart };
+  if (logStart > cursor) {
     log.error(where, 'records were deleted by retention before they were read');
     intake.moveTo(logStart);
     rejoin.place(group, intake);
   } else {
     log.error(where, 'the log ends before the committed offset: starting over');
-    rejoin.startOver(group, intake, logStart);
+    rejoin.startOver(group, intake, { start: logStart, end: logEnd });
   }
 }

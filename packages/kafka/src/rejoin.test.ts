@@ -80,6 +80,8 @@ function setup(change: Partial<RejoinOptions> = {}) {
       slotCount: () => 1,
       onDirty: (intake) => commits.touch(intake),
       onPauseChange: () => {},
+      onGone: () => {},
+      nowMs,
     },
     ...change,
   });
@@ -191,7 +193,7 @@ test('a rebalance during a stop finishes, commits and leaves instead of joining'
   await join('m', 1, [0]);
   take();
   const drain = Promise.withResolvers<void>();
-  rejoin.stopping(drain.promise);
+  void rejoin.stopping(drain.promise);
   expect([...paused]).toEqual([0]);
   const hook = rejoin.beforeJoin(group);
   for (const intake of rejoin.intakes) commits.touch(intake);
@@ -207,7 +209,7 @@ test('a rebalance during a stop finishes, commits and leaves instead of joining'
 test('a rebalance during a stop waits no longer for it than the group waits for the member', async () => {
   const { join, rejoin, group, fake } = setup();
   await join('m', 1, [0]);
-  rejoin.stopping(new Promise(() => {}));
+  void rejoin.stopping(new Promise(() => {}));
   await expect(rejoin.beforeJoin(group)).rejects.toThrow('stopping');
   expect(fake.leave).toHaveBeenCalledOnce();
 });

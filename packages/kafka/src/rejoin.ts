@@ -1,16 +1,24 @@
 import kafkajs from 'kafkajs';
 import type { KafkaLog } from './client.ts';
 import type { CommitLoop } from './commit.ts';
-import type { PartitionHandler } from './consumer.ts';
+import type { AssignedAt, PartitionHandler } from './consumer.ts';
 import type { InternalGroup } from './kafkajs-internals.ts';
-import { fetchCommitted, fetchLogStarts, keyOf, type Place, startingPoint } from './load-committed.ts';
-import { type IntakeOptions, PartitionIntake } from './partition-intake.ts';
+import {
+  fetchCommitted,
+  fetchLogEnds,
+  fetchLogStarts,
+  keyOf,
+  type Place,
+  startingPoint,
+} from './load-committed.ts';
+import { type Committed, type IntakeOptions, type Loss, PartitionIntake } from './partition-intake.ts';
+import type { OffsetMap } from './window-encoding.ts';
 import { within } from './within.ts';
 
 /**
  * Modes: out (before the first join) → rejoining (from the hook before JoinGroup to the end of the one after
- * SyncGroup) ↔ joined → leaving (stop was called: the next hook finishes, commits and leaves instead of joining).
- * kafkajs moves it by the two hooks, Consumer.stop by leave().
+ * SyncGroup) ↔ joined → stopping (stop was called: the next hook finishes, commits and leaves instead of joining)
+ * → left (for good). kafkajs moves it by the two hooks, Consumer.stop by stopping() and leave().
  *
  * All members pass through beforeJoin before a rebalance completes, so a new owner finds in the commits all that the
  * old ones finished until then.
@@ -19,7 +27,7 @@ import { within } from './within.ts';
 export interface RejoinOptions {
   drainTimeoutMs: number;
   rebalanceTimeoutMs: number;
-  assigned(topic: string, partition: number): PartitionHandler;
+  assigned(topic: string, partition: number, at: AssignedAt): PartitionHandler;
   beforeRejoin(): Promise<void>;
   rejoined(): void;
   /** Takes over the group's fetching; called for the first join and after kafkajs restarted the consumer. */
@@ -42,7 +50,8 @@ export class Rejoin {
   #rejoining = true;
   #drained = false;
   #joins = 0;
-  #stopDrain: Promise<void> | null = null;
+  #stopDrain: Promise<unknown> | null = null;
+  #left = false;
   #pausedForGood = false;
   #joined = Promise.withResolvers<void>();
 
@@ -60,6 +69,11 @@ export class Rejoin {
 
   get generation(): number {
     return this.#generation;
+  }
+
+  /** Nothing may be done any more in the name of the group. */
+  get left(): boolean {
+    return this.#left;
   }
 
   get joins(): number {
@@ -95,7 +109,7 @@ export class Rejoin {
     if (group !== this.#group) this.#adopt(group);
     if (this.#stopDrain !== null) return this.#leaveInstead(group, this.#stopDrain);
     // The coordinator forgot this member: others have its partitions by now.
-    if (group.memberId === null) this.loseAll();
+    if (group.memberId === null) this.loseAll('dropped');
     if (this.#intakes.size > 0 && !this.#drained) {
       await within(this.#options.drainTimeoutMs, this.#options.beforeRejoin());
       await this.#commitLast();
@@ -105,7 +119,7 @@ export class Rejoin {
   }
 
   async afterJoin(group: InternalGroup): Promise<void> {
-    if (group.memberId !== this.#memberId) this.loseAll();
+    if (group.memberId !== this.#memberId) this.loseAll('dropped');
     const places = group
       .assigned()
       .flatMap(({ topic, partitions }) => partitions.map((partition): Place => ({ topic, partition })));
@@ -113,21 +127,28 @@ export class Rejoin {
     const uncommitted = places.filter((place) => (committed.get(keyOf(place))?.offset ?? -1) < 0);
     const logStarts = await fetchLogStarts(group, uncommitted);
     this.#loseOthers(places, committed);
-    for (const place of places) {
-      if (this.#intakes.has(keyOf(place))) continue;
-      const found = committed.get(keyOf(place)) ?? { offset: -1, metadata: '' };
-      const from = startingPoint(place, found, logStarts.get(keyOf(place)), this.#options.log);
-      const handler = this.#options.assigned(place.topic, place.partition);
-      this.#intakes.set(keyOf(place), new PartitionIntake(place, handler, from, this.#options.intake));
+    const fresh = places.filter((place) => !this.#intakes.has(keyOf(place)));
+    const logEnds = await fetchLogEnds(group, fresh);
+    for (const place of fresh) {
+      const key = keyOf(place);
+      const found = committed.get(key) ?? { offset: -1, metadata: '' };
+      const from = startingPoint(place, found, logStarts.get(key), this.#options.log);
+      this.#open(place, from, logEnds.get(key) ?? from.start);
     }
     this.#placeAll(group);
     this.#settle(group);
   }
 
-  /** From now on a rebalance finishes what is under way and leaves. */
-  stopping(drain: Promise<void>): void {
-    this.#stopDrain = drain;
+  /**
+   * From now on a rebalance leaves instead of joining, when the drain is over or has had its time: what can be handed
+   * over under way need not be waited for. Resolves then.
+   */
+  async stopping(drain: Promise<void>): Promise<void> {
+    const { drainTimeoutMs, rebalanceTimeoutMs } = this.#options;
+    const patienceMs = this.#handsOverSlots ? drainTimeoutMs : rebalanceTimeoutMs - STOP_MARGIN_MS;
+    this.#stopDrain = within(patienceMs, drain);
     this.pauseForGood();
+    await this.#stopDrain;
   }
 
   pauseForGood(): void {
@@ -135,35 +156,40 @@ export class Rejoin {
     for (const intake of this.#intakes.values()) this.applyPause(intake);
   }
 
+  /** Says in a last commit what is finished and what is under way, and gives all up. */
   async leave(): Promise<void> {
     const group = this.#group;
-    if (group !== null && group.memberId !== null && !this.#rejoining) {
-      await this.#commitLast();
-      await within(COMMIT_TIMEOUT_MS, group.leave());
-    }
+    if (group !== null && group.memberId !== null && !this.#rejoining) await this.#leaveGroup(group);
+    this.#left = true;
     this.#options.commits.suspend();
+    this.loseAll('dropped');
   }
 
-  loseAll(): void {
-    for (const intake of [...this.#intakes.values()]) this.#lose(intake);
+  loseAll(loss: Loss): void {
+    for (const intake of [...this.#intakes.values()]) this.#lose(intake, loss);
   }
 
   /** Starts a partition over at an offset that neither we nor its log can connect with what we knew. */
-  startOver(group: InternalGroup, intake: PartitionIntake, start: number): void {
-    const { topic, partition } = intake;
-    this.#lose(intake);
-    const from = { start, map: null, committed: { offset: -1, metadata: '' } };
-    const handler = this.#options.assigned(topic, partition);
-    const fresh = new PartitionIntake({ topic, partition }, handler, from, this.#options.intake);
-    this.#intakes.set(keyOf(fresh), fresh);
+  startOver(group: InternalGroup, intake: PartitionIntake, log: AssignedAt): void {
+    this.#lose(intake, 'dropped');
+    const from = { start: log.start, map: null, committed: { offset: -1, metadata: '' } };
+    const fresh = this.#open(intake, from, log.end);
     this.place(group, fresh);
     this.applyPause(fresh);
   }
 
+  reread(topic: string, partition: number, offset: number): void {
+    const intake = this.find(topic, partition);
+    if (intake === undefined) return;
+    intake.reread(offset);
+    // A rejoin under way places everything at its end.
+    if (this.#group !== null && !this.#rejoining) this.place(this.#group, intake);
+  }
+
   /** Where kafkajs fetches next. */
-  place(group: InternalGroup, { topic, partition, position }: PartitionIntake): void {
+  place(group: InternalGroup, { topic, partition, cursor }: PartitionIntake): void {
     const { offsetManager } = group;
-    const at = String(position);
+    const at = String(cursor);
     // Both, or kafkajs asks the coordinator again and takes what it finds there.
     offsetManager.committedOffsets()[topic]![partition] = at;
     offsetManager.resolvedOffsets[topic]![partition] = at;
@@ -176,26 +202,38 @@ export class Rejoin {
     else state?.resume(change);
   }
 
+  get #handsOverSlots(): boolean {
+    for (const { handler } of this.#intakes.values()) if (handler.underWay !== undefined) return true;
+    return false;
+  }
+
   #adopt(group: InternalGroup): void {
-    this.loseAll();
+    this.loseAll('dropped');
     this.#group = group;
     this.#options.adopt(group);
   }
 
   async #commitLast(): Promise<void> {
+    for (const intake of this.#intakes.values()) {
+      if (intake.prepareHandOver()) this.#options.commits.touch(intake);
+    }
     const verdict = this.#options.commits.flush();
     const inTime = await within(COMMIT_TIMEOUT_MS, verdict);
-    if (inTime && (await verdict) === 'stale') this.loseAll();
+    if (inTime && (await verdict) === 'stale') this.loseAll('dropped');
   }
 
-  async #leaveInstead(group: InternalGroup, drain: Promise<void>): Promise<never> {
-    await within(this.#options.rebalanceTimeoutMs - STOP_MARGIN_MS, drain);
-    if (group.memberId !== null) {
-      await this.#commitLast();
-      await within(COMMIT_TIMEOUT_MS, group.leave());
-    }
+  async #leaveInstead(group: InternalGroup, drain: Promise<unknown>): Promise<never> {
+    await drain;
+    if (group.memberId !== null && !this.#left) await this.#leaveGroup(group);
     this.#joined.resolve();
     throw new kafkajs.KafkaJSNonRetriableError('the consumer is stopping');
+  }
+
+  async #leaveGroup(group: InternalGroup): Promise<void> {
+    await this.#commitLast();
+    this.#left = true;
+    await within(COMMIT_TIMEOUT_MS, group.leave());
+    this.loseAll('handed_over');
   }
 
   /** A partition stays only if its committed state is what we committed: then nobody had it in between. */
@@ -206,14 +244,27 @@ export class Rejoin {
     const ours = new Set(places.map(keyOf));
     for (const [key, intake] of [...this.#intakes]) {
       const found = committed.get(key);
-      if (!ours.has(key) || found === undefined || !intake.isOurs(found)) this.#lose(intake);
+      if (!ours.has(key)) this.#lose(intake, 'handed_over');
+      else if (found === undefined || !intake.isOurs(found)) this.#lose(intake, 'dropped');
+      else if (intake.keep()) this.#options.commits.touch(intake);
     }
   }
 
-  #lose(intake: PartitionIntake): void {
+  #lose(intake: PartitionIntake, loss: Loss): void {
     this.#intakes.delete(keyOf(intake));
     this.#options.commits.forget(intake);
-    intake.lose();
+    intake.lose(loss);
+  }
+
+  #open(
+    { topic, partition }: Place,
+    from: { start: number; map: OffsetMap | null; committed: Committed },
+    end: number,
+  ): PartitionIntake {
+    const handler = this.#options.assigned(topic, partition, { start: from.start, end });
+    const intake = new PartitionIntake({ topic, partition }, handler, from, this.#options.intake);
+    this.#intakes.set(keyOf(intake), intake);
+    return intake;
   }
 
   /** A pending seek of a lane that was lost would otherwise wait for the day it comes back. */

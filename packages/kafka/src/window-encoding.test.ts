@@ -16,7 +16,7 @@ const holes = fc
     let end = 0;
     return parts.map(({ gap, length, bits }): Hole => {
       const start = end + gap;
-      const hole = { start, length: bits === null ? length : 1, bits };
+      const hole = { start, length: bits === null ? length : 1, bits, held: null };
       end = start + hole.length;
       return hole;
     });
@@ -85,7 +85,7 @@ test('any damage is noticed', () => {
 });
 
 test('a map is not read against another offset, cut short, or in another alphabet', () => {
-  const [text] = encode(7, [{ start: 2, length: 3, bits: null }], 3);
+  const [text] = encode(7, [{ start: 2, length: 3, bits: null, held: null }], 3);
   expect(decodeMap(8, text).kind).toBe('damaged');
   expect(decodeMap(7, text.slice(0, -4)).kind).toBe('damaged');
   expect(decodeMap(7, `${text}!`).kind).toBe('damaged');

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { type HeldSlot, MAX_HELD_MS } from './held-slots.ts';
 
 /**
  * The map that travels as a commit's metadata: of the records from the committed offset to `end` all are finished but
@@ -7,11 +8,16 @@ import { crc32 } from 'node:zlib';
  * base64 of: version (1 byte), CRC-32 (4 bytes, over the version, the committed offset and the body), body.
  * Body: the finished records between the last hole and the end, then per hole `finished before it * 4 + kind`.
  * Kind 0 is one untouched record; 1 a run of them (its length - 2 follows); 2 one record partly done (its slots and
- * their bits follow); 3 is kept for slots that are still under way with an owner who lost the lane.
+ * their bits follow); 3 one record at which the owner still was when he handed the partition over (its slots, the bits
+ * of those done, the bits of those held, and for each held one the time it had left, in ticks of 16 ms, rounded up).
  * Numbers are unsigned LEB128.
+ *
+ * A map with kind 3 is of version 2, any other of version 1: who knows version 1 alone reads the maps of quiet days,
+ * and repeats all from the committed offset after a hand-over with held slots, as with any version he does not know.
  */
 
-const VERSION = 1;
+const PLAIN_VERSION = 1;
+const HELD_VERSION = 2;
 const HEADER_BYTES = 5;
 /** The longest encoding of a number below 2^53. */
 const NUMBER_BYTES = 8;
@@ -19,6 +25,8 @@ const NUMBER_BYTES = 8;
 const SINGLE = 0;
 const RUN = 1;
 const PARTLY = 2;
+const HELD = 3;
+const TICK_MS = 16;
 
 export const MAX_MAP_CHARS = 4_096;
 
@@ -27,6 +35,8 @@ export interface Hole {
   readonly length: number;
   /** Of a record that is partly done (length is 1): one bit per slot, 1 is done. */
   readonly bits: Uint8Array | null;
+  /** Of a record (length is 1) at which an earlier owner may still be. */
+  readonly held: readonly HeldSlot[] | null;
 }
 
 export interface OffsetMap {
@@ -51,6 +61,7 @@ export class MapEncoder {
   #runStart: number;
   #runLength = 0;
   #truncated = false;
+  #version = PLAIN_VERSION;
 
   constructor(offset: number, maxChars = MAX_MAP_CHARS) {
     this.#offset = offset;
@@ -62,6 +73,11 @@ export class MapEncoder {
 
   get truncated(): boolean {
     return this.#truncated;
+  }
+
+  /** Nothing is said of the records from here on, until finish() says that they are finished. */
+  get end(): number {
+    return this.#end;
   }
 
   untouched(start: number, length = 1): void {
@@ -80,14 +96,26 @@ export class MapEncoder {
     const mark = this.#bodyBytes;
     this.#number((offset - this.#end) * 4 + PARTLY);
     this.#number(slots);
-    const bytes = Math.ceil(slots / 8);
-    if (this.#bodyBytes + bytes <= this.#bodyMax) {
-      this.#body.set(bits.subarray(0, bytes), this.#bodyBytes);
-      this.#bodyBytes += bytes;
-    } else {
-      this.#bodyBytes = this.#bodyMax + 1;
+    this.#bits(bits, slots);
+    this.#keepIfItFits(mark, offset + 1);
+  }
+
+  /** At least one slot is held; null bits: none is done. */
+  held(offset: number, bits: Uint8Array | null, slots: number, held: readonly HeldSlot[]): void {
+    this.#closeRun();
+    if (this.#truncated) return;
+    const mark = this.#bodyBytes;
+    const heldBits = new Uint8Array(Math.ceil(slots / 8));
+    for (const { slot } of held) heldBits[slot >> 3]! |= 1 << (slot & 7);
+    this.#number((offset - this.#end) * 4 + HELD);
+    this.#number(slots);
+    this.#bits(bits ?? new Uint8Array(heldBits.length), slots);
+    this.#bits(heldBits, slots);
+    for (const { leftMs } of held) {
+      if (this.#bodyBytes <= this.#bodyMax) this.#number(Math.ceil(Math.min(leftMs, MAX_HELD_MS) / TICK_MS));
     }
     this.#keepIfItFits(mark, offset + 1);
+    if (!this.#truncated) this.#version = HELD_VERSION;
   }
 
   finish(end: number): string {
@@ -96,8 +124,8 @@ export class MapEncoder {
     const bytes = Buffer.allocUnsafe(HEADER_BYTES + NUMBER_BYTES + this.#bodyBytes);
     let at = writeNumber(bytes, HEADER_BYTES, trailing);
     at += this.#body.copy(bytes, at, 0, this.#bodyBytes);
-    bytes[0] = VERSION;
-    bytes.writeUInt32BE(checksum(this.#offset, bytes.subarray(HEADER_BYTES, at)), 1);
+    bytes[0] = this.#version;
+    bytes.writeUInt32BE(checksum(this.#version, this.#offset, bytes.subarray(HEADER_BYTES, at)), 1);
     return bytes.toString('base64', 0, at);
   }
 
@@ -121,6 +149,12 @@ export class MapEncoder {
     this.#truncated = true;
   }
 
+  #bits(bits: Uint8Array, slots: number): void {
+    const bytes = Math.ceil(slots / 8);
+    if (this.#bodyBytes + bytes <= this.#bodyMax) this.#body.set(bits.subarray(0, bytes), this.#bodyBytes);
+    this.#bodyBytes += bytes;
+  }
+
   #number(value: number): void {
     this.#bodyBytes = writeNumber(this.#body, this.#bodyBytes, value);
   }
@@ -130,35 +164,47 @@ export function decodeMap(offset: number, text: string | null): DecodedMap {
   if (text === null || text === '') return { kind: 'missing' };
   const bytes = Buffer.from(text, 'base64');
   if (bytes.length === 0) return { kind: 'damaged' };
-  if (bytes[0] !== VERSION) return { kind: 'unknown_version' };
+  const version = bytes[0]!;
+  if (version !== PLAIN_VERSION && version !== HELD_VERSION) return { kind: 'unknown_version' };
   if (bytes.length <= HEADER_BYTES || bytes.toString('base64') !== text) return { kind: 'damaged' };
   const body = bytes.subarray(HEADER_BYTES);
-  if (bytes.readUInt32BE(1) !== checksum(offset, body)) return { kind: 'damaged' };
+  if (bytes.readUInt32BE(1) !== checksum(version, offset, body)) return { kind: 'damaged' };
   try {
-    return { kind: 'map', map: decodeBody(offset, body) };
+    return { kind: 'map', map: decodeBody(version, offset, body) };
   } catch {
     return { kind: 'damaged' };
   }
 }
 
-function decodeBody(offset: number, body: Buffer): OffsetMap {
+function decodeBody(version: number, offset: number, body: Buffer): OffsetMap {
   const reader = new NumberReader(body);
   const trailing = reader.number();
   const holes: Hole[] = [];
   let end = offset;
   while (!reader.atEnd) {
     const token = reader.number();
-    const start = end + Math.floor(token / 4);
-    const kind = token % 4;
-    let length = 1;
-    let bits: Uint8Array | null = null;
-    if (kind === RUN) length = reader.number() + 2;
-    else if (kind === PARTLY) bits = reader.bytes(Math.ceil(reader.number() / 8));
-    else if (kind !== SINGLE) throw new RangeError(`hole of kind ${kind}`);
-    holes.push({ start, length, bits });
-    end = start + length;
+    const hole = decodeHole(version, token % 4, end + Math.floor(token / 4), reader);
+    holes.push(hole);
+    end = hole.start + hole.length;
   }
   return { end: end + trailing, holes };
+}
+
+function decodeHole(version: number, kind: number, start: number, reader: NumberReader): Hole {
+  if (kind === SINGLE) return { start, length: 1, bits: null, held: null };
+  if (kind === RUN) return { start, length: reader.number() + 2, bits: null, held: null };
+  const slots = reader.number();
+  const bits = reader.bytes(Math.ceil(slots / 8));
+  if (kind === PARTLY) return { start, length: 1, bits, held: null };
+  if (version !== HELD_VERSION) throw new RangeError(`hole of kind ${kind} in version ${version}`);
+  const heldBits = reader.bytes(bits.length);
+  const held: HeldSlot[] = [];
+  for (let slot = 0; slot < slots; slot++) {
+    if ((heldBits[slot >> 3]! & (1 << (slot & 7))) !== 0) {
+      held.push({ slot, leftMs: reader.number() * TICK_MS });
+    }
+  }
+  return { start, length: 1, bits, held };
 }
 
 class NumberReader {
@@ -202,9 +248,9 @@ function writeNumber(bytes: Buffer, from: number, value: number): number {
 }
 
 /** The offset is part of it: a map must not be read against an offset that somebody else set. */
-function checksum(offset: number, body: Buffer): number {
+function checksum(version: number, offset: number, body: Buffer): number {
   const prefix = Buffer.allocUnsafe(9);
-  prefix[0] = VERSION;
+  prefix[0] = version;
   prefix.writeBigInt64BE(BigInt(offset), 1);
   return crc32(body, crc32(prefix));
 }
