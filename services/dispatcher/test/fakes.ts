@@ -39,6 +39,9 @@ export function fakeRecord(given: Partial<Omit<TrackedRecord, 'complete'>> = {})
     headers: encodeEvent(eventMeta()),
     slots: 1,
     isDone: () => false,
+    heldForMs: () => 0,
+    mayStillSettle: () => false,
+    passOver() {},
     complete() {
       completed = true;
     },

@@ -59,6 +59,9 @@ function setup(write: (items: readonly Item[]) => Promise<void> | void = () => u
       headers,
       slots: 1,
       isDone: () => false,
+      heldForMs: () => 0,
+      mayStillSettle: () => false,
+      passOver() {},
       complete: () => completed.push(at),
       live: true,
     };
