@@ -193,7 +193,7 @@ export const spec = {
     doc: 'Longest time between two probes of an open circuit.',
   }),
   breakerMaxEndpoints: integer('BREAKER_MAX_ENDPOINTS', {
-    fallback: '100000',
+    fallback: '50000',
     min: 100,
     max: 1_000_000,
     unit: 'endpoints',
