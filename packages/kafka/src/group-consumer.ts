@@ -1,14 +1,12 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Consumer as KafkaJsConsumer } from 'kafkajs';
 import { type KafkaClient, openConsumer } from './client.ts';
 import { CommitLoop } from './commit.ts';
 import type { Consumer, ConsumerOptions, ConsumerStats } from './consumer.ts';
 import { isWithinFence } from './fence.ts';
+import { takeOverFetching } from './fetch-loop.ts';
 import { FetchPace, PACE_DEFAULTS } from './fetch-pace.ts';
-import type { FetchedBatch, InternalGroup, JoinHooks } from './kafkajs-internals.ts';
-import type { PartitionIntake } from './partition-intake.ts';
+import type { InternalGroup, JoinHooks } from './kafkajs-internals.ts';
 import { clusterAnswers } from './probe-cluster.ts';
-import { recoverPosition } from './recover-position.ts';
 import { Rejoin } from './rejoin.ts';
 import { stickyAssigner } from './sticky-assigner.ts';
 import { Watchdog } from './watchdog.ts';
@@ -24,11 +22,8 @@ const DEFAULTS = {
   maxBytesPerPartition: 1024 * 1024,
 };
 const MAX_FETCH_BYTES = 10 * 1024 * 1024;
-/** Shorter than this a finished span is read through: cheaper than a fetch of its own. */
-const SEEK_OVER_RECORDS = 500;
 const DISCONNECT_TIMEOUT_MS = 3_000;
 const WATCH_INTERVAL_MS = 5_000;
-const FENCE_POLL_MS = 20;
 const MAX_COMMITS_FAILING_MS = 60_000;
 
 /** A stopped consumer does not start again. */
@@ -37,10 +32,8 @@ export function createConsumer(client: KafkaClient, options: ConsumerOptions): C
 }
 
 /**
- * Modes: new → started → stopping → stopped; started → dead (a handler threw, or kafkajs gave up: only a new process
- * helps). kafkajs runs the group's loop (fetch, heartbeat, join); what it fetches is
- * taken right where the fetch returns, so that nothing waits in its queues and nothing of an earlier assignment is left
- * in them.
+ * Modes: new → started → stopping (until the group is left) → left (what was handed over under way is drained) → stopped;
+ * started → dead (a handler threw, or kafkajs gave up: only a new process helps).
  */
 class GroupConsumer implements Consumer {
   readonly #client: KafkaClient;
@@ -91,23 +84,6 @@ class GroupConsumer implements Consumer {
     if (this.#stopped === null) this.#watchdog.start();
   }
 
-  async #join(consumer: KafkaJsConsumer): Promise<void> {
-    await consumer.connect();
-    await consumer.subscribe({ topics: this.#options.topics, fromBeginning: true });
-    if (this.#stopped !== null) return;
-    const hooks: JoinHooks = {
-      beforeJoin: (group) => this.#rejoin.beforeJoin(group),
-      afterJoin: (group) => this.#rejoin.afterJoin(group),
-    };
-    await consumer.run({
-      autoCommit: false,
-      eachBatchAutoResolve: false,
-      eachBatch: async () => {},
-      ...hooks,
-    });
-    await this.#rejoin.joined;
-  }
-
   stop({ drain }: { drain?: () => Promise<void> } = {}): Promise<void> {
     this.#stopped ??= this.#stopOnce(drain ?? (async () => {}));
     return this.#stopped;
@@ -145,6 +121,23 @@ class GroupConsumer implements Consumer {
       lastHeartbeatAgeMs: sentMs === null ? null : this.#nowMs() - sentMs,
       partitions: [...this.#rejoin.intakes].map((intake) => intake.stats()),
     };
+  }
+
+  async #join(consumer: KafkaJsConsumer): Promise<void> {
+    await consumer.connect();
+    await consumer.subscribe({ topics: this.#options.topics, fromBeginning: true });
+    if (this.#stopped !== null) return;
+    const hooks: JoinHooks = {
+      beforeJoin: (group) => this.#rejoin.beforeJoin(group),
+      afterJoin: (group) => this.#rejoin.afterJoin(group),
+    };
+    await consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      eachBatch: async () => {},
+      ...hooks,
+    });
+    await this.#rejoin.joined;
   }
 
   async #stopOnce(drain: () => Promise<void>): Promise<void> {
@@ -245,70 +238,15 @@ class GroupConsumer implements Consumer {
   }
 
   #takeOverFetching(group: InternalGroup): void {
-    const fetch = group.fetch.bind(group);
-    const join = group.joinAndSync.bind(group);
-    let joining: Promise<void> | null = null;
-    // Fetchers of several brokers may each find that the group must be joined again.
-    group.joinAndSync = () => {
-      joining ??= join().finally(() => {
-        joining = null;
-      });
-      return joining;
-    };
-    group.fetch = async (nodeId) => {
-      // A join that failed leaves kafkajs fetching under the old assignment.
-      if (this.#rejoin.rejoining) {
-        await group.joinAndSync();
-        return [];
-      }
-      // What may not be acted on need not be fetched: ask for a heartbeat, which kafkajs sends after an empty fetch.
-      if (!this.mayAct()) {
-        group.lastRequest = Number.NEGATIVE_INFINITY;
-        await delay(FENCE_POLL_MS);
-        return [];
-      }
-      const { joins } = this.#rejoin;
-      this.#applyPace(group);
-      const batches = await fetch(nodeId);
-      const ours = !this.#rejoin.rejoining && this.#rejoin.joins === joins;
-      if (ours && this.#stopped === null && !this.#dead && this.mayAct()) this.#takeAll(group, batches);
-      return [];
-    };
-    group.recoverFromOffsetOutOfRange = ({ topic, partition }) => {
-      const intake = this.#rejoin.find(topic, partition);
-      return recoverPosition(this.#rejoin, group, intake, this.#client.log);
-    };
-  }
-
-  #applyPace(group: InternalGroup): void {
-    let anyPaused = this.#stopped !== null || this.#dead;
-    for (const { paused } of this.#rejoin.intakes) anyPaused ||= paused;
-    const { minBytes, maxWaitMs } = this.#pace.settings(anyPaused);
-    group.minBytes = minBytes;
-    group.maxWaitTime = maxWaitMs;
-  }
-
-  #takeAll(group: InternalGroup, batches: readonly FetchedBatch[]): void {
-    let records = 0;
-    try {
-      for (const batch of batches) {
-        const intake = this.#rejoin.find(batch.topic, batch.partition);
-        if (intake === undefined) continue;
-        const taken = intake.take(batch);
-        if (taken) records += batch.messages.length;
-        this.#skipFinished(intake);
-        this.#rejoin.place(group, intake);
-      }
-    } catch (error) {
-      // A handler that throws is a bug: going on would pass over its record, stopping here repeats it.
-      this.#client.log.error({ err: error }, 'a record could not be handed on');
-      this.#die(error as Error);
-    }
-    this.#pace.observe(records, this.#nowMs());
-  }
-
-  #skipFinished(intake: PartitionIntake): void {
-    if (intake.nextUnfinished - intake.cursor > SEEK_OVER_RECORDS) intake.moveTo(intake.nextUnfinished);
+    takeOverFetching(group, {
+      rejoin: this.#rejoin,
+      pace: this.#pace,
+      nowMs: this.#nowMs,
+      log: this.#client.log,
+      mayAct: () => this.mayAct(),
+      mayTake: () => this.#stopped === null && !this.#dead,
+      onBug: (error) => this.#die(error),
+    });
   }
 }
 

@@ -1,15 +1,17 @@
 import type { SlotPlace, SlotUnderWay } from './consumer.ts';
 import { type HeldUntil, MAX_HELD_MS } from './held-slots.ts';
-import type { UnderWay, WindowEntry } from './offset-window.ts';
+import type { UnderWay } from './offset-window.ts';
+import type { WindowEntry } from './window-entry.ts';
 
 /**
  * Our slots under way as a last commit names them, from that commit until the partition is lost or kept.
- * Modes: said (a commit with them is on its way) → acknowledged (the next owner leaves them alone for as long).
+ * Modes: gathered → said (a commit with them is on its way) → acknowledged (the next owner leaves them alone for as
+ * long). A commit that was on its way before they were said acknowledges nothing of them.
  */
 export class HandOver {
   readonly underWay: UnderWay;
   readonly #settledSince: SlotPlace[] = [];
-  #end = Number.POSITIVE_INFINITY;
+  #end = 0;
   #acknowledged = false;
 
   /** Null when nothing is under way. */
@@ -40,7 +42,7 @@ export class HandOver {
   }
 
   acknowledge(): void {
-    this.#acknowledged = true;
+    if (this.#end > 0) this.#acknowledged = true;
   }
 
   /** Called before the entry is completed. */

@@ -1,7 +1,8 @@
 import type { TrackedRecord } from './consumer.ts';
 import type { FetchedMessage } from './kafkajs-internals.ts';
-import { isSlotDone, type WindowEntry } from './offset-window.ts';
+
 import type { PartitionIntake } from './partition-intake.ts';
+import { isSlotDone, type WindowEntry } from './window-entry.ts';
 
 /** A record in the hands of a handler. */
 export class HandedRecord implements TrackedRecord {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { KafkaLog } from './client.ts';
 import type { InternalGroup } from './kafkajs-internals.ts';
 import type { Committed } from './partition-intake.ts';
@@ -38,6 +39,9 @@ export const fetchLogStarts = (group: InternalGroup, places: readonly Place[]) =
 export const fetchLogEnds = (group: InternalGroup, places: readonly Place[]) =>
   fetchLogOffsets(group, places, false);
 
+/** While a leader is being elected a join that fails would only be begun again, by the whole group. */
+const LOG_OFFSET_TRIES = { most: 10, pauseMs: 300 };
+
 async function fetchLogOffsets(
   group: InternalGroup,
   places: readonly Place[],
@@ -50,25 +54,57 @@ async function fetchLogOffsets(
     partitions: of.map(({ partition }) => ({ partition })),
     fromBeginning,
   }));
-  for (const { topic, partitions } of await group.cluster.fetchTopicsOffset(topics)) {
+  for (const { topic, partitions } of await patiently(group, () => group.cluster.fetchTopicsOffset(topics))) {
     for (const { partition, offset } of partitions) found.set(keyOf({ topic, partition }), Number(offset));
   }
   return found;
 }
 
+async function patiently<Found>(group: InternalGroup, ask: () => Promise<Found>): Promise<Found> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (tries === LOG_OFFSET_TRIES.most) throw error;
+      await delay(LOG_OFFSET_TRIES.pauseMs);
+      await group.cluster.refreshMetadata();
+    }
+  }
+}
+
+/** What we begin from, and the offset that the log's next record will get. */
 export interface StartingPoint {
   readonly start: number;
   readonly map: OffsetMap | null;
   readonly committed: Committed;
+  readonly end: number;
+}
+
+export async function findStartingPoints(
+  group: InternalGroup,
+  places: readonly Place[],
+  committed: ReadonlyMap<string, Committed>,
+  log: KafkaLog,
+): Promise<Map<Place, StartingPoint>> {
+  const committedAt = (place: Place) => committed.get(keyOf(place)) ?? { offset: -1, metadata: '' };
+  const uncommitted = places.filter((place) => committedAt(place).offset < 0);
+  const starts = await fetchLogStarts(group, uncommitted);
+  const ends = await fetchLogEnds(group, places);
+  return new Map(
+    places.map((place) => {
+      const from = startingPoint(place, committedAt(place), starts.get(keyOf(place)), log);
+      return [place, { ...from, end: ends.get(keyOf(place)) ?? from.start }];
+    }),
+  );
 }
 
 /** Where a new owner begins. Without a map that can be trusted all from the committed offset on is done again. */
-export function startingPoint(
+function startingPoint(
   place: Place,
   committed: Committed,
   logStart: number | undefined,
   log: KafkaLog,
-): StartingPoint {
+): Omit<StartingPoint, 'end'> {
   const { offset, metadata } = committed;
   if (offset < 0) {
     // -1: nothing was ever committed. -2: kafkajs, or a tool, gave up an offset that was out of range.

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { isSlotDone, OffsetWindow, type WindowEntry } from './offset-window.ts';
+import { OffsetWindow } from './offset-window.ts';
 import { decodeMap, type OffsetMap } from './window-encoding.ts';
+import { isSlotDone, type WindowEntry } from './window-entry.ts';
 
 function mapOf(snapshot: { offset: number; map: string }): OffsetMap {
   const decoded = decodeMap(snapshot.offset, snapshot.map);
@@ -102,10 +103,8 @@ test('what an earlier owner finished further up is passed on before it was read 
 });
 
 test('a record whose slots an earlier owner finished one by one is finished', () => {
-  const window = new OffsetWindow(0, {
-    end: 1,
-    holes: [{ start: 0, length: 1, bits: Uint8Array.of(0b11), held: null }],
-  });
+  const hole = { start: 0, length: 1, bits: Uint8Array.of(0b11), slots: 2, held: null };
+  const window = new OffsetWindow(0, { end: 1, holes: [hole], allHeldMs: null });
   expect(window.add(0, 2)).toBeNull();
 });
 

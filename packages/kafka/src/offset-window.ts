@@ -1,19 +1,8 @@
-import { type HeldUntil, heldSlots, holdFrom, latestOf } from './held-slots.ts';
-import { PassedOver } from './passed-over.ts';
-import { type Hole, MAX_MAP_CHARS, MapEncoder, type OffsetMap } from './window-encoding.ts';
-
-/** A record that was handed on and has at least one slot to finish. */
-export interface WindowEntry {
-  readonly offset: number;
-  readonly slots: number;
-  remaining: number;
-  /** Allocated when the first of several slots is done. */
-  bits: Uint8Array | null;
-  /** Null when no earlier owner was at it. */
-  readonly heldUntil: HeldUntil | null;
-  /** Given back or withdrawn: unfinished, and no longer this entry's. */
-  passedOver: boolean;
-}
+import { HELD_MARGIN_MS, type HeldUntil, latestOf } from './held-slots.ts';
+import { InheritedMap } from './inherited-map.ts';
+import { encodeSpan, PassedOver } from './passed-over.ts';
+import { MAX_MAP_CHARS, MapEncoder, type OffsetMap } from './window-encoding.ts';
+import { encodeRecord, heldForMs, markDone, openEntry, type WindowEntry } from './window-entry.ts';
 
 export interface WindowSnapshot {
   /** The lowest record with an unfinished slot. Never committed without its map. */
@@ -25,14 +14,11 @@ export interface WindowSnapshot {
   readonly end: number;
 }
 
-/** Our own slots under way, by offset, at a hand-over. */
+/** Our own slots under way at a hand-over: by offset, and for each slot until when. */
 export type UnderWay = ReadonlyMap<number, HeldUntil>;
 
-interface InheritedHole extends Hole {
-  readonly heldUntil: HeldUntil | null;
-}
-
-const NOTHING_UNDER_WAY: UnderWay = new Map();
+/** A time at which no slot is held any more. */
+const LONG_AFTER = Number.POSITIVE_INFINITY;
 
 /**
  * Which records of one partition are finished. Records come in ascending order and finish in any; offsets that never
@@ -46,20 +32,19 @@ export class OffsetWindow {
   /** False after a rereading added records below others. */
   #ascending = true;
   readonly #passed = new PassedOver();
-  #inherited: { readonly end: number; readonly holes: readonly InheritedHole[] } | null;
-  /** The first inherited hole that does not end before the position. */
-  #nextHole = 0;
+  #inherited: InheritedMap | null;
   #position: number;
   /** Null while reading. */
   #again: number | null = null;
   #addedAgain: WindowEntry | null = null;
   #gone = 0;
-  /** Nothing is held any more after this. */
-  #heldUntilMs = 0;
+  /** Nothing that was inherited is held any more after this. */
+  readonly #heldUntilMs: number;
 
   constructor(start: number, inherited: OffsetMap | null = null, nowMs = 0) {
     this.#position = start;
-    this.#inherited = inherited === null ? null : this.#inherit(inherited, nowMs);
+    this.#inherited = inherited === null ? null : new InheritedMap(inherited, nowMs);
+    this.#heldUntilMs = this.#inherited?.heldUntilMs ?? 0;
   }
 
   /** The next offset that is new to add(), or a later one. */
@@ -76,18 +61,13 @@ export class OffsetWindow {
     return this.#again !== null;
   }
 
-  /** Of a record that is in hand; 0 of any other. */
-  slotsAt(offset: number): number {
-    return this.#unfinished.get(offset)?.slots ?? 0;
+  get passedOver(): number {
+    return this.#passed.records;
   }
 
   /** How many passed-over records turned out to have left the log. */
   get gone(): number {
     return this.#gone;
-  }
-
-  get passedOver(): number {
-    return this.#passed.records;
   }
 
   /** The lowest offset that is not known to be finished. */
@@ -99,25 +79,41 @@ export class OffsetWindow {
 
   /** The lowest offset from the cursor on that add() has to be asked for. */
   get nextUnfinished(): number {
-    return this.#again === null ? this.#nextUnread : (this.#passed.firstFrom(this.#again) ?? this.#position);
+    return this.#again ?? this.#nextUnread;
   }
 
   get #nextUnread(): number {
-    if (this.#inherited === null) return this.#position;
-    const hole = this.#inherited.holes[this.#nextHole];
-    return Math.max(this.#position, hole === undefined ? this.#inherited.end : hole.start);
+    return this.#inherited?.nextFrom(this.#position) ?? this.#position;
   }
 
-  /** Null when it is finished, or (below the position) held. */
+  /** Of a record that is in hand; 0 of any other. */
+  slotsAt(offset: number): number {
+    return this.#unfinished.get(offset)?.slots ?? 0;
+  }
+
+  /** Null when it is finished or, below the position, in hand. */
   add(offset: number, slots: number): WindowEntry | null {
     if (offset < this.cursor) throw new RangeError(`offset ${offset} was added before ${this.cursor}`);
     if (offset < this.#position) return this.#addAgain(offset, slots);
-    const hole = this.#inheritedHoleAt(offset);
+    const hole = this.#inherited?.at(offset) ?? null;
+    const heldUntil = hole === null || hole === 'finished' ? null : this.#inherited!.heldUntilOf(hole, slots);
     this.moveTo(offset + 1);
     if (hole === 'finished') return null;
-    const entry = openEntry(offset, slots, hole?.bits ?? null, hole?.heldUntil ?? null);
+    const entry = openEntry(offset, slots, hole?.bits ?? null, heldUntil);
     if (entry.remaining === 0) return null;
     this.#unfinished.set(offset, entry);
+    return entry;
+  }
+
+  #addAgain(offset: number, slots: number): WindowEntry | null {
+    const span = this.#passed.take(offset);
+    this.moveTo(offset + 1);
+    if (span === null) return null;
+    const entry = openEntry(offset, slots, span.bits, span.heldUntil);
+    if (entry.remaining === 0) return null;
+    this.#addedAgain = entry;
+    this.#unfinished.set(offset, entry);
+    this.#ascending = this.#unfinished.size === 1;
     return entry;
   }
 
@@ -133,8 +129,7 @@ export class OffsetWindow {
     entry.passedOver = true;
     this.#unfinished.delete(offset);
     this.#position = offset;
-    const holes = this.#inherited?.holes ?? [];
-    while (this.#nextHole > 0 && endOf(holes[this.#nextHole - 1]!) > offset) this.#nextHole--;
+    this.#inherited?.goBack(offset);
   }
 
   /** Gives a record back: it stays unfinished. False when that was done already, or it is finished. */
@@ -142,7 +137,7 @@ export class OffsetWindow {
     if (entry.passedOver || entry.remaining === 0) return false;
     entry.passedOver = true;
     this.#unfinished.delete(entry.offset);
-    this.#passed.add(entry.offset, entry.bits, entry.heldUntil);
+    this.#passed.add(entry);
     return true;
   }
 
@@ -168,35 +163,43 @@ export class OffsetWindow {
       if (cursor <= this.#position) return;
     }
     this.#position = cursor;
-    if (this.#inherited === null) return;
-    const { holes, end } = this.#inherited;
-    while (this.#nextHole < holes.length && endOf(holes[this.#nextHole]!) <= cursor) this.#nextHole++;
+    this.#inherited?.advance(cursor);
     // The last record may yet be withdrawn, and its hole with it.
-    if (cursor > end) {
-      this.#inherited = null;
-      this.#nextHole = 0;
-    }
+    if (this.#inherited !== null && cursor > this.#inherited.end) this.#inherited = null;
   }
 
-  snapshot(maxChars = MAX_MAP_CHARS, nowMs = 0, underWay = NOTHING_UNDER_WAY): WindowSnapshot {
+  snapshot(maxChars = MAX_MAP_CHARS, nowMs = 0, underWay: UnderWay | null = null): WindowSnapshot {
+    const allHeldMs = this.#inherited?.allHeldMs(nowMs) ?? null;
+    if (allHeldMs !== null) return this.#snapshotAllHeld(maxChars, allHeldMs);
+    const snapshot = this.#encode(new MapEncoder(this.lowest, maxChars), nowMs, underWay);
+    const anyHeld = underWay !== null || nowMs < this.#heldUntilMs;
+    if (!snapshot.truncated || !anyHeld) return snapshot;
+    // Rather than forget what is finished, hold for a while what need not be.
+    return this.#snapshotAllHeld(maxChars, this.#longestHeldMs(nowMs, underWay));
+  }
+
+  #snapshotAllHeld(maxChars: number, leftMs: number): WindowSnapshot {
+    const encoder = new MapEncoder(this.lowest, maxChars);
+    encoder.allHeld(leftMs);
+    return this.#encode(encoder, LONG_AFTER, null);
+  }
+
+  #encode(encoder: MapEncoder, nowMs: number, underWay: UnderWay | null): WindowSnapshot {
     const offset = this.lowest;
-    const encoder = new MapEncoder(offset, maxChars);
-    const anyHeld = underWay.size > 0 || nowMs < this.#heldUntilMs;
     const { spans } = this.#passed;
     let next = 0;
-    for (const { offset, slots, bits, heldUntil } of this.#unfinished.values()) {
-      while (next < spans.length && spans[next]!.start < offset)
-        this.#encodeSpan(encoder, spans[next++]!, nowMs);
-      const own = anyHeld ? (underWay.get(offset) ?? null) : null;
-      const until = anyHeld ? heldUntil : null;
-      encode(encoder, { offset, slots, bits, heldUntil: until }, nowMs, own);
+    for (const entry of this.#inOrder().values()) {
+      while (next < spans.length && spans[next]!.start < entry.offset)
+        encodeSpan(encoder, spans[next++]!, nowMs);
+      encodeRecord(encoder, entry, nowMs, underWay?.get(entry.offset));
     }
-    while (next < spans.length) this.#encodeSpan(encoder, spans[next++]!, nowMs);
-    const map = encoder.finish(this.#addInheritedHoles(encoder, nowMs));
-    return { offset, map, truncated: encoder.truncated, end: encoder.end };
+    while (next < spans.length) encodeSpan(encoder, spans[next++]!, nowMs);
+    const end = this.#inherited?.encode(encoder, this.#position, nowMs) ?? this.#position;
+    const map = encoder.finish(end);
+    return { offset, map, truncated: encoder.truncated, end: encoder.truncated ? encoder.end : end };
   }
 
-  /** Slots at which an earlier owner may still be. */
+  /** Slots in hand at which an earlier owner may still be. */
   countHeld(nowMs: number): number {
     if (nowMs >= this.#heldUntilMs) return 0;
     let held = 0;
@@ -206,22 +209,10 @@ export class OffsetWindow {
     return held;
   }
 
-  #encodeSpan(encoder: MapEncoder, span: PassedOver['spans'][number], nowMs: number): void {
-    const { start, end, bits, heldUntil } = span;
-    if (bits === null && heldUntil === null) encoder.untouched(start, end - start);
-    else encode(encoder, { offset: start, slots: slotsOf(bits, heldUntil), bits, heldUntil }, nowMs, null);
-  }
-
-  #addAgain(offset: number, slots: number): WindowEntry | null {
-    const span = this.#passed.take(offset);
-    this.moveTo(offset + 1);
-    if (span === null) return null;
-    const entry = openEntry(offset, slots, span.bits, span.heldUntil);
-    if (entry.remaining === 0) return null;
-    this.#addedAgain = entry;
-    this.#unfinished.set(offset, entry);
-    this.#ascending = this.#unfinished.size === 1;
-    return entry;
+  #longestHeldMs(nowMs: number, underWay: UnderWay | null): number {
+    let untilMs = this.#heldUntilMs - HELD_MARGIN_MS;
+    for (const until of underWay?.values() ?? []) untilMs = Math.max(untilMs, latestOf(until));
+    return Math.max(0, untilMs - nowMs);
   }
 
   #inOrder(): Map<number, WindowEntry> {
@@ -230,102 +221,4 @@ export class OffsetWindow {
     this.#ascending = true;
     return this.#unfinished;
   }
-
-  #inherit({ end, holes }: OffsetMap, nowMs: number) {
-    const withTimes = holes.map((hole): InheritedHole => {
-      const { bits, held } = hole;
-      if (held === null) return { ...hole, heldUntil: null };
-      const heldUntil = holdFrom(nowMs, held, slotsOf(bits, null));
-      this.#heldUntilMs = Math.max(this.#heldUntilMs, latestOf(heldUntil));
-      return { ...hole, heldUntil };
-    });
-    return { end, holes: withTimes };
-  }
-
-  /** Returns where the map ends. */
-  #addInheritedHoles(encoder: MapEncoder, nowMs: number): number {
-    if (this.#inherited === null || this.#inherited.end <= this.#position) return this.#position;
-    const { holes, end } = this.#inherited;
-    for (let i = this.#nextHole; i < holes.length; i++) {
-      const { start, length, bits, heldUntil } = holes[i]!;
-      const from = Math.max(start, this.#position);
-      if (from >= start + length) continue;
-      if (bits === null) encoder.untouched(from, start + length - from);
-      else encode(encoder, { offset: from, slots: bits.length * 8, bits, heldUntil }, nowMs, null);
-    }
-    return end;
-  }
-
-  #inheritedHoleAt(offset: number): InheritedHole | 'finished' | null {
-    if (this.#inherited === null || offset >= this.#inherited.end) return null;
-    const { holes } = this.#inherited;
-    let i = this.#nextHole;
-    while (i < holes.length && endOf(holes[i]!) <= offset) i++;
-    const hole = holes[i];
-    return hole === undefined || hole.start > offset ? 'finished' : hole;
-  }
 }
-
-export function isSlotDone(entry: WindowEntry, slot: number): boolean {
-  if (entry.remaining === 0) return true;
-  return isBitSet(entry.bits, slot);
-}
-
-export function heldForMs(entry: WindowEntry, slot: number, nowMs: number): number {
-  if (entry.heldUntil === null || isSlotDone(entry, slot)) return 0;
-  return Math.max(0, (entry.heldUntil[slot] ?? 0) - nowMs);
-}
-
-type Unfinished = Pick<WindowEntry, 'offset' | 'slots' | 'bits' | 'heldUntil'>;
-
-function encode(
-  encoder: MapEncoder,
-  { offset, slots, bits, heldUntil }: Unfinished,
-  nowMs: number,
-  own: HeldUntil | null,
-): void {
-  if (heldUntil !== null || own !== null) {
-    const held = heldSlots(slots, (slot) => isBitSet(bits, slot), nowMs, heldUntil, own);
-    if (held.length > 0) {
-      encoder.held(offset, bits, slots, held);
-      return;
-    }
-  }
-  if (bits === null) encoder.untouched(offset);
-  else encoder.partlyDone(offset, bits, slots);
-}
-
-function openEntry(
-  offset: number,
-  slots: number,
-  bits: Uint8Array | null,
-  heldUntil: HeldUntil | null,
-): WindowEntry {
-  const entry: WindowEntry = { offset, slots, remaining: slots, bits: null, heldUntil, passedOver: false };
-  if (bits !== null) takeOverBits(entry, bits);
-  return entry;
-}
-
-function markDone(entry: WindowEntry, slot: number): boolean {
-  if (slot < 0 || slot >= entry.slots) throw new RangeError(`slot ${slot} of ${entry.slots}`);
-  if (isSlotDone(entry, slot)) return false;
-  if (--entry.remaining > 0) {
-    entry.bits ??= new Uint8Array(Math.ceil(entry.slots / 8));
-    entry.bits[slot >> 3]! |= 1 << (slot & 7);
-  }
-  return true;
-}
-
-function takeOverBits(entry: WindowEntry, bits: Uint8Array): void {
-  for (let slot = 0; slot < entry.slots && slot < bits.length * 8; slot++) {
-    if ((bits[slot >> 3]! & (1 << (slot & 7))) !== 0) markDone(entry, slot);
-  }
-}
-
-const slotsOf = (bits: Uint8Array | null, heldUntil: HeldUntil | null): number =>
-  bits === null ? (heldUntil?.length ?? 0) : bits.length * 8;
-
-const isBitSet = (bits: Uint8Array | null, slot: number): boolean =>
-  bits !== null && (bits[slot >> 3]! & (1 << (slot & 7))) !== 0;
-
-const endOf = (hole: Hole): number => hole.start + hole.length;

@@ -3,8 +3,9 @@ import { HandOver } from './hand-over.ts';
 import { HandedRecord } from './handed-record.ts';
 import { decodeHeaders } from './headers.ts';
 import type { FetchedBatch, FetchedMessage } from './kafkajs-internals.ts';
-import { heldForMs, isSlotDone, OffsetWindow, type WindowEntry } from './offset-window.ts';
+import { OffsetWindow } from './offset-window.ts';
 import type { OffsetMap } from './window-encoding.ts';
+import { heldForMs, isSlotDone, type WindowEntry } from './window-entry.ts';
 
 /** What the group's coordinator holds for a partition. */
 export interface Committed {
@@ -49,7 +50,7 @@ export class PartitionIntake {
   readonly #pauses = new Set<PauseReason>();
   #live = true;
   #handOver: HandOver | null = null;
-  /** Counts what moved the cursor back: the rest of a batch is then not what comes next. */
+  /** Counts the cursor's jumps: the rest of a batch is then not what comes next. */
   #rereads = 0;
   #acknowledged: Committed;
   /** Sent and not acknowledged: any of them may be what the coordinator holds. */
@@ -168,8 +169,9 @@ export class PartitionIntake {
 
   reread(offset: number): void {
     if (!this.#live) return;
-    this.#rereads++;
+    const { cursor } = this;
     this.#follow(() => this.#window.reread(offset));
+    if (this.cursor !== cursor) this.#rereads++;
   }
 
   /** A move of the cursor may begin or end a rereading, and find that records are gone. */
@@ -215,12 +217,15 @@ export class PartitionIntake {
       nowMs(),
       this.#handOver?.underWay,
     );
-    this.#handOver?.said(truncated ? end : Number.POSITIVE_INFINITY);
+    this.#handOver?.said(end);
     this.#mapChars = map.length;
     if (truncated || map.length > maxMapChars * PAUSE_ABOVE) this.pause('map');
     else if (map.length < maxMapChars * RESUME_BELOW) this.resume('map');
-    if (offset === this.#acknowledged.offset && map === this.#acknowledged.metadata) return null;
     const committed = { offset, metadata: map };
+    if (isSame(committed, this.#acknowledged)) {
+      this.#handOver?.acknowledge();
+      return null;
+    }
     this.#attempted = [...this.#attempted.slice(1 - MAX_ATTEMPTED), committed];
     return { committed, truncated };
   }

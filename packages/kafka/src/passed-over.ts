@@ -1,9 +1,12 @@
 import type { HeldUntil } from './held-slots.ts';
+import type { MapEncoder } from './window-encoding.ts';
+import { encodeRecord, type WindowEntry } from './window-entry.ts';
 
 /** Unfinished records that nobody holds: a run of untouched ones, or a single one that an earlier owner had begun. */
 export interface Span {
   start: number;
   end: number;
+  readonly slots: number;
   readonly bits: Uint8Array | null;
   readonly heldUntil: HeldUntil | null;
 }
@@ -29,8 +32,8 @@ export class PassedOver {
     return span === undefined ? null : Math.max(span.start, offset);
   }
 
-  add(offset: number, bits: Uint8Array | null, heldUntil: HeldUntil | null): void {
-    const span = { start: offset, end: offset + 1, bits, heldUntil };
+  add({ offset, slots, bits, heldUntil }: WindowEntry): void {
+    const span = { start: offset, end: offset + 1, slots, bits, heldUntil };
     const at = this.#indexOf(offset);
     this.#records++;
     if (!isPlain(span)) {
@@ -88,4 +91,10 @@ export class PassedOver {
     }
     return low;
   }
+}
+
+export function encodeSpan(encoder: MapEncoder, span: Readonly<Span>, nowMs: number): void {
+  const { start, end } = span;
+  if (isPlain(span)) encoder.untouched(start, end - start);
+  else encodeRecord(encoder, { ...span, offset: start }, nowMs);
 }

@@ -5,14 +5,12 @@ import type { AssignedAt, PartitionHandler } from './consumer.ts';
 import type { InternalGroup } from './kafkajs-internals.ts';
 import {
   fetchCommitted,
-  fetchLogEnds,
-  fetchLogStarts,
+  findStartingPoints,
   keyOf,
   type Place,
-  startingPoint,
+  type StartingPoint,
 } from './load-committed.ts';
-import { type Committed, type IntakeOptions, type Loss, PartitionIntake } from './partition-intake.ts';
-import type { OffsetMap } from './window-encoding.ts';
+import { type IntakeOptions, type Loss, PartitionIntake } from './partition-intake.ts';
 import { within } from './within.ts';
 
 /**
@@ -51,6 +49,7 @@ export class Rejoin {
   #drained = false;
   #joins = 0;
   #stopDrain: Promise<unknown> | null = null;
+  #leaving: Promise<void> | null = null;
   #left = false;
   #pausedForGood = false;
   #joined = Promise.withResolvers<void>();
@@ -124,17 +123,10 @@ export class Rejoin {
       .assigned()
       .flatMap(({ topic, partitions }) => partitions.map((partition): Place => ({ topic, partition })));
     const committed = await fetchCommitted(group, places);
-    const uncommitted = places.filter((place) => (committed.get(keyOf(place))?.offset ?? -1) < 0);
-    const logStarts = await fetchLogStarts(group, uncommitted);
     this.#loseOthers(places, committed);
     const fresh = places.filter((place) => !this.#intakes.has(keyOf(place)));
-    const logEnds = await fetchLogEnds(group, fresh);
-    for (const place of fresh) {
-      const key = keyOf(place);
-      const found = committed.get(key) ?? { offset: -1, metadata: '' };
-      const from = startingPoint(place, found, logStarts.get(key), this.#options.log);
-      this.#open(place, from, logEnds.get(key) ?? from.start);
-    }
+    const points = await findStartingPoints(group, fresh, committed, this.#options.log);
+    for (const [place, from] of points) this.#open(place, from);
     this.#placeAll(group);
     this.#settle(group);
   }
@@ -172,8 +164,7 @@ export class Rejoin {
   /** Starts a partition over at an offset that neither we nor its log can connect with what we knew. */
   startOver(group: InternalGroup, intake: PartitionIntake, log: AssignedAt): void {
     this.#lose(intake, 'dropped');
-    const from = { start: log.start, map: null, committed: { offset: -1, metadata: '' } };
-    const fresh = this.#open(intake, from, log.end);
+    const fresh = this.#open(intake, { ...log, map: null, committed: { offset: -1, metadata: '' } });
     this.place(group, fresh);
     this.applyPause(fresh);
   }
@@ -224,12 +215,17 @@ export class Rejoin {
 
   async #leaveInstead(group: InternalGroup, drain: Promise<unknown>): Promise<never> {
     await drain;
-    if (group.memberId !== null && !this.#left) await this.#leaveGroup(group);
+    if (group.memberId !== null) await this.#leaveGroup(group);
     this.#joined.resolve();
     throw new kafkajs.KafkaJSNonRetriableError('the consumer is stopping');
   }
 
-  async #leaveGroup(group: InternalGroup): Promise<void> {
+  #leaveGroup(group: InternalGroup): Promise<void> {
+    this.#leaving ??= this.#leaveOnce(group);
+    return this.#leaving;
+  }
+
+  async #leaveOnce(group: InternalGroup): Promise<void> {
     await this.#commitLast();
     this.#left = true;
     await within(COMMIT_TIMEOUT_MS, group.leave());
@@ -246,7 +242,6 @@ export class Rejoin {
       const found = committed.get(key);
       if (!ours.has(key)) this.#lose(intake, 'handed_over');
       else if (found === undefined || !intake.isOurs(found)) this.#lose(intake, 'dropped');
-      else if (intake.keep()) this.#options.commits.touch(intake);
     }
   }
 
@@ -256,12 +251,8 @@ export class Rejoin {
     intake.lose(loss);
   }
 
-  #open(
-    { topic, partition }: Place,
-    from: { start: number; map: OffsetMap | null; committed: Committed },
-    end: number,
-  ): PartitionIntake {
-    const handler = this.#options.assigned(topic, partition, { start: from.start, end });
+  #open({ topic, partition }: Place, from: StartingPoint): PartitionIntake {
+    const handler = this.#options.assigned(topic, partition, { start: from.start, end: from.end });
     const intake = new PartitionIntake({ topic, partition }, handler, from, this.#options.intake);
     this.#intakes.set(keyOf(intake), intake);
     return intake;
@@ -284,6 +275,7 @@ export class Rejoin {
     this.#joins++;
     this.#drained = false;
     this.#rejoining = false;
+    for (const intake of this.#intakes.values()) if (intake.keep()) this.#options.commits.touch(intake);
     this.#options.commits.resume({ group, groupId, memberId, generationId });
     this.#options.log.info(
       { groupId, generation: generationId, partitions: this.#intakes.size },

@@ -9,7 +9,9 @@ import { type HeldSlot, MAX_HELD_MS } from './held-slots.ts';
  * Body: the finished records between the last hole and the end, then per hole `finished before it * 4 + kind`.
  * Kind 0 is one untouched record; 1 a run of them (its length - 2 follows); 2 one record partly done (its slots and
  * their bits follow); 3 one record at which the owner still was when he handed the partition over (its slots, the bits
- * of those done, the bits of those held, and for each held one the time it had left, in ticks of 16 ms, rounded up).
+ * of those done, the bits of those held, and for each held one the time it had left, in ticks of 16 ms, rounded up). As
+ * the first hole, with no slots, 3 says (no record, one such time) that any unfinished slot of this map may be held for
+ * that long: where there is no room to name them.
  * Numbers are unsigned LEB128.
  *
  * A map with kind 3 is of version 2, any other of version 1: who knows version 1 alone reads the maps of quiet days,
@@ -35,6 +37,8 @@ export interface Hole {
   readonly length: number;
   /** Of a record that is partly done (length is 1): one bit per slot, 1 is done. */
   readonly bits: Uint8Array | null;
+  /** Where there are bits: how many slots they are for, at least. */
+  readonly slots: number;
   /** Of a record (length is 1) at which an earlier owner may still be. */
   readonly held: readonly HeldSlot[] | null;
 }
@@ -42,6 +46,8 @@ export interface Hole {
 export interface OffsetMap {
   readonly end: number;
   readonly holes: readonly Hole[];
+  /** Any unfinished slot may be held for that long; null: only those that are marked. */
+  readonly allHeldMs: number | null;
 }
 
 export type DecodedMap =
@@ -100,6 +106,14 @@ export class MapEncoder {
     this.#keepIfItFits(mark, offset + 1);
   }
 
+  /** Instead of naming each; before anything else. */
+  allHeld(leftMs: number): void {
+    this.#number(HELD);
+    this.#number(0);
+    this.#number(ticksOf(leftMs));
+    this.#version = HELD_VERSION;
+  }
+
   /** At least one slot is held; null bits: none is done. */
   held(offset: number, bits: Uint8Array | null, slots: number, held: readonly HeldSlot[]): void {
     this.#closeRun();
@@ -112,7 +126,7 @@ export class MapEncoder {
     this.#bits(bits ?? new Uint8Array(heldBits.length), slots);
     this.#bits(heldBits, slots);
     for (const { leftMs } of held) {
-      if (this.#bodyBytes <= this.#bodyMax) this.#number(Math.ceil(Math.min(leftMs, MAX_HELD_MS) / TICK_MS));
+      if (this.#bodyBytes <= this.#bodyMax) this.#number(ticksOf(leftMs));
     }
     this.#keepIfItFits(mark, offset + 1);
     if (!this.#truncated) this.#version = HELD_VERSION;
@@ -181,31 +195,43 @@ function decodeBody(version: number, offset: number, body: Buffer): OffsetMap {
   const trailing = reader.number();
   const holes: Hole[] = [];
   let end = offset;
+  let allHeldMs: number | null = null;
   while (!reader.atEnd) {
     const token = reader.number();
     const hole = decodeHole(version, token % 4, end + Math.floor(token / 4), reader);
+    if (hole.length === 0) {
+      allHeldMs = reader.number() * TICK_MS;
+      continue;
+    }
     holes.push(hole);
     end = hole.start + hole.length;
   }
-  return { end: end + trailing, holes };
+  return { end: end + trailing, holes, allHeldMs };
 }
 
+/** Of length 0: no record, but that all may be held. */
 function decodeHole(version: number, kind: number, start: number, reader: NumberReader): Hole {
-  if (kind === SINGLE) return { start, length: 1, bits: null, held: null };
-  if (kind === RUN) return { start, length: reader.number() + 2, bits: null, held: null };
+  if (kind === SINGLE) return { start, length: 1, bits: null, slots: 0, held: null };
+  if (kind === RUN) return { start, length: reader.number() + 2, bits: null, slots: 0, held: null };
+  if (kind === HELD && version !== HELD_VERSION) throw new RangeError(`kind ${kind} in version ${version}`);
   const slots = reader.number();
+  if (kind === HELD && slots === 0) return { start, length: 0, bits: null, slots, held: null };
   const bits = reader.bytes(Math.ceil(slots / 8));
-  if (kind === PARTLY) return { start, length: 1, bits, held: null };
-  if (version !== HELD_VERSION) throw new RangeError(`hole of kind ${kind} in version ${version}`);
-  const heldBits = reader.bytes(bits.length);
+  const held = kind === HELD ? readHeld(reader, slots) : null;
+  return { start, length: 1, bits, slots, held };
+}
+
+function readHeld(reader: NumberReader, slots: number): HeldSlot[] {
+  const bits = reader.bytes(Math.ceil(slots / 8));
   const held: HeldSlot[] = [];
   for (let slot = 0; slot < slots; slot++) {
-    if ((heldBits[slot >> 3]! & (1 << (slot & 7))) !== 0) {
-      held.push({ slot, leftMs: reader.number() * TICK_MS });
-    }
+    if ((bits[slot >> 3]! & (1 << (slot & 7))) === 0) continue;
+    held.push({ slot, leftMs: reader.number() * TICK_MS });
   }
-  return { start, length: 1, bits, held };
+  return held;
 }
+
+const ticksOf = (leftMs: number): number => Math.ceil(Math.min(leftMs, MAX_HELD_MS) / TICK_MS);
 
 class NumberReader {
   readonly #bytes: Buffer;

@@ -1,0 +1,80 @@
+import { HELD_MARGIN_MS, type HeldUntil, holdFrom, latestOf } from './held-slots.ts';
+import type { Hole, MapEncoder, OffsetMap } from './window-encoding.ts';
+import { encodeRecord } from './window-entry.ts';
+
+interface InheritedHole extends Hole {
+  readonly heldUntil: HeldUntil | null;
+}
+
+/** What an earlier owner's map says of the records that we have not read yet. */
+export class InheritedMap {
+  /** Beyond it nothing is known. */
+  readonly end: number;
+  /** Nothing of it is held any more after this. */
+  readonly heldUntilMs: number;
+  /** The map had no room to say which slots were held: all may be, until then. */
+  readonly #allHeldUntilMs: number;
+  readonly #holes: readonly InheritedHole[];
+  /** The first that does not end before the position. */
+  #next = 0;
+
+  constructor({ end, holes, allHeldMs }: OffsetMap, nowMs: number) {
+    this.end = end;
+    this.#allHeldUntilMs = allHeldMs === null ? 0 : nowMs + allHeldMs + HELD_MARGIN_MS;
+    let latest = this.#allHeldUntilMs;
+    this.#holes = holes.map((hole): InheritedHole => {
+      if (hole.held === null) return { ...hole, heldUntil: null };
+      const heldUntil = holdFrom(nowMs, hole.held, hole.slots);
+      latest = Math.max(latest, latestOf(heldUntil));
+      return { ...hole, heldUntil };
+    });
+    this.heldUntilMs = latest;
+  }
+
+  /** The lowest offset from the position on that is not known to be finished. */
+  nextFrom(position: number): number {
+    return Math.max(position, this.#holes[this.#next]?.start ?? this.end);
+  }
+
+  /** Null for a record of which nothing is known. */
+  at(offset: number): InheritedHole | 'finished' | null {
+    if (offset >= this.end) return null;
+    let i = this.#next;
+    while (i < this.#holes.length && endOf(this.#holes[i]!) <= offset) i++;
+    const hole = this.#holes[i];
+    return hole === undefined || hole.start > offset ? 'finished' : hole;
+  }
+
+  heldUntilOf(hole: InheritedHole, slots: number): HeldUntil | null {
+    if (this.#allHeldUntilMs === 0) return hole.heldUntil;
+    return new Float64Array(slots).fill(this.#allHeldUntilMs);
+  }
+
+  advance(position: number): void {
+    while (this.#next < this.#holes.length && endOf(this.#holes[this.#next]!) <= position) this.#next++;
+  }
+
+  goBack(position: number): void {
+    while (this.#next > 0 && endOf(this.#holes[this.#next - 1]!) > position) this.#next--;
+  }
+
+  /** What of allHeldMs is left for the next owner; null when nothing is. */
+  allHeldMs(nowMs: number): number | null {
+    if (nowMs >= this.#allHeldUntilMs) return null;
+    return Math.max(0, this.#allHeldUntilMs - HELD_MARGIN_MS - nowMs);
+  }
+
+  /** Says again what was not read yet; returns where the map ends. */
+  encode(encoder: MapEncoder, position: number, nowMs: number): number {
+    for (let i = this.#next; i < this.#holes.length; i++) {
+      const { start, length, bits, slots, heldUntil } = this.#holes[i]!;
+      const from = Math.max(start, position);
+      if (from >= start + length) continue;
+      if (bits === null) encoder.untouched(from, start + length - from);
+      else encodeRecord(encoder, { offset: from, slots, bits, heldUntil }, nowMs);
+    }
+    return Math.max(this.end, position);
+  }
+}
+
+const endOf = (hole: Hole): number => hole.start + hole.length;
