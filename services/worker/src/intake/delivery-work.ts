@@ -9,8 +9,11 @@ import {
 import type { TrackedRecord } from '@posthorn/kafka';
 import type { Slot, Work } from '../schedule/lane.ts';
 
-/** What the worker needs of the record a slot came in: to complete it, and to see that its lane was lost. */
-export type SourceRecord = Pick<TrackedRecord, 'complete' | 'live' | 'partition' | 'offset'>;
+/** What the worker needs of the record a slot came in: to complete it, and to see that its lane was lost, and how. */
+export type SourceRecord = Pick<
+  TrackedRecord,
+  'complete' | 'live' | 'mayStillSettle' | 'topic' | 'partition' | 'offset'
+>;
 
 /** A deliveries record as the worker holds it: one event, one try, one to 64 endpoints. */
 export interface DeliveryWork extends Work {
