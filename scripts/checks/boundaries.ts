@@ -50,7 +50,7 @@ const isTest = (path: string): boolean => path.endsWith('.test.ts') || path.incl
 export const isProduction = ({ path }: Source): boolean =>
   /^(packages|services)\/[^/]+\/src\//.test(path) &&
   !isTest(path) &&
-  !/^packages\/(testkit|system-tests)\//.test(path);
+  !/^packages\/(testkit|system-tests|fault-tests)\//.test(path);
 
 const packageOf = (specifier: string): string =>
   specifier

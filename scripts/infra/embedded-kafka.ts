@@ -4,7 +4,12 @@ import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePort } from './free-port.ts';
-import { kafkaLogSettings, kafkaProperties, type ProxiedListener } from './kafka-settings.ts';
+import {
+  type ClusterNode,
+  kafkaLogSettings,
+  kafkaProperties,
+  type ProxiedListener,
+} from './kafka-settings.ts';
 import { type ServerProcess, spawnServer, waitUntilReady } from './server-process.ts';
 
 const run = promisify(execFile);
@@ -21,7 +26,14 @@ export type KafkaOptions = {
   dir: string;
   libs: string;
   port?: number;
-  proxied?: ProxiedListener | undefined;
+  /** Given to a broker that is to come back: what it wrote names it. */
+  controllerPort?: number;
+  host?: string;
+  proxied?: readonly ProxiedListener[];
+  /** One of a cluster, which the others of it must join before it is up. */
+  node?: ClusterNode;
+  /** Put before the command line, such as `ip netns exec NAME`. */
+  wrapper?: readonly string[];
   /** A broker for one test run: compiled lightly, so that it is up sooner and takes less of the CPU. */
   shortLived?: boolean;
   signal?: AbortSignal;
@@ -37,16 +49,19 @@ export async function startEmbeddedKafka(options: KafkaOptions): Promise<Embedde
   const dataDir = join(dir, 'data');
   await mkdir(dir, { recursive: true });
   await rm(logFile, { force: true });
-  const controllerPort = await freePort();
-  await writeFile(settingsFile, kafkaProperties({ dataDir, port, controllerPort, proxied: options.proxied }));
+  const controllerPort = options.controllerPort ?? (await freePort());
+  const { host, proxied, node } = options;
+  await writeFile(settingsFile, kafkaProperties({ dataDir, port, controllerPort, host, proxied, node }));
   await writeFile(join(dir, 'log4j2.properties'), kafkaLogSettings(logFile));
   const java = ['-cp', `${libs}/*`, `-Dlog4j2.configurationFile=${join(dir, 'log4j2.properties')}`];
-  await formatOnce({ dataDir, java, settingsFile, signal });
+  await formatOnce({ dataDir, java, settingsFile, node, signal });
   signal?.throwIfAborted();
   const compile = options.shortLived ? SHORT_LIVED : LONG_LIVED;
+  const heap = [`-Xms${HEAP_MB / 2}m`, `-Xmx${HEAP_MB}m`];
+  const [command, ...args] = [...(options.wrapper ?? []), 'java', ...heap, ...compile, ...java];
   const server = spawnServer({
-    command: 'java',
-    args: [`-Xms${HEAP_MB / 2}m`, `-Xmx${HEAP_MB}m`, ...compile, ...java, 'kafka.Kafka', settingsFile],
+    command: command!,
+    args: [...args, 'kafka.Kafka', settingsFile],
     logFile: join(dir, 'kafka.out'),
   });
   options.onSpawn?.(server.pid);
@@ -58,20 +73,26 @@ export async function startEmbeddedKafka(options: KafkaOptions): Promise<Embedde
     await server.stop('SIGKILL', 0);
     throw error;
   }
-  return { brokers: `127.0.0.1:${port}`, server };
+  return { brokers: `${host ?? '127.0.0.1'}:${port}`, server };
 }
 
-type Format = { dataDir: string; java: string[]; settingsFile: string; signal: AbortSignal | undefined };
+type Format = {
+  dataDir: string;
+  java: string[];
+  settingsFile: string;
+  node: ClusterNode | undefined;
+  signal: AbortSignal | undefined;
+};
 
 /** A format that was cut short leaves no meta.properties, and is done again. */
-async function formatOnce({ dataDir, java, settingsFile, signal }: Format): Promise<void> {
+async function formatOnce({ dataDir, java, settingsFile, node, signal }: Format): Promise<void> {
   if (await stat(join(dataDir, 'meta.properties')).catch(() => undefined)) return;
   await rm(dataDir, { recursive: true, force: true });
-  const clusterId = randomBytes(16).toString('base64url');
+  const clusterId = node?.clusterId ?? randomBytes(16).toString('base64url');
   const tool = [
     'kafka.tools.StorageTool',
     'format',
-    '--standalone',
+    ...(node ? [] : ['--standalone']),
     `--cluster-id=${clusterId}`,
     '-c',
     settingsFile,

@@ -21,6 +21,8 @@ export type PostgresOptions = {
   port?: number;
   /** Data that may be lost with the machine: no waiting for the disk. */
   shortLived?: boolean;
+  /** Over the others; for whoever kills the server and expects to find what it had committed. */
+  settings?: Readonly<Record<string, string>>;
   signal?: AbortSignal;
   onSpawn?: (pid: number) => void;
 };
@@ -38,7 +40,7 @@ export async function startEmbeddedPostgres(options: PostgresOptions): Promise<E
   signal?.throwIfAborted();
   const server = spawnServer({
     command: join(bin, 'postgres'),
-    args: ['-D', dataDir, '-p', String(port), ...settings(options.shortLived ?? false)],
+    args: ['-D', dataDir, '-p', String(port), ...settings(options.shortLived ?? false, options.settings)],
     logFile,
     cwd: '/',
     ...account,
@@ -73,7 +75,7 @@ async function saysReady(pidFile: string, pid: number): Promise<boolean> {
   return Number(lines[0]) === pid && lines[7]?.trim() === 'ready';
 }
 
-function settings(shortLived: boolean): string[] {
+function settings(shortLived: boolean, given: Readonly<Record<string, string>> = {}): string[] {
   const values = {
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
@@ -82,6 +84,7 @@ function settings(shortLived: boolean): string[] {
     ...(shortLived
       ? { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off', autovacuum: 'off' }
       : {}),
+    ...given,
   };
   return Object.entries(values).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
 }

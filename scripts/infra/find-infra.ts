@@ -45,7 +45,7 @@ export async function findKafka(options: InfraOptions): Promise<Infra> {
     libs,
     signal,
     shortLived,
-    proxied,
+    ...(proxied ? { proxied: [proxied] } : {}),
     onSpawn,
   });
   return embedded('Kafka', kafka.brokers, kafka.server, shortLived ? 'SIGKILL' : 'SIGTERM', 'SIGKILL');

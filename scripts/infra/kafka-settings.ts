@@ -1,29 +1,49 @@
 /** A second listener that tells clients to come back to another port: that of a proxy in front of it. */
 export type ProxiedListener = { port: number; proxyPort: number };
+/** One of several brokers: all of them vote, three replicas of everything, two of which must have a record. */
+export type ClusterNode = {
+  nodeId: number;
+  clusterId: string;
+  /** `1@127.0.0.1:9093,2@…`, the same for all. */
+  voters: string;
+};
 export type KafkaPlace = {
   dataDir: string;
   port: number;
   controllerPort: number;
-  proxied?: ProxiedListener | undefined;
+  /** 127.0.0.1 unless the broker has a network of its own. */
+  host?: string | undefined;
+  proxied?: readonly ProxiedListener[];
+  node?: ClusterNode | undefined;
 };
 
-/** One broker that is also its own controller, on loopback, for one developer. Records may be 512 KB, batches 1 MB. */
-export function kafkaProperties({ dataDir, port, controllerPort, proxied }: KafkaPlace): string {
-  const own = `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`;
+/** A broker that is also a controller, for one developer. Records may be 512 KB, batches 1 MB. */
+export function kafkaProperties(place: KafkaPlace): string {
+  const { dataDir, port, controllerPort, host = '127.0.0.1', proxied = [], node } = place;
+  const replicas = node ? 3 : 1;
+  const listeners = [`PLAINTEXT://${host}:${port}`, `CONTROLLER://${host}:${controllerPort}`];
+  const behindProxies = (portOf: (listener: ProxiedListener) => number) =>
+    proxied.map((listener, index) => `PROXIED${index}://127.0.0.1:${portOf(listener)}`);
   const settings: Record<string, string | number | boolean> = {
     'process.roles': 'broker,controller',
-    'node.id': 1,
-    'controller.quorum.bootstrap.servers': `127.0.0.1:${controllerPort}`,
+    'node.id': node?.nodeId ?? 1,
+    ...(node
+      ? { 'controller.quorum.voters': node.voters }
+      : { 'controller.quorum.bootstrap.servers': `${host}:${controllerPort}` }),
     'controller.listener.names': 'CONTROLLER',
-    listeners: proxied ? `${own},PROXIED://127.0.0.1:${proxied.port}` : own,
-    'advertised.listeners': proxied ? `${own},PROXIED://127.0.0.1:${proxied.proxyPort}` : own,
+    listeners: [...listeners, ...behindProxies((each) => each.port)].join(),
+    'advertised.listeners': [...listeners, ...behindProxies((each) => each.proxyPort)].join(),
     'inter.broker.listener.name': 'PLAINTEXT',
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT',
+    'listener.security.protocol.map': [
+      'PLAINTEXT:PLAINTEXT',
+      'CONTROLLER:PLAINTEXT',
+      ...proxied.map((_, index) => `PROXIED${index}:PLAINTEXT`),
+    ].join(),
     'log.dirs': dataDir,
     'auto.create.topics.enable': false,
-    'default.replication.factor': 1,
-    'min.insync.replicas': 1,
-    'offsets.topic.replication.factor': 1,
+    'default.replication.factor': replicas,
+    'min.insync.replicas': node ? 2 : 1,
+    'offsets.topic.replication.factor': replicas,
     'offsets.topic.num.partitions': 4,
     'transaction.state.log.replication.factor': 1,
     'transaction.state.log.min.isr': 1,

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { createSignalledList, type SignalWait } from '@posthorn/testkit';
@@ -19,6 +20,8 @@ export interface ServiceProcess {
   /** Resolves when a line that fits has been written, also before the call. */
   waitForLine(fits: (line: LogLine) => boolean, wait: SignalWait): Promise<LogLine>;
   signal(signal: NodeJS.Signals): void;
+  /** Resolves when the process has ended, whatever ended it. */
+  waitForEnd(): Promise<number | null>;
   /** SIGTERM unless told otherwise; resolves with the exit code, null when a signal ended it. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
@@ -27,17 +30,30 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const START_TIMEOUT_MS = 20_000;
 const LINES_IN_ERROR = 15;
 
+export interface ServiceOptions {
+  /** All lines are appended to this file as well. */
+  readonly logFile?: string;
+  /** Lines kept in memory; all of them unless given. */
+  readonly keepLines?: number;
+  /** In a process group of its own, which outlives a Ctrl-C in the terminal. */
+  readonly detached?: boolean;
+  readonly onSpawn?: (pid: number | undefined) => void;
+}
+
 /** Starts `services/<name>` as a process of its own and waits until it says that it has started. */
 export async function startService(
   name: string,
-  environment: Record<string, string>,
+  environment: Readonly<Record<string, string>>,
+  options: ServiceOptions = {},
 ): Promise<ServiceProcess> {
   const child = spawn(process.execPath, [`services/${name}/src/main.ts`], {
     cwd: ROOT,
     env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: options.detached ?? false,
   });
-  const service = follow(name, child);
+  options.onSpawn?.(child.pid);
+  const service = follow(name, child, options);
   try {
     await service.waitForLine((line) => line.msg === 'service started' || line.msg === EXITED, {
       what: () => `${name} to start; its last lines:\n${tail(service.lines)}`,
@@ -53,10 +69,12 @@ export async function startService(
 
 const EXITED = '(process ended)';
 
-function follow(name: string, child: ChildProcess): ServiceProcess {
-  const log = createSignalledList<LogLine>();
+function follow(name: string, child: ChildProcess, { logFile, keepLines }: ServiceOptions): ServiceProcess {
+  const log = createSignalledList<LogLine>(keepLines);
+  const file = logFile === undefined ? undefined : createWriteStream(logFile, { flags: 'a' });
   const exited = new Promise<number | null>((resolve) => {
     child.once('close', (code) => {
+      file?.end();
       log.push({ raw: EXITED, msg: EXITED });
       resolve(code);
     });
@@ -66,7 +84,10 @@ function follow(name: string, child: ChildProcess): ServiceProcess {
     });
   });
   for (const stream of [child.stdout!, child.stderr!]) {
-    createInterface({ input: stream }).on('line', (raw) => log.push(parse(raw)));
+    createInterface({ input: stream }).on('line', (raw) => {
+      file?.write(`${raw}\n`);
+      log.push(parse(raw));
+    });
   }
   return {
     name,
@@ -80,8 +101,13 @@ function follow(name: string, child: ChildProcess): ServiceProcess {
       return log.items.find(fits)!;
     },
     signal: (signal) => void child.kill(signal),
+    waitForEnd: () => exited,
     stop(signal = 'SIGTERM') {
-      if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+      // One that is stopped takes no other signal than SIGKILL before it goes on.
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill(signal);
+        if (signal !== 'SIGKILL') child.kill('SIGCONT');
+      }
       return exited;
     },
   };

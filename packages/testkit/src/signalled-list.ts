@@ -14,13 +14,16 @@ export interface SignalledList<T> {
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 
-export function createSignalledList<T>(): SignalledList<T> {
+/** Without a bound it keeps all; with one, the `keepItems` that came last. */
+export function createSignalledList<T>(keepItems = Number.POSITIVE_INFINITY): SignalledList<T> {
   const items: T[] = [];
   const waiters = new Set<() => void>();
   return {
     items,
     push(item) {
       items.push(item);
+      // Half at a time, so that each push does not move them all.
+      if (items.length > 2 * keepItems) items.splice(0, items.length - keepItems);
       for (const wake of waiters) wake();
     },
     clear() {

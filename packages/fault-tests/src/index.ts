@@ -1,0 +1,2 @@
+export * from './oracle/judge.ts';
+export * from './oracle/ledgers.ts';

@@ -1,0 +1,163 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { complaints as complaintsOf } from '../oracle/judge.ts';
+import { createRoundJudge, type RoundJudge } from '../oracle/judge-round.ts';
+import { drawKills, type PlannedKill } from '../plan/draw-kills.ts';
+import { runKills } from '../plan/run-kills.ts';
+import { type History, writeHistory } from '../report/history.ts';
+import { addRows, type KindRow, kindRows } from '../report/kind-rows.ts';
+import { makeTenants } from '../rig/make-tenants.ts';
+import type { Latency } from '../rig/measure-latency.ts';
+import { measureBaseline, RECOVER_WITHIN_MS, type Recovery, recover } from '../rig/recover.ts';
+import { type Rig, startRig } from '../rig/start-rig.ts';
+import type { Finding, Scenario, World } from './scenario.ts';
+
+const TENANTS = 6;
+const EVENTS_PER_SEC = 100;
+const WARM_UP_MS = 8_000;
+const KILLS_PER_ROUND = 60;
+const GAPS = { leastGapMs: 2_000, mostGapMs: 6_000 };
+
+export const killEverything: Scenario = {
+  id: 'D1',
+  title: 'SIGKILL of every service, broker and database at random under load loses nothing',
+  async run(world) {
+    const rig = await startRig(world.infra, { sizes: { worker: 2 } });
+    try {
+      return await runRounds(world, rig);
+    } finally {
+      await rig.close();
+    }
+  },
+};
+
+interface Round {
+  readonly kinds: readonly KindRow[];
+  readonly complaints: readonly string[];
+  readonly figures: Readonly<Record<string, number | null>>;
+  readonly history?: History;
+}
+
+async function runRounds(world: World, rig: Rig): Promise<Finding> {
+  await makeTenants(rig, TENANTS);
+  const judge = createRoundJudge(rig);
+  const plan = drawKills(world.random, { kills: world.kills, ...GAPS });
+  const rounds: Round[] = [];
+  const startedMs = performance.now();
+  const late = () => performance.now() - startedMs > world.minutes * 60_000;
+  for (let done = 0; done < plan.length && !late(); done += KILLS_PER_ROUND) {
+    rounds.push(await runRound(world, rig, judge, plan.slice(done, done + KILLS_PER_ROUND), done));
+  }
+  const wanted = world.events - rig.events.sent.length;
+  if (wanted > 0 && !late()) rounds.push(await runRound(world, rig, judge, [], plan.length, wanted));
+  return conclude(rig, rounds);
+}
+
+async function runRound(
+  world: World,
+  rig: Rig,
+  judge: RoundJudge,
+  kills: readonly PlannedKill[],
+  before: number,
+  events = 0,
+): Promise<Round> {
+  const load = rig.events.start({ eventsPerSec: EVENTS_PER_SEC, senders: rig.senders });
+  await delay(WARM_UP_MS);
+  const baseline = await measureBaseline(rig);
+  let done = before;
+  await runKills(rig, kills, (kill, victim) => {
+    done += 1;
+    const clock = new Date().toISOString().slice(11, 19);
+    world.say(
+      `  ${clock} kill ${done}: ${victim} (${rig.events.sent.length} events, down ${kill.downMs} ms)`,
+    );
+  });
+  await delay((events * 1_000) / EVENTS_PER_SEC);
+  const recovery = await recover(rig, load, baseline);
+  const { verdict, evidence } = await judge.judge();
+  const complaints = [...complaintsOf(verdict), ...recoveryComplaints(recovery)];
+  const figures = roundFigures(verdict, baseline, recovery);
+  world.say(
+    `  round: ${Object.entries(figures)
+      .map(([name, value]) => `${name} ${value}`)
+      .join(', ')}`,
+  );
+  for (const complaint of complaints) world.say(`  ROUND FAILED: ${complaint}`);
+  return {
+    kinds: kindRows({ faults: rig.faults.filter(({ fromMs }) => inRound(evidence.sent, fromMs)) }, verdict),
+    complaints,
+    figures,
+    ...(complaints.length > 0 ? { history: writeHistory(evidence, verdict, rig.ended) } : {}),
+  };
+}
+
+const inRound = (sent: readonly { sentAtMs: number }[], atMs: number): boolean =>
+  sent.length > 0 && sent[0]!.sentAtMs <= atMs;
+
+export function recoveryComplaints({ latencyBackMs, backlogZeroMs, backlog }: Recovery): string[] {
+  const within = (ms: number | null) => ms !== null && ms <= RECOVER_WITHIN_MS;
+  return [
+    ...(within(latencyBackMs) ? [] : [`latency was not back within ${RECOVER_WITHIN_MS / 1_000} s`]),
+    ...(within(backlogZeroMs)
+      ? []
+      : [`the backlog was not 0 within ${RECOVER_WITHIN_MS / 1_000} s: ${JSON.stringify(backlog)}`]),
+  ];
+}
+
+function roundFigures(
+  verdict: Awaited<ReturnType<RoundJudge['judge']>>['verdict'],
+  baseline: Latency,
+  recovery: Recovery,
+): Round['figures'] {
+  const { repeats } = verdict;
+  return {
+    sent: verdict.sent,
+    ok: verdict.ok,
+    refused: verdict.refused,
+    unknown: verdict.unknown,
+    arrivals: verdict.arrivals,
+    lost: verdict.lost.length,
+    duplicates: repeats.all,
+    second_copies: repeats.copies,
+    bound: repeats.bound,
+    oldest_settled_ms: Math.round(repeats.oldestSettledMs),
+    baseline_p95_ms: Math.round(baseline.p95Ms),
+    latency_back_ms: rounded(recovery.latencyBackMs),
+    backlog_zero_ms: rounded(recovery.backlogZeroMs),
+  };
+}
+
+const rounded = (ms: number | null): number | null => (ms === null ? null : Math.round(ms));
+
+function conclude(rig: Rig, rounds: readonly Round[]): Finding {
+  const total = (name: string) => rounds.reduce((sum, { figures }) => sum + (figures[name] ?? 0), 0);
+  const worst = (name: string) =>
+    Math.max(...rounds.map(({ figures }) => figures[name] ?? Number.POSITIVE_INFINITY));
+  const history = rounds.find((round) => round.history)?.history;
+  const summed = [
+    'sent',
+    'ok',
+    'refused',
+    'unknown',
+    'arrivals',
+    'lost',
+    'duplicates',
+    'second_copies',
+    'bound',
+  ];
+  return {
+    figures: {
+      rounds: rounds.length,
+      kills: rig.faults.filter(({ what }) => what === 'SIGKILL').length,
+      ...Object.fromEntries(summed.map((name) => [name, total(name)])),
+      oldest_settled_ms: worst('oldest_settled_ms'),
+      slowest_latency_back_ms: worst('latency_back_ms'),
+      slowest_backlog_zero_ms: worst('backlog_zero_ms'),
+      ended_by_themselves: rig.ended.length,
+    },
+    complaints: rounds.flatMap(({ complaints }, index) =>
+      complaints.map((each) => `round ${index + 1}: ${each}`),
+    ),
+    kinds: addRows(rounds.flatMap(({ kinds }) => kinds)),
+    ...(history ? { history } : {}),
+  };
+}
