@@ -192,7 +192,7 @@ export class PartitionIntake {
 
   complete(entry: WindowEntry, slot: number | undefined): void {
     if (!this.#live) return;
-    this.#handOver?.settle(entry, slot, (each) => isSlotDone(entry, each));
+    if (!entry.passedOver) this.#handOver?.settle(entry, slot, (each) => isSlotDone(entry, each));
     if (this.#window.complete(entry, slot)) this.#options.onDirty(this);
   }
 
