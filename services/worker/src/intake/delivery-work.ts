@@ -18,6 +18,8 @@ export type SourceRecord = Pick<
 /** A deliveries record as the worker holds it: one event, one try, one to 64 endpoints. */
 export interface DeliveryWork extends Work {
   readonly record: SourceRecord;
+  /** The partition it came in by, as a number. */
+  readonly source: number;
   readonly event: EventMeta;
   readonly delivery: DeliveryMeta;
   /** How often it was put aside without an attempt. */
@@ -31,8 +33,11 @@ export type DeliverySlot = Slot<DeliveryWork>;
 /** Headers are short; what their objects weigh in memory is taken as this. */
 const HEADER_BYTES = 2_048;
 
+/** The same lane of two topics is two sources. */
+export const sourceOf = (lane: number, isOverflow: boolean): number => lane * 2 + (isOverflow ? 1 : 0);
+
 /** @throws RecordFormatError naming the header that is missing or malformed. */
-export function decodeWork(record: TrackedRecord): DeliveryWork {
+export function decodeWork(record: TrackedRecord, source = sourceOf(record.partition, false)): DeliveryWork {
   const { headers } = record;
   const event = decodeEvent(headers);
   const delivery = decodeDelivery(headers);
@@ -41,6 +46,7 @@ export function decodeWork(record: TrackedRecord): DeliveryWork {
     endpointIds: delivery.slots,
     bytes: record.value.length + HEADER_BYTES,
     record,
+    source,
     event,
     delivery,
     bounces: bouncesOf(headers),
