@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { makeScheduler } from '../../test/make-scheduler.ts';
 import type { Lane, Slot, Work } from './lane.ts';
-import { createScheduler, type Scheduler, type SchedulerOptions } from './scheduler.ts';
+import type { Scheduler, SchedulerOptions } from './scheduler.ts';
 
 const NOW = 0;
 
@@ -11,10 +12,10 @@ interface Item extends Work {
 
 function setup(options: Partial<SchedulerOptions> = {}) {
   const roomIn: number[] = [];
-  const scheduler = createScheduler<Item>({
+  const scheduler = makeScheduler<Item>({
     maxInFlight: 100,
     maxUnsettled: 100,
-    laneBounds: { maxSlots: 100, maxBytes: 1_000 },
+    laneBounds: { maxSlots: 100, maxBytes: 1_000, tenantSharePercent: 100 },
     capOf: () => 10,
     onRoom: (lane) => void roomIn.push(lane.number),
     ...options,
@@ -82,7 +83,7 @@ test('a raised quota holds at the next recheck although nothing settled', () => 
   expect(take(scheduler, 2)).toEqual(['a#0', null]);
   cap = 2;
   expect(take(scheduler, 1)).toEqual([null]);
-  scheduler.recheckCaps();
+  scheduler.recheckCaps(NOW);
   expect(take(scheduler, 2)).toEqual(['a#1', null]);
 });
 
@@ -112,11 +113,11 @@ test('a slot whose request has ended holds no cap, but is unsettled', () => {
   const { scheduler, lane } = setup({ capOf: () => 1, maxUnsettled: 2 });
   offer(scheduler, lane, item('a', 'a', 3));
   const first = scheduler.next(NOW)!;
-  scheduler.release(first);
-  scheduler.release(first);
+  scheduler.release(first, 0);
+  scheduler.release(first, 0);
   const second = scheduler.next(NOW)!;
   expect(second.endpointId).toBe('a#1');
-  scheduler.release(second);
+  scheduler.release(second, 0);
   expect(scheduler.stats()).toMatchObject({ inFlight: 0, unsettled: 2, heldBytes: 1 });
   expect(take(scheduler, 1)).toEqual([null]);
   scheduler.settle(first);
@@ -134,16 +135,20 @@ test('nothing starts while any reason to pause stands', () => {
   expect(take(scheduler, 1)).toEqual(['a#0']);
 });
 
-test('a slot that was put back is the next of its tenant and holds no cap', () => {
+test('a slot that was put back is the next of its endpoint and holds no cap', () => {
   const { scheduler, lane } = setup({ capOf: () => 1 });
-  offer(scheduler, lane, item('a', 'a', 2));
+  const [first, second] = ['first', 'second'].map((name) => ({ ...item('a', 'one'), name }));
+  offer(scheduler, lane, first!);
+  offer(scheduler, lane, second!);
   scheduler.putBack(scheduler.next(NOW)!);
   expect(scheduler.stats()).toMatchObject({ inFlight: 0, unsettled: 0 });
-  expect(take(scheduler, 2)).toEqual(['a#0', null]);
+  expect(scheduler.next(NOW)?.work.name).toBe('first');
 });
 
 test('a record too many is refused whole, and room is announced at half', () => {
-  const { scheduler, lane, roomIn } = setup({ laneBounds: { maxSlots: 4, maxBytes: 1_000 } });
+  const { scheduler, lane, roomIn } = setup({
+    laneBounds: { maxSlots: 4, maxBytes: 1_000, tenantSharePercent: 100 },
+  });
   expect(offer(scheduler, lane, item('a', 'a', 3))).toBe(true);
   expect(offer(scheduler, lane, item('a', 'b', 2))).toBe(false);
   expect(scheduler.stats()).toMatchObject({ queuedSlots: 3, fullLanes: 1 });
@@ -153,7 +158,9 @@ test('a record too many is refused whole, and room is announced at half', () => 
 });
 
 test('bytes are held until the last slot of a record has settled', () => {
-  const { scheduler, lane, roomIn } = setup({ laneBounds: { maxSlots: 100, maxBytes: 100 } });
+  const { scheduler, lane, roomIn } = setup({
+    laneBounds: { maxSlots: 100, maxBytes: 100, tenantSharePercent: 100 },
+  });
   offer(scheduler, lane, item('a', 'a', 2, 90));
   expect(offer(scheduler, lane, item('a', 'b', 1, 20))).toBe(false);
   const taken = [scheduler.next(NOW)!, scheduler.next(NOW)!];
@@ -165,7 +172,7 @@ test('bytes are held until the last slot of a record has settled', () => {
 });
 
 test('a record larger than the buffer is taken by an empty lane', () => {
-  const { scheduler, lane } = setup({ laneBounds: { maxSlots: 2, maxBytes: 10 } });
+  const { scheduler, lane } = setup({ laneBounds: { maxSlots: 2, maxBytes: 10, tenantSharePercent: 100 } });
   expect(offer(scheduler, lane, item('a', 'a', 5, 50))).toBe(true);
   expect(offer(scheduler, lane, item('a', 'b'))).toBe(false);
 });
@@ -231,7 +238,7 @@ function play(script: readonly Step[]) {
   const { scheduler, lane: first } = setup({
     maxInFlight: MAX_IN_FLIGHT,
     maxUnsettled: MAX_UNSETTLED,
-    laneBounds: { maxSlots: 12, maxBytes: 80 },
+    laneBounds: { maxSlots: 12, maxBytes: 80, tenantSharePercent: 100 },
     capOf: (tenantId) => caps.get(tenantId)!,
   });
   const lanes: Lane[] = [first, scheduler.openLane(1)];
@@ -276,12 +283,12 @@ function play(script: readonly Step[]) {
       const from = step.do === 'settle' && settling.length > 0 ? settling : inFlight;
       const [slot] = from.splice(step.which % Math.max(from.length, 1), 1);
       if (!slot) return;
-      scheduler[step.do](slot);
+      scheduler[step.do](slot, 0);
       if (step.do === 'release') settling.push(slot);
-      if (step.do === 'putBack' && slot.hold.lane.mode !== 'lost') queued.add(slot.endpointId);
+      if (step.do === 'putBack' && slot.parcel.lane.mode !== 'lost') queued.add(slot.endpointId);
     } else if (step.do === 'lose') lose(offered % LANES);
     else if (step.do === 'cap') caps.set(`t${step.tenant}`, step.cap);
-    else if (step.do === 'recheck') scheduler.recheckCaps();
+    else if (step.do === 'recheck') scheduler.recheckCaps(NOW);
     else {
       paused = step.do === 'pause';
       scheduler[step.do]('stop');
@@ -304,7 +311,7 @@ test('over any sequence caps hold, and every slot is queued, in flight, settling
     fc.property(steps, (script) => {
       const { scheduler, queued, inFlight } = play(script);
       scheduler.resume('stop');
-      scheduler.recheckCaps();
+      scheduler.recheckCaps(NOW);
       for (let turns = 0; queued.size > 0 || inFlight.length > 0; turns++) {
         expect(turns).toBeLessThan(10_000);
         const slot = scheduler.next(NOW);
@@ -327,7 +334,9 @@ test('between two turns of a tenant with work every other tenant with work gets 
   const depths = fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 2, maxLength: 6 });
   fc.assert(
     fc.property(depths, (counts) => {
-      const { scheduler, lane } = setup({ laneBounds: { maxSlots: 1_000, maxBytes: 1_000 } });
+      const { scheduler, lane } = setup({
+        laneBounds: { maxSlots: 1_000, maxBytes: 1_000, tenantSharePercent: 100 },
+      });
       for (const [i, count] of counts.entries()) offer(scheduler, lane, item(`t${i}`, `t${i}`, count));
       const left = [...counts];
       const since = counts.map(() => counts.map(() => 0));

@@ -1,65 +1,106 @@
-import type { TenantId } from '@posthorn/contracts';
-import { createFifo } from './fifo.ts';
-import {
-  fits,
-  type Hold,
-  hasRoom,
-  type Lane,
-  type LaneBounds,
-  openLane,
-  openTenantQueue,
-  type Slot,
-  type TenantQueue,
-  type Work,
-} from './lane.ts';
+import type { EndpointId, TenantId } from '@posthorn/contracts';
+import type { BufferOptions, BufferStats } from './buffers.ts';
+import type { CapOptions } from './caps.ts';
+import type { Lane, Slot, Work } from './lane.ts';
+import type { WaitingSlots } from './places.ts';
+import { TurnScheduler } from './turn-scheduler.ts';
 
 /** Why nothing may start: an acknowledgement is overdue, the service stops. */
 export type PauseReason = 'produce' | 'stop';
 
-export interface SchedulerOptions {
-  /** Slots with a request under way in this worker. */
-  readonly maxInFlight: number;
-  /** Slots started and not settled, those in flight included. */
-  readonly maxUnsettled: number;
-  readonly laneBounds: LaneBounds;
-  /** Slots of a tenant that may be in flight in a lane. Asked at every turn: a changed quota holds at once. */
-  capOf(tenantId: TenantId, lane: number, nowMs: number): number;
-  /** A lane that refused a record has drained to half. */
-  onRoom(lane: Lane): void;
+export interface EndpointLimits {
+  /** Slots in flight; null: the default. */
+  readonly maxConcurrency: number | null;
+  /** Starts a second, a second's worth at once; null: as they come. */
+  readonly maxPerSec: number | null;
+  /** Where its requests go. */
+  readonly host: string | null;
 }
 
-export interface SchedulerStats {
-  readonly queuedSlots: number;
-  readonly heldBytes: number;
+export interface SchedulerOptions extends CapOptions, BufferOptions {
+  /** Slots in flight of an endpoint without a limit of its own. */
+  readonly maxEndpointInFlight: number;
+  /** What the first attempt of an unknown tenant is charged at its start. */
+  readonly attemptTimeoutMs: number;
+  /** Slots of a tenant that may be in flight in a lane. Asked at every turn: a changed quota holds at once. */
+  capOf(tenantId: TenantId, lane: number): number;
+  /** Asked at every turn too; null while they are not known, and nothing is sent. */
+  limitsOf(tenantId: TenantId, endpointId: EndpointId): EndpointLimits | null;
+}
+
+export interface SchedulerStats extends BufferStats {
   readonly inFlight: number;
   readonly unsettled: number;
+  /** In flight of tenants that are slow or not known yet, and their bound. */
+  readonly slowInFlight: number;
+  readonly maxSlowInFlight: number;
   readonly tenantsAtCap: number;
-  readonly fullLanes: number;
+  readonly waiting: WaitingSlots;
+}
+
+/** Records that leave a lane untouched, with the slots that were left of them. */
+export interface Moved<W extends Work> {
+  readonly work: W;
+  readonly indexes: readonly number[];
+}
+
+/** A slot that may still be sent, or whose outcome is not acknowledged. */
+export interface UnderWay<W extends Work> {
+  readonly slot: Slot<W>;
+  /** What is left of an earlier owner's time; null for one of ours. */
+  readonly heldForMs: number | null;
 }
 
 /**
- * Which slot is tried next. Pure: no I/O, no timers, the clock is an argument.
+ * Which slot is tried next. Pure: no I/O, no timers, the clock is an argument (one that never steps back).
  *
- * Tenants take turns, one slot a turn, over all lanes of this worker, so that a crowded lane is no handicap; within a
- * tenant it is first come, first served. (The turn is where a deficit by time in flight will be spent.) A slot holds
- * its place under the caps from `next` until `release`, when its request has ended, and is unsettled until `settle`.
- * (Were the caps held until then, the latency of our own acknowledgements would take from a tenant's concurrency.)
- * Every slot is in one place: queued, in flight, settling, settled, or dropped with its lane.
+ * Tenants take turns by time in flight over all lanes of this worker, so that a crowded lane is no handicap, and so do
+ * the endpoints of each; of an endpoint it is first come, first served. A slot is charged the mean of its endpoint when
+ * it starts, and what it took when it is released.
+ *
+ * Whoever is at a cap (worker, tenant, endpoint, host) or rate stands apart until there is room, and keeps up nobody
+ * else. A slot holds its place under the caps from `next` until `release`, when its request has ended, and is unsettled
+ * until `settle`. (Were the caps held until then, the latency of our own acknowledgements would take from a tenant's
+ * concurrency.) Every slot is in one stage: held, queued, in flight, settling, ended.
  */
 export interface Scheduler<W extends Work> {
+  /** Lanes of one number share their tenants' caps, and have buffers of their own. */
   openLane(number: number): Lane;
-  /** Drops what is queued; slots in flight keep their caps until they are released. */
+  /** Drops what is queued or held; slots in flight keep their caps until they are released. */
   loseLane(lane: Lane): void;
   /** Queues the named slots of a record, all or none. False: no room, `onRoom` will tell. */
   offer(lane: Lane, work: W, indexes: readonly number[]): boolean;
+  /**
+   * A slot that an earlier owner may still send, of the record that was offered last: it counts against the caps of its
+   * tenant and endpoint, and is queued in front when its time is over. Never refused, or caps would not be exact.
+   */
+  hold(lane: Lane, work: W, index: number, untilMs: number): Slot<W>;
+  /** Its earlier owner has settled it. False: we had begun it, or it has ended. */
+  settleHeld(slot: Slot<W>): boolean;
+  /** Ends a slot that is queued or held; false for any other. */
+  drop(slot: Slot<W>): boolean;
+  /** Takes out records of a tenant of which nothing was started, from the newest back; given in their order. */
+  takeTail(lane: Lane, tenantId: TenantId, maxSlots: number): Moved<W>[];
+  /** Whether a record fits into its tenant's share of the lane. Where not, `onTenantRoom` will tell. */
+  hasRoomFor(lane: Lane, tenantId: TenantId, slots: number, bytes: number): boolean;
+  /** A tenant's slots in a lane that are queued or held. */
+  queuedOf(lane: Lane, tenantId: TenantId): number;
+  /** Held, in flight or settling. */
+  underWay(lane: Lane, nowMs: number): Iterable<UnderWay<W>>;
   next(nowMs: number): Slot<W> | null;
+  /** When `next` has something that it has not now, though nothing ends and nothing comes; null: never. */
+  readonly nextWakeMs: number | null;
   /** The request of a slot has ended: its caps are free. Safe twice. */
-  release(slot: Slot<W>): void;
+  release(slot: Slot<W>, tookMs: number): void;
+  /** All that came of a slot is acknowledged. One that was not released was never sent, and is charged nothing. */
   settle(slot: Slot<W>): void;
-  /** A slot that was taken and must not be tried now: back to the front of its tenant's queue. */
+  /** A slot that was taken and must not be tried now: back to the front of its endpoint's queue. */
   putBack(slot: Slot<W>): void;
-  /** Gives tenants at their cap a turn: a quota may have been raised while nothing of theirs ended. */
-  recheckCaps(): void;
+  /**
+   * Gives those at their cap a turn: it may have been raised while nothing of theirs ended. Also finds tenants that do
+   * not answer any more while nothing of theirs waits.
+   */
+  recheckCaps(nowMs: number): void;
   pause(reason: PauseReason): void;
   resume(reason: PauseReason): void;
   readonly paused: boolean;
@@ -70,192 +111,4 @@ export interface Scheduler<W extends Work> {
 
 export function createScheduler<W extends Work>(options: SchedulerOptions): Scheduler<W> {
   return new TurnScheduler(options);
-}
-
-class TurnScheduler<W extends Work> implements Scheduler<W> {
-  readonly #options: SchedulerOptions;
-  readonly #lanes = new Set<Lane>();
-  /** By lane number, not by assignment: see TenantQueue. */
-  readonly #queues = new Map<number, Map<TenantId, TenantQueue<W>>>();
-  readonly #turns = createFifo<TenantQueue<W>>();
-  readonly #atCap = new Set<TenantQueue<W>>();
-  readonly #pauses = new Set<PauseReason>();
-  #inFlight = 0;
-  #unsettled = 0;
-
-  constructor(options: SchedulerOptions) {
-    this.#options = options;
-  }
-
-  openLane(number: number): Lane {
-    const lane = openLane(number, this.#options.laneBounds);
-    this.#lanes.add(lane);
-    return lane;
-  }
-
-  loseLane(lane: Lane): void {
-    lane.mode = 'lost';
-    this.#lanes.delete(lane);
-    for (const queue of this.#queues.get(lane.number)?.values() ?? []) {
-      for (let slot = queue.waiting.shift(); slot; slot = queue.waiting.shift()) {
-        lane.queuedSlots -= 1;
-        this.#end(slot);
-      }
-      if (queue.place !== 'in_turn') this.#rest(queue);
-    }
-  }
-
-  offer(lane: Lane, work: W, indexes: readonly number[]): boolean {
-    if (lane.mode === 'lost') return false;
-    if (!fits(lane, indexes.length, work.bytes)) {
-      lane.mode = 'full';
-      return false;
-    }
-    const queue = this.#queueOf(lane.number, work.tenantId);
-    const hold: Hold<W> = { lane, queue, bytes: work.bytes, open: indexes.length };
-    for (const index of indexes) {
-      queue.waiting.push({ work, index, endpointId: work.endpointIds[index]!, hold, capped: false });
-    }
-    lane.queuedSlots += indexes.length;
-    lane.heldBytes += work.bytes;
-    if (queue.place === 'idle') this.#takeTurn(queue);
-    return true;
-  }
-
-  next(nowMs: number): Slot<W> | null {
-    const { maxInFlight, maxUnsettled, capOf } = this.#options;
-    if (this.paused || this.#inFlight >= maxInFlight || this.#unsettled >= maxUnsettled) return null;
-    for (let queue = this.#turns.shift(); queue; queue = this.#turns.shift()) {
-      queue.place = 'idle';
-      if (queue.waiting.length === 0) {
-        this.#rest(queue);
-      } else if (queue.inFlight >= capOf(queue.tenantId, queue.lane, nowMs)) {
-        queue.place = 'at_cap';
-        this.#atCap.add(queue);
-      } else {
-        return this.#start(queue, queue.waiting.shift()!);
-      }
-    }
-    return null;
-  }
-
-  release(slot: Slot<W>): void {
-    if (!slot.capped) return;
-    slot.capped = false;
-    const { queue } = slot.hold;
-    queue.inFlight -= 1;
-    this.#inFlight -= 1;
-    if (queue.waiting.length > 0) this.#takeTurn(queue);
-    else if (queue.place !== 'in_turn') this.#rest(queue);
-  }
-
-  settle(slot: Slot<W>): void {
-    this.release(slot);
-    this.#unsettled -= 1;
-    this.#end(slot);
-  }
-
-  putBack(slot: Slot<W>): void {
-    const { queue, lane } = slot.hold;
-    if (lane.mode === 'lost') {
-      this.settle(slot);
-      return;
-    }
-    queue.waiting.unshift(slot);
-    lane.queuedSlots += 1;
-    this.#unsettled -= 1;
-    this.release(slot);
-  }
-
-  recheckCaps(): void {
-    for (const queue of [...this.#atCap]) this.#takeTurn(queue);
-  }
-
-  pause(reason: PauseReason): void {
-    this.#pauses.add(reason);
-  }
-
-  resume(reason: PauseReason): void {
-    this.#pauses.delete(reason);
-  }
-
-  get paused(): boolean {
-    return this.#pauses.size > 0;
-  }
-
-  get unsettled(): number {
-    return this.#unsettled;
-  }
-
-  stats(): SchedulerStats {
-    let queuedSlots = 0;
-    let heldBytes = 0;
-    let fullLanes = 0;
-    for (const lane of this.#lanes) {
-      queuedSlots += lane.queuedSlots;
-      heldBytes += lane.heldBytes;
-      if (lane.mode === 'full') fullLanes += 1;
-    }
-    const tenantsAtCap = this.#atCap.size;
-    return {
-      queuedSlots,
-      heldBytes,
-      inFlight: this.#inFlight,
-      unsettled: this.#unsettled,
-      tenantsAtCap,
-      fullLanes,
-    };
-  }
-
-  #queueOf(lane: number, tenantId: TenantId): TenantQueue<W> {
-    let ofLane = this.#queues.get(lane);
-    if (ofLane === undefined) {
-      ofLane = new Map();
-      this.#queues.set(lane, ofLane);
-    }
-    let queue = ofLane.get(tenantId);
-    if (queue === undefined) {
-      queue = openTenantQueue(tenantId, lane);
-      ofLane.set(tenantId, queue);
-    }
-    return queue;
-  }
-
-  #start(queue: TenantQueue<W>, slot: Slot<W>): Slot<W> {
-    const { lane } = slot.hold;
-    slot.capped = true;
-    queue.inFlight += 1;
-    this.#inFlight += 1;
-    this.#unsettled += 1;
-    lane.queuedSlots -= 1;
-    if (queue.waiting.length > 0) this.#takeTurn(queue);
-    this.#announceRoom(lane);
-    return slot;
-  }
-
-  #takeTurn(queue: TenantQueue<W>): void {
-    if (queue.place === 'in_turn') return;
-    this.#atCap.delete(queue);
-    queue.place = 'in_turn';
-    this.#turns.push(queue);
-  }
-
-  #rest(queue: TenantQueue<W>): void {
-    this.#atCap.delete(queue);
-    queue.place = 'idle';
-    if (queue.inFlight === 0) this.#queues.get(queue.lane)?.delete(queue.tenantId);
-  }
-
-  #end(slot: Slot<W>): void {
-    const { hold } = slot;
-    hold.open -= 1;
-    if (hold.open === 0) hold.lane.heldBytes -= hold.bytes;
-    this.#announceRoom(hold.lane);
-  }
-
-  #announceRoom(lane: Lane): void {
-    if (lane.mode !== 'full' || !hasRoom(lane)) return;
-    lane.mode = 'open';
-    this.#options.onRoom(lane);
-  }
 }

@@ -1,7 +1,7 @@
 import { createFakeClock } from '@posthorn/testkit';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { makeScheduler } from '../../test/make-scheduler.ts';
 import type { Slot, Work } from './lane.ts';
-import { createScheduler } from './scheduler.ts';
 import { createAttemptStarter } from './start-attempts.ts';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -12,13 +12,7 @@ function setup(cap = 1_000) {
   const open = { fence: true, cap };
   const started: Slot<Work>[] = [];
   const ends: ((end: 'settled' | 'put_back') => void)[] = [];
-  const scheduler = createScheduler<Work>({
-    maxInFlight: 1_000,
-    maxUnsettled: 1_000,
-    laneBounds: { maxSlots: 10_000, maxBytes: 10_000 },
-    capOf: () => open.cap,
-    onRoom: () => {},
-  });
+  const scheduler = makeScheduler<Work>({ capOf: () => open.cap });
   const starter = createAttemptStarter<Work>({
     scheduler,
     clock: createFakeClock(),

@@ -37,6 +37,7 @@ export function createAttemptStarter<W extends Work>(options: StarterOptions<W>)
   let looking = false;
   let looks = 0;
   let timer: NodeJS.Timeout | undefined;
+  let early: NodeJS.Timeout | undefined;
 
   async function run(slot: Slot<W>): Promise<void> {
     const end = await options.attempt(slot);
@@ -49,13 +50,24 @@ export function createAttemptStarter<W extends Work>(options: StarterOptions<W>)
   function look(): void {
     looking = false;
     if (timer === undefined || !mayBegin()) return;
-    const nowMs = clock.nowMs();
+    const nowMs = clock.monotonicMs();
     for (let started = 0; started < MAX_STARTS_PER_TURN; started++) {
       const slot = scheduler.next(nowMs);
-      if (slot === null) return;
+      if (slot === null) {
+        lookEarly(nowMs);
+        return;
+      }
       void run(slot);
     }
     wake();
+  }
+
+  /** A rate gives more, or a held slot is free, before the next regular look. */
+  function lookEarly(nowMs: number): void {
+    const wakeMs = scheduler.nextWakeMs;
+    clearTimeout(early);
+    if (wakeMs === null || wakeMs - nowMs >= LOOK_INTERVAL_MS) return;
+    early = setTimeout(wake, Math.max(1, Math.ceil(wakeMs - nowMs)));
   }
 
   function wake(): void {
@@ -66,7 +78,7 @@ export function createAttemptStarter<W extends Work>(options: StarterOptions<W>)
 
   function lookRegularly(): void {
     looks += 1;
-    if (looks % RECHECK_CAPS_EVERY_LOOKS === 0) scheduler.recheckCaps();
+    if (looks % RECHECK_CAPS_EVERY_LOOKS === 0) scheduler.recheckCaps(clock.monotonicMs());
     wake();
   }
 
@@ -77,6 +89,7 @@ export function createAttemptStarter<W extends Work>(options: StarterOptions<W>)
     },
     stop() {
       clearInterval(timer);
+      clearTimeout(early);
       timer = undefined;
     },
     wake,
