@@ -17,29 +17,36 @@ import { MAX_SLOTS } from './topics.ts';
 
 const offset = fc.nat(2 ** 31 - 1);
 const slot = fc.nat(MAX_SLOTS - 1);
+const topic = fc.constantFrom('deliveries' as const, 'overflow' as const);
 
 test('where an overflow record came from is read as it was written', () => {
   fc.assert(
-    fc.property(offset, fc.uniqueArray(slot, { minLength: 1, maxLength: MAX_SLOTS }), (from, slots) => {
-      const origin = { offset: from, slots };
-      expect(decodeOrigin(encodeOrigin(origin))).toEqual(origin);
-    }),
+    fc.property(
+      topic,
+      offset,
+      fc.uniqueArray(slot, { minLength: 1, maxLength: MAX_SLOTS }),
+      (of, from, slots) => {
+        const origin = { topic: of, offset: from, slots };
+        expect(decodeOrigin(encodeOrigin(origin))).toEqual(origin);
+      },
+    ),
   );
 });
 
 test.each<[string, Headers]>([
-  ['without slots', { ph_origin: '7' }],
-  ['with a slot beyond a record', { ph_origin: '7', ph_origin_slots: '64' }],
-  ['with a slot that is no number', { ph_origin: '7', ph_origin_slots: '1,x' }],
+  ['without slots', { ph_origin: 'deliveries:7' }],
+  ['with a slot beyond a record', { ph_origin: 'deliveries:7', ph_origin_slots: '64' }],
+  ['with a slot that is no number', { ph_origin: 'deliveries:7', ph_origin_slots: '1,x' }],
   ['without an offset', { ph_origin_slots: '1' }],
+  ['in no topic of a lane', { ph_origin: 'events:7', ph_origin_slots: '1' }],
 ])('an origin %s is refused', (_what, headers) => {
   expect(() => decodeOrigin(headers)).toThrow(RecordFormatError);
 });
 
 test('a settled slot is read as it was written', () => {
   fc.assert(
-    fc.property(fc.constantFrom('deliveries', 'overflow'), offset, slot, (topic, at, of) => {
-      const settled = { topic, offset: at, slot: of };
+    fc.property(topic, offset, slot, (lane, at, of) => {
+      const settled = { topic: lane, offset: at, slot: of };
       expect(decodeSettled(encodeSettled(settled))).toEqual(settled);
     }),
   );

@@ -1,12 +1,4 @@
-import {
-  COUNT,
-  countOf,
-  type Headers,
-  integer,
-  quote,
-  RecordFormatError,
-  required,
-} from './header-fields.ts';
+import { COUNT, countOf, type Headers, quote, RecordFormatError, required } from './header-fields.ts';
 import type { EndpointId } from './ids.ts';
 import { MAX_SLOTS } from './topics.ts';
 
@@ -20,16 +12,19 @@ export interface EffortMeta {
   readonly circuitMs: number;
 }
 
-/** Where a record in `overflow` came from: its offset in the lane, and which of the original's slots it took along. */
+/** A record of a lane, in one of its two topics. */
+type LaneTopic = 'deliveries' | 'overflow';
+
+/** Which record a copy in `overflow` was made of, and which of the original's slots it took along. */
 export interface OriginMeta {
+  readonly topic: LaneTopic;
   readonly offset: number;
   readonly slots: readonly number[];
 }
 
 /** What an earlier owner of a lane has settled after he lost it. */
 export interface SettledMeta {
-  /** The topic that the record with the slot is in. */
-  readonly topic: 'deliveries' | 'overflow';
+  readonly topic: LaneTopic;
   readonly offset: number;
   readonly slot: number;
 }
@@ -87,8 +82,8 @@ export function effortOf(headers: Headers): EffortMeta {
   return { spentMs: countOf(headers.ph_spent_ms), circuitMs: countOf(headers.ph_circuit_ms) };
 }
 
-export function encodeOrigin({ offset, slots }: OriginMeta): Headers {
-  return { ph_origin: String(offset), ph_origin_slots: slots.join(',') };
+export function encodeOrigin({ topic, offset, slots }: OriginMeta): Headers {
+  return { ph_origin: `${topic}:${offset}`, ph_origin_slots: slots.join(',') };
 }
 
 /** @throws RecordFormatError naming the header that is missing or malformed. */
@@ -97,7 +92,9 @@ export function decodeOrigin(headers: Headers): OriginMeta {
   if (slots.length > MAX_SLOTS || !slots.every((slot) => COUNT.test(slot) && Number(slot) < MAX_SLOTS)) {
     throw new RecordFormatError(`header ph_origin_slots is ${quote(headers.ph_origin_slots)}`);
   }
-  return { offset: integer(headers, 'ph_origin'), slots: slots.map(Number) };
+  const match = /^(deliveries|overflow):(\d{1,15})$/.exec(required(headers, 'ph_origin'));
+  if (match === null) throw new RecordFormatError(`header ph_origin is ${quote(headers.ph_origin)}`);
+  return { topic: match[1] as LaneTopic, offset: Number(match[2]), slots: slots.map(Number) };
 }
 
 export function encodeSettled({ topic, offset, slot }: SettledMeta): Headers {
@@ -110,5 +107,5 @@ export function decodeSettled(headers: Headers): SettledMeta | null {
   if (text === undefined) return null;
   const match = /^(deliveries|overflow):(\d{1,15}):(\d{1,2})$/.exec(text);
   if (match === null) throw new RecordFormatError(`header ph_settled is ${quote(text)}`);
-  return { topic: match[1] as SettledMeta['topic'], offset: Number(match[2]), slot: Number(match[3]) };
+  return { topic: match[1] as LaneTopic, offset: Number(match[2]), slot: Number(match[3]) };
 }

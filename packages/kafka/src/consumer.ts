@@ -59,6 +59,8 @@ export interface PartitionHandler {
 export interface AssignedAt {
   readonly start: number;
   readonly end: number;
+  /** By what the last owner committed; false for what he does not speak of. */
+  isFinished(offset: number): boolean;
 }
 
 export interface FetchOptions {

@@ -127,3 +127,18 @@ function startingPoint(
       return decoded satisfies never;
   }
 }
+
+/** Whether a map that begins at `start` says that the record is finished. */
+export function wasFinished(start: number, map: OffsetMap | null, offset: number): boolean {
+  if (offset < start) return true;
+  if (map === null || offset >= map.end) return false;
+  let [low, high] = [0, map.holes.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const hole = map.holes[middle]!;
+    if (hole.start + hole.length <= offset) low = middle + 1;
+    else high = middle;
+  }
+  const hole = map.holes[low];
+  return hole === undefined || hole.start > offset;
+}

@@ -9,6 +9,7 @@ import {
   keyOf,
   type Place,
   type StartingPoint,
+  wasFinished,
 } from './load-committed.ts';
 import { type IntakeOptions, type Loss, PartitionIntake } from './partition-intake.ts';
 import { within } from './within.ts';
@@ -162,7 +163,7 @@ export class Rejoin {
   }
 
   /** Starts a partition over at an offset that neither we nor its log can connect with what we knew. */
-  startOver(group: InternalGroup, intake: PartitionIntake, log: AssignedAt): void {
+  startOver(group: InternalGroup, intake: PartitionIntake, log: Pick<AssignedAt, 'start' | 'end'>): void {
     this.#lose(intake, 'dropped');
     const fresh = this.#open(intake, { ...log, map: null, committed: { offset: -1, metadata: '' } });
     this.place(group, fresh);
@@ -252,7 +253,9 @@ export class Rejoin {
   }
 
   #open({ topic, partition }: Place, from: StartingPoint): PartitionIntake {
-    const handler = this.#options.assigned(topic, partition, { start: from.start, end: from.end });
+    const { start, end, map } = from;
+    const isFinished = (offset: number) => wasFinished(start, map, offset);
+    const handler = this.#options.assigned(topic, partition, { start, end, isFinished });
     const intake = new PartitionIntake({ topic, partition }, handler, from, this.#options.intake);
     this.#intakes.set(keyOf(intake), intake);
     return intake;

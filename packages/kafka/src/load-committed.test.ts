@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest';
+import { wasFinished } from './load-committed.ts';
+import type { Hole } from './window-encoding.ts';
+
+const hole = (start: number, length = 1): Hole => ({ start, length, bits: null, slots: 0, held: null });
+
+test('what the last owner finished is what stands below his map or in it, outside of its holes', () => {
+  const map = { end: 20, holes: [hole(10, 2), hole(14), hole(17, 2)], allHeldMs: null };
+  const finished = Array.from({ length: 24 }, (_, offset) => offset).filter((offset) =>
+    wasFinished(10, map, offset),
+  );
+  expect(finished).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 15, 16, 19]);
+});
+
+test('without a map nothing from the committed offset on is known to be finished', () => {
+  expect([9, 10, 11].map((offset) => wasFinished(10, null, offset))).toEqual([true, false, false]);
+});
