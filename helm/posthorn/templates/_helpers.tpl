@@ -29,7 +29,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- $keys := dict
   "setup" (list "DATABASE_URL")
   "ingest" (list "DATABASE_URL" "SECRETS_KEY" "OPERATOR_KEY")
-  "dispatcher" (list "DATABASE_URL")
+  "dispatcher" (list "DATABASE_URL" "SECRETS_KEY")
   "worker" (list "DATABASE_URL" "SECRETS_KEY")
   "recorder" (list "DATABASE_URL") }}
 {{- range get $keys .component }}

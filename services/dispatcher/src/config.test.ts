@@ -2,8 +2,10 @@ import { expect, test } from 'vitest';
 import { readServiceConfig } from './config.ts';
 import { namesOf } from './phases.ts';
 
-test('an empty environment gives the defaults of a laptop', () => {
-  const config = readServiceConfig({});
+const SECRETS_KEY = Buffer.alloc(32, 7).toString('base64');
+
+test('an environment with the one key that has no default gives those of a laptop', () => {
+  const config = readServiceConfig({ SECRETS_KEY });
   expect(config).toMatchObject({
     adminPort: 9401,
     lanes: 16,
@@ -24,11 +26,16 @@ test('an empty environment gives the defaults of a laptop', () => {
 });
 
 test('every fault is listed, with its key and what was expected', () => {
-  const environment = { FAN_OUT_MAX_RECORDS: '0', RETRY_TIERS: '4s,1s', REPLAY_MAX_RECORDS: 'many' };
+  const environment = {
+    FAN_OUT_MAX_RECORDS: '0',
+    RETRY_TIERS: '4s,1s',
+    REPLAY_MAX_RECORDS: 'many',
+    SECRETS_KEY: 'c2hvcnQ=',
+  };
   for (const key of Object.keys(environment)) expect(() => readServiceConfig(environment)).toThrow(key);
 });
 
 test('the prefix stands before every topic', () => {
-  const config = readServiceConfig({ KAFKA_TOPIC_PREFIX: 'blue.' });
+  const config = readServiceConfig({ SECRETS_KEY, KAFKA_TOPIC_PREFIX: 'blue.' });
   expect(namesOf(config).events).toBe('blue.events');
 });

@@ -3,8 +3,11 @@ import type { ConsumerStats } from '@posthorn/kafka';
 import type { Metrics } from '@posthorn/runtime';
 import type { FanOutObserver } from './fan-out/consume-events.ts';
 import type { InFlight } from './in-flight.ts';
-import type { ReleaseObserver, Releaser } from './release/consume-tiers.ts';
-import type { ReplayResult } from './replay/consume-replays.ts';
+import type { Releaser } from './release/consume-tiers.ts';
+import type { ReleaseRate } from './release/release-rate.ts';
+import type { ReleaseObserver } from './release/release-record.ts';
+import type { ReplayResult, Replays } from './replay/consume-replays.ts';
+import type { JobObserver, ReplayJobs } from './replay/run-jobs.ts';
 import type { Phase, SetAsideReason } from './set-aside.ts';
 
 const LATENCY_BUCKETS_S = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600];
@@ -14,7 +17,9 @@ export interface DispatcherMetrics {
   readonly fanOut: FanOutObserver;
   readonly release: ReleaseObserver;
   replayed(result: ReplayResult): void;
+  readonly jobs: JobObserver;
   setAside(phase: Phase, reason: SetAsideReason): void;
+  unkept(phase: Phase): void;
   retried(phase: Phase): void;
 }
 
@@ -39,6 +44,10 @@ export function createDispatcherMetrics(metrics: Metrics): DispatcherMetrics {
     'to',
   ]);
   const hops = metrics.counter('posthorn_dispatcher_hops_total', 'Records moved from one tier to the next.');
+  const crowded = metrics.counter(
+    'posthorn_dispatcher_rate_hops_total',
+    "Records that took another turn because their tenant's rate of releases was used up.",
+  );
   const lateness = metrics.histogram(
     'posthorn_dispatcher_release_lateness_seconds',
     "From due to the append of the released record, by the broker's clock.",
@@ -49,6 +58,19 @@ export function createDispatcherMetrics(metrics: Metrics): DispatcherMetrics {
     'posthorn_dispatcher_set_aside_total',
     'Records that can never be handled.',
     ['phase', 'reason'],
+  );
+  const unkept = metrics.counter(
+    'posthorn_dispatcher_set_aside_unkept_total',
+    'Records set aside that have no row.',
+    ['phase'],
+  );
+  const jobs = metrics.counter('posthorn_dispatcher_replay_jobs_total', 'Bulk replays by how they ended.', [
+    'result',
+  ]);
+  const asked = metrics.counter(
+    'posthorn_dispatcher_replay_job_deliveries_total',
+    'Deliveries that bulk replays came to, by what was done.',
+    ['result'],
   );
   const retries = metrics.counter('posthorn_dispatcher_produce_retries_total', 'Records sent again.', [
     'phase',
@@ -70,9 +92,18 @@ export function createDispatcherMetrics(metrics: Metrics): DispatcherMetrics {
         lateness.observe(Math.max(0, latenessMs) / 1_000);
       },
       hopped: () => hops.inc(),
+      crowded: () => crowded.inc(),
     },
     replayed: (result) => replays.inc({ result }),
+    jobs: {
+      asked(done, refused) {
+        asked.inc({ result: 'asked' }, done);
+        asked.inc({ result: 'refused' }, refused);
+      },
+      ended: (result) => jobs.inc({ result }),
+    },
     setAside: (phase, reason) => setAside.inc({ phase, reason }),
+    unkept: (phase) => unkept.inc({ phase }),
     retried: (phase) => retries.inc({ phase }),
   };
 }
@@ -86,13 +117,46 @@ export interface Gauged {
   }>;
   readonly releaser: Pick<Releaser, 'stats'>;
   readonly maxTierRecords: number;
+  readonly rate: Pick<ReleaseRate, 'tenants'>;
+  readonly maxRatedTenants: number;
+  readonly unknown: Replays['unknown'];
+  readonly maxUnknownRecords: number;
+  readonly jobs: Pick<ReplayJobs, 'running'>;
+  readonly maxJobs: number;
   readonly journal: () => JournalStats;
 }
 
 /** Gauges read what the parts say of themselves when Prometheus asks. */
 export function registerGauges(metrics: Metrics, gauged: Gauged): void {
+  registerGroups(metrics, gauged);
+  registerInFlight(metrics, gauged);
+  registerWaiting(metrics, gauged);
+  metrics.gaugeOf(
+    'posthorn_dispatcher_rated_tenants',
+    'Tenants whose rate of releases is remembered.',
+    () => gauged.rate.tenants,
+  );
+  metrics.gaugeOf(
+    'posthorn_dispatcher_max_rated_tenants',
+    'Most tenants whose rate is remembered.',
+    () => gauged.maxRatedTenants,
+  );
+  metrics.gaugeOf(
+    'posthorn_dispatcher_running_jobs',
+    'Bulk replays that run here.',
+    () => gauged.jobs.running,
+  );
+  metrics.gaugeOf('posthorn_dispatcher_max_jobs', 'Most bulk replays that run here.', () => gauged.maxJobs);
+  metrics.gaugeOf(
+    'posthorn_dispatcher_journal_buffered_bytes',
+    'Journal entries not acknowledged yet.',
+    () => gauged.journal().bufferedBytes,
+  );
+}
+
+function registerGroups(metrics: Metrics, { groups }: Gauged): void {
   metrics.gauge('posthorn_dispatcher_lag_records', 'Records not read yet, by group.', ['group'], (gauge) => {
-    for (const { group, stats } of gauged.groups) {
+    for (const { group, stats } of groups) {
       gauge.set(
         { group },
         stats().partitions.reduce((sum, { lag }) => sum + (lag ?? 0), 0),
@@ -104,25 +168,31 @@ export function registerGauges(metrics: Metrics, gauged: Gauged): void {
     'Partitions that are paused, by group.',
     ['group'],
     (gauge) => {
-      for (const { group, stats } of gauged.groups) {
+      for (const { group, stats } of groups) {
         gauge.set({ group }, stats().partitions.filter(({ paused }) => paused).length);
       }
     },
   );
+}
+
+function registerInFlight(metrics: Metrics, { inFlight }: Gauged): void {
   metrics.gauge('posthorn_dispatcher_in_flight_records', 'Records under way.', ['phase'], (gauge) => {
-    for (const { phase, work } of gauged.inFlight) gauge.set({ phase }, work.records);
+    for (const { phase, work } of inFlight) gauge.set({ phase }, work.records);
   });
   metrics.gauge('posthorn_dispatcher_in_flight_bytes', 'Payload bytes under way.', ['phase'], (gauge) => {
-    for (const { phase, work } of gauged.inFlight) gauge.set({ phase }, work.bytes);
+    for (const { phase, work } of inFlight) gauge.set({ phase }, work.bytes);
   });
   metrics.gauge(
     'posthorn_dispatcher_max_in_flight_records',
     'Most records under way.',
     ['phase'],
     (gauge) => {
-      for (const { phase, maxRecords } of gauged.inFlight) gauge.set({ phase }, maxRecords);
+      for (const { phase, maxRecords } of inFlight) gauge.set({ phase }, maxRecords);
     },
   );
+}
+
+function registerWaiting(metrics: Metrics, gauged: Gauged): void {
   metrics.gauge(
     'posthorn_dispatcher_waiting_records',
     'Records that wait for their time in memory.',
@@ -140,8 +210,13 @@ export function registerGauges(metrics: Metrics, gauged: Gauged): void {
     () => gauged.maxTierRecords,
   );
   metrics.gaugeOf(
-    'posthorn_dispatcher_journal_buffered_bytes',
-    'Journal entries not acknowledged yet.',
-    () => gauged.journal().bufferedBytes,
+    'posthorn_dispatcher_unknown_replays_records',
+    'Replays that wait for their delivery to be recorded.',
+    () => gauged.unknown.records,
+  );
+  metrics.gaugeOf(
+    'posthorn_dispatcher_max_unknown_replays_records',
+    'Most replays that wait for that.',
+    () => gauged.maxUnknownRecords,
   );
 }

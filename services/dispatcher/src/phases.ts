@@ -1,5 +1,6 @@
-import { type TopicNames, topicNames } from '@posthorn/contracts';
-import type { Database } from '@posthorn/db';
+import { randomUUID } from 'node:crypto';
+import { deriveMacKey, type TopicNames, topicNames } from '@posthorn/contracts';
+import { within as answerWithin, type Database, setAside as keepRow } from '@posthorn/db';
 import type { JournalWriter } from '@posthorn/journal';
 import {
   type Consumer,
@@ -9,7 +10,7 @@ import {
   type Producer,
 } from '@posthorn/kafka';
 import { type Clock, type Logger, type Tracing, within } from '@posthorn/runtime';
-import type { TenantConfigs } from '@posthorn/tenant-config';
+import { parseSecretsKey, type TenantConfigs } from '@posthorn/tenant-config';
 import type { DispatcherConfig } from './config.ts';
 import { type ConsumerHandle, createConsumerHandle } from './consumer-handle.ts';
 import { createFanOut } from './fan-out/consume-events.ts';
@@ -19,8 +20,11 @@ import type { DispatcherMetrics } from './metrics.ts';
 import { createRareWarning } from './rare-warning.ts';
 import type { BrokerClock } from './release/broker-clock.ts';
 import { createReleaser, type Releaser } from './release/consume-tiers.ts';
-import { createReplays } from './replay/consume-replays.ts';
+import { createReleaseRate, type ReleaseRate } from './release/release-rate.ts';
+import { createReplays, type Replays } from './replay/consume-replays.ts';
+import { createJobStore } from './replay/job-store.ts';
 import { createReplayStore } from './replay/replay-store.ts';
+import { createReplayJobs, type ReplayJobs } from './replay/run-jobs.ts';
 import { createSend, type Send } from './send.ts';
 import { createSetAside, type Phase, type SetAside } from './set-aside.ts';
 
@@ -54,9 +58,15 @@ interface PhaseParts {
 }
 
 const MAX_REPLAY_BYTES = 32 * 1024 * 1024;
+const MAX_UNKNOWN_BYTES = 16 * 1024 * 1024;
+const SET_ASIDE_QUERY_MS = 5_000;
 /** Longest wait for work under way before a rebalance, which stalls the whole group, and at a stop. */
 const DRAIN_TIMEOUT_MS = 1_000;
 const STOP_DRAIN_TIMEOUT_MS = 5_000;
+
+/** The key of the macs on dead letters and replays. */
+export const macKeyOf = ({ secretsKey }: DispatcherConfig): Uint8Array =>
+  deriveMacKey(parseSecretsKey(secretsKey).bytes);
 
 export const namesOf = (config: DispatcherConfig): TopicNames => topicNames(config.topicPrefix);
 
@@ -94,10 +104,13 @@ export function wireFanOut(context: PhaseContext): WiredPhase & { readonly inFli
   return { ...phase, inFlight };
 }
 
-export function wireRelease(context: PhaseContext): WiredPhase & { readonly releaser: Releaser } {
-  const { config, clock, metrics } = context;
+export function wireRelease(
+  context: PhaseContext,
+): WiredPhase & { readonly releaser: Releaser; readonly rate: ReleaseRate } {
+  const { config, clock, configs, metrics } = context;
   const names = namesOf(config);
   const parts = partsOf(context, 'release');
+  const rate = createReleaseRate({ perSec: config.releasePerSec, maxTenants: config.maxRatedTenants });
   const releaser = createReleaser({
     ...context,
     ...parts,
@@ -105,6 +118,8 @@ export function wireRelease(context: PhaseContext): WiredPhase & { readonly rele
     tiers: config.tiers,
     lanes: config.lanes,
     eventPartitions: config.eventPartitions,
+    lanesOf: (tenantId) => configs.peek(tenantId)?.lanes,
+    rate,
     maxWaitingRecords: config.maxTierRecords,
     maxWaitingBytes: config.maxTierBytes,
     monotonicMs: () => clock.monotonicMs(),
@@ -118,10 +133,12 @@ export function wireRelease(context: PhaseContext): WiredPhase & { readonly rele
     assigned: (topic, partition) => releaser.assigned(topic, partition),
     idle: () => releaser.idle(),
   });
-  return { ...phase, releaser };
+  return { ...phase, releaser, rate };
 }
 
-export function wireReplay(context: PhaseContext): WiredPhase & { readonly inFlight: InFlight } {
+export function wireReplay(
+  context: PhaseContext,
+): WiredPhase & { readonly inFlight: InFlight; readonly unknown: Replays['unknown'] } {
   const { config, database, metrics } = context;
   const names = namesOf(config);
   const parts = partsOf(context, 'replay');
@@ -135,26 +152,60 @@ export function wireReplay(context: PhaseContext): WiredPhase & { readonly inFli
     ...parts,
     inFlight,
     store: createReplayStore(database.sql),
+    macKey: macKeyOf(config),
+    maxUnknownRecords: config.maxUnknownRecords,
+    maxUnknownBytes: MAX_UNKNOWN_BYTES,
     maxUnknownWaitMs: config.maxUnknownWaitMs,
     deliveriesTopic: names.deliveries,
+    deadLettersTopic: names.deadLetters,
     observe: (result) => metrics.replayed(result),
   });
   const phase = consume(context, parts.handle, {
     name: 'replay',
-    topics: [names.replay],
+    topics: [names.replay, names.deadLetters],
     assigned: () => handler,
     idle: () => inFlight.idle(),
   });
-  return { ...phase, inFlight };
+  return { ...phase, inFlight, unknown: handler.unknown };
 }
 
-function partsOf({ producer, log, metrics }: PhaseContext, phase: Phase): PhaseParts {
+export function wireJobs(context: PhaseContext): ReplayJobs {
+  const { config, database, metrics } = context;
+  return createReplayJobs({
+    ...context,
+    store: createJobStore(database.sql, { owner: randomUUID(), leaseMs: config.jobLeaseMs }),
+    macKey: macKeyOf(config),
+    topic: namesOf(config).replay,
+    partitions: config.journalPartitions,
+    maxJobs: config.maxJobs,
+    pollMs: config.jobPollMs,
+    observe: metrics.jobs,
+  });
+}
+
+function partsOf(context: PhaseContext, phase: Phase): PhaseParts {
+  const { producer, log, metrics } = context;
   const handle = createConsumerHandle();
   return {
     handle,
     send: createSend({ producer, mayAct: handle.mayAct, log, onRetry: () => metrics.retried(phase) }),
-    setAside: createSetAside(phase, log, metrics.setAside),
+    setAside: wireSetAside(context, phase),
   };
+}
+
+/** A replay that nobody sees is worse than one that waits, and what waits holds only replays: it has no bound. */
+function wireSetAside({ config, database, clock, log, metrics }: PhaseContext, phase: Phase): SetAside {
+  const waits = phase === 'replay';
+  return createSetAside({
+    phase,
+    log,
+    count: metrics.setAside,
+    unkept: metrics.unkept,
+    keep: (row) => answerWithin(SET_ASIDE_QUERY_MS, keepRow(database.sql, row)),
+    maxTryMs: waits ? Number.POSITIVE_INFINITY : config.maxSetAsideTryMs,
+    maxRows: waits ? Number.POSITIVE_INFINITY : config.maxSetAsideRows,
+    monotonicMs: () => clock.monotonicMs(),
+  });
 }
 
 interface Consumption {

@@ -20,11 +20,13 @@ import {
   type PhaseContext,
   type WiredPhase,
   wireFanOut,
+  wireJobs,
   wireRelease,
   wireReplay,
 } from './phases.ts';
 import { createBeacon } from './release/beacon.ts';
 import { createBrokerClock } from './release/broker-clock.ts';
+import type { ReplayJobs } from './replay/run-jobs.ts';
 
 export interface DispatcherOptions {
   readonly config: DispatcherConfig;
@@ -47,11 +49,12 @@ const DELIVERY_TIMEOUT_MS = 5_000;
 /** Looks at endpoints' filters alone: it is given no key that would open their secrets. */
 const NO_SECRETS: SecretsKey = { keyId: 'none', bytes: Buffer.alloc(32) };
 
-/** Three consumer groups in one process: fan-out, release of retries, replay. */
+/** Three consumer groups in one process (fan-out, release of retries, replay) and the bulk replays. */
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { config, log } = options;
   const context = openContext(options);
-  const phases = wirePhases(context, options.metrics);
+  const jobs = wireJobs(context);
+  const phases = wirePhases(context, options.metrics, jobs);
   const admin = createAdminPart({
     host: config.adminHost,
     port: config.adminPort,
@@ -67,7 +70,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     start: () => settled(phases.map(({ consumer }) => consumer.start())),
     stop: () => settled(phases.map((phase) => phase.stop())),
   };
-  const lifecycle = createLifecycle(listParts(context, admin, consumers), log);
+  const jobsPart: Part = { name: 'replay jobs', start: async () => jobs.start(), stop: () => jobs.stop() };
+  const lifecycle = createLifecycle([...listParts(context, admin), consumers, jobsPart], log);
   return {
     lifecycle,
     get adminPort() {
@@ -101,7 +105,7 @@ function openContext(options: DispatcherOptions): PhaseContext {
   };
 }
 
-function wirePhases(context: PhaseContext, metrics: Metrics): readonly WiredPhase[] {
+function wirePhases(context: PhaseContext, metrics: Metrics, jobs: ReplayJobs): readonly WiredPhase[] {
   const { config, journal } = context;
   const fanOut = wireFanOut(context);
   const release = wireRelease(context);
@@ -115,13 +119,19 @@ function wirePhases(context: PhaseContext, metrics: Metrics): readonly WiredPhas
     ],
     releaser: release.releaser,
     maxTierRecords: config.maxTierRecords,
+    rate: release.rate,
+    maxRatedTenants: config.maxRatedTenants,
+    unknown: replay.unknown,
+    maxUnknownRecords: config.maxUnknownRecords,
+    jobs,
+    maxJobs: config.maxJobs,
     journal: () => journal.stats(),
   });
   return phases;
 }
 
 /** Stopped from the end: first nothing new is taken, then what is under way is flushed, then connections close. */
-function listParts(context: PhaseContext, admin: Part, consumers: Part): Part[] {
+function listParts(context: PhaseContext, admin: Part): Part[] {
   const { config, tracing, kafka, database, configs, producer, journal, brokerClock, clock, log } = context;
   const topic = namesOf(config).tier(config.tiers[0]!);
   const monotonicMs = (): number => clock.monotonicMs();
@@ -135,7 +145,6 @@ function listParts(context: PhaseContext, admin: Part, consumers: Part): Part[] 
     { name: 'producer', start: () => producer.start(), stop: () => producer.stop() },
     { name: 'journal', stop: () => journal.stop() },
     { name: 'beacon', start: () => beacon.start(), stop: () => beacon.stop() },
-    consumers,
   ];
 }
 

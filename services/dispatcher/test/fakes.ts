@@ -1,7 +1,9 @@
 import { type EventMeta, encodeEvent, type Headers, mintEndpointId, mintEventId } from '@posthorn/contracts';
+import type { SetAsideRecord } from '@posthorn/db';
 import type { OutboundRecord, ProduceAck, TrackedRecord } from '@posthorn/kafka';
-import { createTracing, type Logger, type Tracing } from '@posthorn/runtime';
+import { createTracing, type Logger, systemClock, type Tracing } from '@posthorn/runtime';
 import type { TenantConfig } from '@posthorn/tenant-config';
+import { createSetAside, type Phase, type SetAsideOptions } from '../src/set-aside.ts';
 
 /** What unit tests put in the place of Kafka, Postgres and the log. */
 
@@ -136,3 +138,22 @@ export function gate<T = void>() {
 }
 
 export const withHeaders = (headers: Headers): Headers => ({ ...encodeEvent(eventMeta()), ...headers });
+
+/** Sets aside with a table that takes every row at once, unless it is given another. */
+export function fakeSetAside(phase: Phase, log: Logger, given: Partial<SetAsideOptions> = {}) {
+  const reasons: string[] = [];
+  const rows: SetAsideRecord[] = [];
+  const unkept: Phase[] = [];
+  const setAside = createSetAside({
+    phase,
+    log,
+    count: (_, reason) => reasons.push(reason),
+    keep: async (row) => void rows.push(row),
+    unkept: (of) => unkept.push(of),
+    maxTryMs: 1_000,
+    maxRows: 2,
+    monotonicMs: () => systemClock.monotonicMs(),
+    ...given,
+  });
+  return { setAside, reasons, rows, unkept };
+}

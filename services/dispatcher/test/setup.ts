@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
   type EventMeta,
   encodeEvent,
@@ -63,6 +64,7 @@ export async function setUp(): Promise<Surroundings> {
     EVENT_PARTITIONS: '2',
     JOURNAL_PARTITIONS: '1',
     ADMIN_PORT: '0',
+    SECRETS_KEY: randomBytes(32).toString('base64'),
   };
   const config = readServiceConfig(environment);
   const names = namesOf(config);

@@ -12,12 +12,13 @@ import {
 } from '@posthorn/contracts';
 import type { ProduceAck } from '@posthorn/kafka';
 import { createFakeClock } from '@posthorn/testkit';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   eventMeta,
   fakeLog,
   fakeProducer,
   fakeRecord,
+  fakeSetAside,
   gate,
   noTracing,
   TRACEPARENT,
@@ -26,20 +27,20 @@ import {
 import { createInFlight } from '../in-flight.ts';
 import { createRareWarning } from '../rare-warning.ts';
 import { createSend } from '../send.ts';
-import { createSetAside } from '../set-aside.ts';
 import { createFanOut, type FanOutOptions } from './consume-events.ts';
 
 const names = topicNames('');
 const LANES = 16;
+const BROKER_NOW_MS = 1_700_000_000_000;
 
 function setup(options: Partial<FanOutOptions> = {}) {
   const producer = fakeProducer();
   const { log, lines } = fakeLog();
   const entries: JournalEntry[] = [];
-  const setAsides: string[] = [];
   const observed: unknown[] = [];
   const journaled = { append: async (entry: JournalEntry) => void entries.push(entry) };
   const inFlight = createInFlight({ maxRecords: 2, maxBytes: 1e6, resume: () => undefined });
+  const { setAside, reasons, rows } = fakeSetAside('fan_out', log);
   const handler = createFanOut({
     findConfig: () => ({ kind: 'found', config: tenantConfig(3) }),
     inFlight,
@@ -47,7 +48,8 @@ function setup(options: Partial<FanOutOptions> = {}) {
     journal: journaled as never,
     deliveriesTopic: names.deliveries,
     clock: createFakeClock(),
-    setAside: createSetAside('fan_out', log, (_, reason) => setAsides.push(reason)),
+    setAside,
+    brokerClock: { nowMs: () => BROKER_NOW_MS },
     tracing: noTracing,
     warnPutAside: createRareWarning(log, 'events put aside'),
     tiers: parseTiers('1s,4s,16s,64s,256s'),
@@ -59,7 +61,7 @@ function setup(options: Partial<FanOutOptions> = {}) {
     },
     ...options,
   });
-  return { handler, inFlight, producer, lines, entries, setAsides, observed, journaled };
+  return { handler, inFlight, producer, lines, entries, setAsides: reasons, rows, observed, journaled };
 }
 
 async function fanOut(bundle: ReturnType<typeof setup>, record = fakeRecord()) {
@@ -180,6 +182,45 @@ test.each([
   },
 );
 
+describe('a scheduled event', () => {
+  const schedule = async (deliverAtMs: number, config = tenantConfig(3, { lanes: [6] })) => {
+    const bundle = setup({ findConfig: () => ({ kind: 'found', config }) });
+    const headers = encodeEvent(eventMeta({ deliverAtMs }));
+    const record = await fanOut(bundle, fakeRecord({ headers }));
+    return { ...bundle, record };
+  };
+
+  test('is matched at once, and its deliveries wait on the tier that fits', async () => {
+    const { producer, entries, record } = await schedule(BROKER_NOW_MS + 70_000);
+    const [out] = producer.sent;
+    expect(out).toMatchObject({
+      topic: 'retry.64s',
+      partition: 6 % tierPartitions(LANES),
+      key: 'acme',
+    });
+    expect(out!.value).toBe(record.value);
+    expect(decodeWait(out!.headers)).toEqual({ delayMs: 70_000, returnTo: 'deliveries', bounces: 0 });
+    expect(decodeDelivery(out!.headers)).toMatchObject({ run: 0, round: 0, attempt: 1, lane: 6 });
+    expect(decodeDelivery(out!.headers).slots).toHaveLength(3);
+    expect(entries).toMatchObject([{ kind: 'dispatched', dueAtMs: BROKER_NOW_MS + 70_000 }]);
+    expect(record.completed).toBe(true);
+  });
+
+  test.each([0, -1, -86_400_000])('that is due (%d ms) goes to its lane at once', async (inMs) => {
+    const { producer, entries } = await schedule(BROKER_NOW_MS + inMs);
+    expect(producer.sent).toMatchObject([{ topic: 'deliveries', partition: 6 }]);
+    expect(producer.sent[0]!.headers).not.toHaveProperty('ph_delay_ms');
+    expect(entries[0]).not.toHaveProperty('dueAtMs');
+  });
+
+  test('keeps its time while its tenant is not known', async () => {
+    const bundle = setup({ findConfig: () => ({ kind: 'unavailable', reason: 'postgres is away' }) });
+    const event = eventMeta({ deliverAtMs: BROKER_NOW_MS + 70_000 });
+    await fanOut(bundle, fakeRecord({ headers: encodeEvent(event) }));
+    expect(decodeEvent(bundle.producer.sent[0]!.headers)).toEqual(event);
+  });
+});
+
 test.each([
   ['an unknown tenant', {}, { findConfig: () => ({ kind: 'unknown_tenant' as const }) }, 'unknown_tenant'],
   ['a malformed record', { ce_id: 'nonsense' }, {}, 'malformed'],
@@ -205,6 +246,7 @@ test.each([
     );
     expect(record.completed).toBe(true);
     expect(bundle.setAsides).toEqual([reason]);
+    expect(bundle.rows).toMatchObject([{ ...source, reason: expect.stringMatching(`^${reason}`) }]);
     expect(bundle.producer.sent).toEqual([]);
     expect(bundle.lines).toMatchObject([
       { level: 'error', message: 'record set aside', fields: { ...source, phase: 'fan_out', reason } },

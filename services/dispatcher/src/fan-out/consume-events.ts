@@ -1,12 +1,13 @@
 import { decodeEvent, type EventMeta, RecordFormatError } from '@posthorn/contracts';
 import type { PartitionHandler, TrackedRecord } from '@posthorn/kafka';
 import type { Tracing } from '@posthorn/runtime';
+import { cutIntoRecords, type LaneSlots } from '../cut-into-records.ts';
 import type { InFlight } from '../in-flight.ts';
 import type { RareWarning } from '../rare-warning.ts';
 import { Abandoned, type Send } from '../send.ts';
 import type { SetAside } from '../set-aside.ts';
 import type { FindConfig } from './find-config.ts';
-import { cutIntoRecords, matchEndpoints } from './match-endpoints.ts';
+import { matchEndpoints } from './match-endpoints.ts';
 import { type PublishOptions, publishDeliveries } from './publish-deliveries.ts';
 import { type PutAsideOptions, putAside } from './put-aside.ts';
 
@@ -49,15 +50,15 @@ async function fanOut(options: FanOutOptions, record: TrackedRecord): Promise<vo
         await putAsideUntilKnown(options, record, event, found.reason);
         break;
       case 'unknown_tenant':
-        options.setAside(record, 'unknown_tenant');
-        return;
+        return await options.setAside(record, 'unknown_tenant');
       default:
         found satisfies never;
     }
     record.complete();
   } catch (error) {
     if (error instanceof Abandoned) return;
-    options.setAside(record, error instanceof RecordFormatError ? 'malformed' : 'internal_error', error);
+    const reason = error instanceof RecordFormatError ? 'malformed' : 'internal_error';
+    await options.setAside(record, reason, error);
   }
 }
 
@@ -65,7 +66,7 @@ async function publish(
   options: FanOutOptions,
   record: TrackedRecord,
   event: EventMeta,
-  records: ReturnType<typeof cutIntoRecords>,
+  records: readonly LaneSlots[],
 ): Promise<void> {
   const { clock, tracing, observe } = options;
   const hop = tracing.hop('fan out event', tracing.begin(event.traceparent), {

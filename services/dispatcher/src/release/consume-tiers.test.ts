@@ -7,14 +7,15 @@ import {
   fakeLog,
   fakeProducer,
   fakeRecord,
+  fakeSetAside,
   gate,
   noTracing,
   withHeaders,
 } from '../../test/fakes.ts';
 import { createSend } from '../send.ts';
-import { createSetAside } from '../set-aside.ts';
 import { createBrokerClock } from './broker-clock.ts';
 import { createReleaser, type ReleaserOptions } from './consume-tiers.ts';
+import { createReleaseRate } from './release-rate.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -27,9 +28,9 @@ function setup(options: Partial<ReleaserOptions> = {}) {
   const producer = fakeProducer(brokerNow);
   const fence = { up: true };
   const resumed: string[] = [];
-  const setAsides: string[] = [];
   const observed: Array<{ to: string; latenessMs?: number }> = [];
   const { log } = fakeLog();
+  const { setAside, reasons: setAsides } = fakeSetAside('release', log);
   const monotonicMs = () => systemClock.monotonicMs();
   const brokerClock = createBrokerClock(monotonicMs);
   brokerClock.observe({ appendTimeMs: brokerNow(), sentMs: monotonicMs(), ackedMs: monotonicMs() });
@@ -45,11 +46,14 @@ function setup(options: Partial<ReleaserOptions> = {}) {
     send: createSend({ producer, mayAct: () => true, log, onRetry: () => undefined }),
     mayBegin: () => fence.up,
     resume: (topic, partition) => resumed.push(`${topic}/${partition}`),
-    setAside: createSetAside('release', log, (_, reason) => setAsides.push(reason)),
+    setAside,
+    lanesOf: () => undefined,
+    rate: createReleaseRate({ perSec: 1_000, maxTenants: 10 }),
     tracing: noTracing,
     observe: {
       released: (to, latenessMs) => observed.push({ to, latenessMs }),
       hopped: () => observed.push({ to: 'tier' }),
+      crowded: () => observed.push({ to: 'another turn' }),
     },
     ...options,
   });
@@ -248,6 +252,48 @@ test('a release whose partition another process owns now is left to it', async (
   expect(record.completed).toBe(false);
   expect(producer.sent).toEqual([]);
   expect(setAsides).toEqual([]);
+});
+
+test("a tenant's releases beyond its rate take another turn, and its neighbour leaves on time", async () => {
+  const rate = createReleaseRate({ perSec: 2, maxTenants: 10 });
+  const { releaser, producer, observed } = setup({ rate });
+  const handler = releaser.assigned('retry.1s', 0);
+  const crowd = Array.from({ length: 4 }, () => retry('retry.1s', 100));
+  const neighbour = retry('retry.1s', 101);
+  neighbour.headers.ce_tenant = 'globex';
+  for (const record of [...crowd, neighbour]) handler.offer(record);
+  await vi.advanceTimersByTimeAsync(110);
+  expect(observed.map(({ to }) => to)).toEqual([
+    'another turn',
+    'another turn',
+    'deliveries',
+    'deliveries',
+    'deliveries',
+  ]);
+  const round = producer.sent.filter((each) => each.topic !== 'deliveries');
+  expect(round.map(({ topic, partition, headers }) => [topic, partition, headers.ph_crowded])).toEqual([
+    ['retry.1s', 0, '1'],
+    ['retry.1s', 0, '1'],
+  ]);
+  expect(round.map(({ headers }) => headers.ph_bounces)).toEqual(['0', '0']);
+  expect(round.map(({ headers }) => headers.ph_attempt)).toEqual(['2', '2']);
+  expect(crowd.every((record) => record.completed)).toBe(true);
+});
+
+test('what took another turn leaves without a trace of it', async () => {
+  const { releaser, producer } = setup();
+  const record = retry('retry.1s', 100);
+  record.headers.ph_crowded = '3';
+  releaser.assigned('retry.1s', 0).offer(record);
+  await vi.advanceTimersByTimeAsync(110);
+  expect(producer.sent[0]!.headers).not.toHaveProperty('ph_crowded');
+});
+
+test('a release goes to the lane that its endpoint has now', async () => {
+  const { releaser, producer } = setup({ lanesOf: (tenantId) => (tenantId === 'acme' ? [9] : undefined) });
+  releaser.assigned('retry.1s', 0).offer(retry('retry.1s', 100));
+  await vi.advanceTimersByTimeAsync(110);
+  expect(producer.sent).toMatchObject([{ topic: 'deliveries', partition: 9, headers: { ph_lane: '9' } }]);
 });
 
 test('a topic that is no tier is refused', () => {

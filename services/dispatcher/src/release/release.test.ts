@@ -1,23 +1,33 @@
 import {
+  decodeDelivery,
   decodeWait,
   encodeDelivery,
   encodeWait,
+  laneOf,
   lookAheadMs,
   mintEndpointId,
   parseTiers,
   RecordFormatError,
+  type Tier,
   tenantPartition,
   topicNames,
   type WaitMeta,
 } from '@posthorn/contracts';
+import type { OutboundRecord, TrackedRecord } from '@posthorn/kafka';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fakeRecord, withHeaders } from '../../test/fakes.ts';
-import { leaveTier, NoSuchLane, planRelease, readWait } from './release.ts';
+import { leaveTier, NoSuchLane, planRelease, readWaiting, sendRound } from './release.ts';
 
 const tiers = parseTiers('1s,4s,16s,64s,256s');
 const [oneSecond, fourSeconds, , , longest] = tiers;
-const to = { names: topicNames(''), tiers, lanes: 16, eventPartitions: 8 };
+const to = {
+  names: topicNames(''),
+  tiers,
+  lanes: 16,
+  eventPartitions: 8,
+  lanesOf: (): readonly number[] | undefined => undefined,
+};
 const wait = (delayMs: number, given: Partial<WaitMeta> = {}): WaitMeta => ({
   delayMs,
   returnTo: 'deliveries',
@@ -70,10 +80,12 @@ describe('planning', () => {
 });
 
 describe('leaving', () => {
+  const leave = (record: TrackedRecord, tier: Tier, nowMs: number): OutboundRecord =>
+    leaveTier(to, readWaiting(to, tier, record), nowMs, '')[0]!;
+
   test('a retry goes back to its lane without its wait, with key and payload as they were', () => {
     const record = waiting(wait(4_000, { bounces: 2 }));
-    const plan = planRelease(fourSeconds!, record.timestampMs, wait(4_000, { bounces: 2 }));
-    const out = leaveTier(to, record, plan, plan.dueMs, '');
+    const out = leave(record, fourSeconds!, 104_000);
     expect(out).toMatchObject({ topic: 'deliveries', partition: 5, key: 'acme' });
     expect(out.value).toBe(record.value);
     const { ph_delay_ms: _, ph_return: __, ...kept } = record.headers;
@@ -82,24 +94,51 @@ describe('leaving', () => {
 
   test("an event that was put aside goes back to its tenant's partition of events", () => {
     const meta = wait(1_000, { returnTo: 'events', bounces: 1 });
-    const record = waiting(meta, {});
-    const out = leaveTier(to, record, planRelease(oneSecond!, 100_000, meta), 101_000, '');
+    const out = leave(waiting(meta, {}), oneSecond!, 101_000);
     expect(out).toMatchObject({ topic: 'events', partition: tenantPartition('acme', 8) });
     expect(out.headers.ph_bounces).toBe('1');
   });
 
   test('a long wait goes on to the tier of what remains, which is counted from now', () => {
-    const meta = wait(70_000);
-    const record = waiting(meta);
-    const out = leaveTier(to, record, planRelease(fourSeconds!, 100_000, meta), 104_010, '');
+    const out = leave(waiting(wait(70_000)), fourSeconds!, 104_010);
     expect(out).toMatchObject({ topic: 'retry.64s', partition: 1 });
     expect(decodeWait(out.headers)).toEqual(wait(65_990));
   });
 
   test('a sampled trace is continued by the hop', () => {
-    const record = waiting(wait(1_000));
-    const plan = planRelease(oneSecond!, 100_000, wait(1_000));
-    expect(leaveTier(to, record, plan, 101_000, '00-new').headers.traceparent).toBe('00-new');
+    const read = readWaiting(to, oneSecond!, waiting(wait(1_000)));
+    expect(leaveTier(to, read, 101_000, '00-new')[0]!.headers.traceparent).toBe('00-new');
+  });
+
+  test('the slots of one record part where their tenant has got more lanes, each to its own', () => {
+    const slots = Array.from({ length: 40 }, (_, i) => mintEndpointId(i));
+    const several = encodeDelivery({ slots, run: 0, round: 0, attempt: 1, lane: 5 });
+    const read = readWaiting(to, oneSecond!, waiting(wait(1_000), several));
+    const out = leaveTier({ ...to, lanesOf: () => [5, 9] }, read, 101_000, '');
+    expect(out.map((each) => each.partition).sort()).toEqual([5, 9]);
+    for (const each of out) {
+      const { lane, slots: own } = decodeDelivery(each.headers);
+      expect(lane).toBe(each.partition);
+      for (const endpointId of own) expect(laneOf(endpointId, [5, 9])).toBe(lane);
+    }
+    expect(out.flatMap((each) => decodeDelivery(each.headers).slots).sort()).toEqual(slots.toSorted());
+  });
+
+  test.each([
+    ['is not at hand', undefined],
+    ['names a lane that the layout does not have', [99]],
+  ])('a tenant whose configuration %s: the lane of the record stands', (_, lanes) => {
+    const read = readWaiting(to, oneSecond!, waiting(wait(1_000)));
+    expect(leaveTier({ ...to, lanesOf: () => lanes }, read, 101_000, '')).toMatchObject([{ partition: 5 }]);
+  });
+
+  test('another turn keeps the way back and the bounces, and counts itself', () => {
+    const meta = wait(1_000, { bounces: 2 });
+    const first = sendRound(to, readWaiting(to, oneSecond!, waiting(meta)), 4_000);
+    expect(first).toMatchObject({ topic: 'retry.4s', partition: 1 });
+    expect(decodeWait(first.headers)).toEqual({ ...meta, delayMs: 4_000 });
+    const again = fakeRecord({ headers: first.headers });
+    expect(sendRound(to, readWaiting(to, oneSecond!, again), 4_000).headers.ph_crowded).toBe('2');
   });
 });
 
@@ -113,5 +152,5 @@ test.each([
     RecordFormatError,
   ],
 ])('a record %s is found out when it is read', (_, headers, error) => {
-  expect(() => readWait(to, oneSecond!, fakeRecord({ headers: withHeaders(headers) }))).toThrow(error);
+  expect(() => readWaiting(to, oneSecond!, fakeRecord({ headers: withHeaders(headers) }))).toThrow(error);
 });

@@ -1,8 +1,10 @@
 import {
   chooseTier,
+  type DeliveryMeta,
   decodeDelivery,
   decodeEvent,
   decodeWait,
+  encodeDelivery,
   encodeWait,
   type Headers,
   lookAheadMs,
@@ -13,6 +15,7 @@ import {
   withoutWait,
 } from '@posthorn/contracts';
 import type { OutboundRecord, TrackedRecord } from '@posthorn/kafka';
+import { cutIntoRecords, type LaneSlots } from '../cut-into-records.ts';
 
 /**
  * How much earlier than its look-ahead asks for a record may be read. A wait as short as tier − look-ahead may stand
@@ -49,11 +52,21 @@ export function planRelease(tier: Tier, appendMs: number, wait: WaitMeta): Relea
   return { wait, dueMs, leavesMs, opensMs, hops };
 }
 
+/** A record of a tier with what was read of it. */
+export interface Waiting {
+  readonly record: TrackedRecord;
+  readonly plan: ReleasePlan;
+  /** Null for an event that returns to `events`. */
+  readonly delivery: DeliveryMeta | null;
+}
+
 export interface Destinations {
   readonly names: TopicNames;
   readonly tiers: readonly Tier[];
   readonly lanes: number;
   readonly eventPartitions: number;
+  /** The lanes that a tenant has now; undefined when its configuration is not at hand. */
+  lanesOf(tenantId: string): readonly number[] | undefined;
 }
 
 /** A record that asks for a lane that the layout does not have. */
@@ -61,59 +74,84 @@ export class NoSuchLane extends Error {
   override name = 'NoSuchLane';
 }
 
+/** How often a record was sent round because its tenant's rate was used up. */
+export const CROWDED_HEADER = 'ph_crowded';
+const MAX_CROWDED = 99;
+
+export function crowdedOf(headers: Headers): number {
+  const text = headers[CROWDED_HEADER];
+  return text !== undefined && /^\d{1,2}$/.test(text) ? Number(text) : 0;
+}
+
 /**
- * The record that leaves a tier: back to its lane or to `events`, or on to the next tier with what remains. Key and
- * payload are those of the source.
+ * Reads a tier record, so that what can never be released is found out now and not when it is due.
  * @throws RecordFormatError, NoSuchLane
+ */
+export function readWaiting(to: Destinations, tier: Tier, record: TrackedRecord): Waiting {
+  const plan = planRelease(tier, record.timestampMs, decodeWait(record.headers));
+  if (plan.wait.returnTo === 'events') {
+    decodeEvent(record.headers);
+    return { record, plan, delivery: null };
+  }
+  const delivery = decodeDelivery(record.headers);
+  if (delivery.lane >= to.lanes) throw new NoSuchLane(`lane ${delivery.lane} of ${to.lanes}`);
+  return { record, plan, delivery };
+}
+
+/**
+ * The records that leave a tier: back to their lane or to `events`, or on to the next tier with what remains. One but
+ * for a record of several slots whose tenant has got other lanes since. Key and payload are those of the source.
  */
 export function leaveTier(
   to: Destinations,
-  source: TrackedRecord,
-  plan: ReleasePlan,
+  waiting: Waiting,
   nowMs: number,
   traceparent: string,
-): OutboundRecord {
-  const headers = traceparent === '' ? source.headers : { ...source.headers, traceparent };
-  const kept = { key: source.key, value: source.value };
-  if (plan.hops) {
-    const delayMs = plan.dueMs - nowMs;
-    const topic = to.names.tier(chooseTier(to.tiers, delayMs));
-    // All tiers have the same partitions, so a lane's records stay together.
-    return {
-      ...kept,
-      topic,
-      partition: source.partition,
-      headers: { ...headers, ...encodeWait({ ...plan.wait, delayMs }) },
-    };
-  }
-  return { ...kept, ...destinationOf(to, plan.wait, headers), headers: withoutWait(headers) };
+): OutboundRecord[] {
+  const { record, plan, delivery } = waiting;
+  const headers = traceparent === '' ? record.headers : { ...record.headers, traceparent };
+  if (plan.hops) return [hop(to, waiting, plan.dueMs - nowMs, headers)];
+  const { [CROWDED_HEADER]: _, ...kept } = withoutWait(headers);
+  if (delivery === null) return [toEvents(to, record, kept)];
+  return lanesNow(to, record, delivery).map(({ lane, slots }) => ({
+    key: record.key,
+    value: record.value,
+    topic: to.names.deliveries,
+    partition: lane,
+    headers:
+      lane === delivery.lane && slots.length === delivery.slots.length
+        ? kept
+        : { ...kept, ...encodeDelivery({ ...delivery, lane, slots }) },
+  }));
 }
 
-/** Where a wait ends. @throws RecordFormatError, NoSuchLane */
-function destinationOf(
-  to: Destinations,
-  wait: WaitMeta,
-  headers: Headers,
-): { topic: string; partition: number } {
-  switch (wait.returnTo) {
-    case 'events':
-      return {
-        topic: to.names.events,
-        partition: tenantPartition(decodeEvent(headers).tenantId, to.eventPartitions),
-      };
-    case 'deliveries': {
-      const { lane } = decodeDelivery(headers);
-      if (lane >= to.lanes) throw new NoSuchLane(`lane ${lane} of ${to.lanes}`);
-      return { topic: to.names.deliveries, partition: lane };
-    }
-    default:
-      return wait.returnTo satisfies never;
-  }
+/** The record that takes one more turn on the tiers since its tenant's rate is used up. */
+export function sendRound(to: Destinations, waiting: Waiting, delayMs: number): OutboundRecord {
+  const { headers } = waiting.record;
+  const crowded = Math.min(crowdedOf(headers) + 1, MAX_CROWDED);
+  return hop(to, waiting, delayMs, { ...headers, [CROWDED_HEADER]: String(crowded) });
 }
 
-/** Reads a tier record's wait. @throws RecordFormatError, NoSuchLane: found out when it is read, not when it is due. */
-export function readWait(to: Destinations, tier: Tier, record: TrackedRecord): ReleasePlan {
-  const plan = planRelease(tier, record.timestampMs, decodeWait(record.headers));
-  destinationOf(to, plan.wait, record.headers);
-  return plan;
+/** All tiers have the same partitions, so a lane's records stay together. */
+function hop(to: Destinations, { record, plan }: Waiting, delayMs: number, headers: Headers): OutboundRecord {
+  return {
+    key: record.key,
+    value: record.value,
+    topic: to.names.tier(chooseTier(to.tiers, delayMs)),
+    partition: record.partition,
+    headers: { ...headers, ...encodeWait({ ...plan.wait, delayMs }) },
+  };
+}
+
+function toEvents(to: Destinations, record: TrackedRecord, headers: Headers): OutboundRecord {
+  const partition = tenantPartition(headers.ce_tenant!, to.eventPartitions);
+  return { key: record.key, value: record.value, topic: to.names.events, partition, headers };
+}
+
+/** Where the slots belong now; where they belonged when they came to the tier while the tenant is not known. */
+function lanesNow(to: Destinations, record: TrackedRecord, delivery: DeliveryMeta): readonly LaneSlots[] {
+  const lanes = to.lanesOf(record.headers.ce_tenant ?? '');
+  const same = lanes === undefined || (lanes.length === 1 && lanes[0] === delivery.lane);
+  if (same || !lanes.every((lane) => lane < to.lanes)) return [delivery];
+  return cutIntoRecords(delivery.slots, lanes);
 }

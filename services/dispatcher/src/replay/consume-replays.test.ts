@@ -1,128 +1,14 @@
-import {
-  type DeliveryState,
-  decodeDelivery,
-  decodeEvent,
-  deriveDeliveryId,
-  encodeEvent,
-  type JournalEntry,
-  mintEndpointId,
-} from '@posthorn/contracts';
-import type { NewReplay, ReplayRow } from '@posthorn/db';
-import { systemClock } from '@posthorn/runtime';
+import { type DeliveryState, decodeDelivery, decodeEvent, deriveDeliveryId } from '@posthorn/contracts';
 import type { Lookup } from '@posthorn/tenant-config';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import {
-  eventMeta,
-  type FakeRecord,
-  fakeLog,
-  fakeProducer,
-  fakeRecord,
-  noTracing,
-  tenantConfig,
-} from '../../test/fakes.ts';
-import { createInFlight } from '../in-flight.ts';
-import { createSend } from '../send.ts';
-import { createSetAside } from '../set-aside.ts';
-import { createReplays, type ReplayOptions } from './consume-replays.ts';
-import type { ReplayStore } from './replay-store.ts';
+import { fakeLog, fakeSetAside, tenantConfig } from '../../test/fakes.ts';
+import { asked, endpointId, event, fakeStore, neighbourId, setupReplays } from '../../test/replays.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-const event = eventMeta();
-const [endpointId, neighbourId] = [mintEndpointId(1), mintEndpointId(2)];
-
-/** What Postgres does with claims, in memory: unique by source and endpoint, and by delivery and round. */
-function fakeStore() {
-  const standings = new Map<
-    string,
-    { run: number; round: number; state: DeliveryState; deliveryId: string }
-  >();
-  const replays: Array<NewReplay & Pick<ReplayRow, 'state' | 'reason'>> = [];
-  const asked = { times: 0, failing: false };
-  const sourceOf = (replay: Pick<NewReplay, 'source' | 'endpointId'>) =>
-    JSON.stringify([replay.source, replay.endpointId]);
-  const row = (replay: (typeof replays)[number]): ReplayRow => ({ ...replay, createdAt: new Date(0) });
-  const answer = <T>(value: () => T): Promise<T> => {
-    asked.times += 1;
-    return asked.failing ? Promise.reject(new Error('connection refused')) : Promise.resolve(value());
-  };
-  const findMine = (source: NewReplay['source'], endpoint: string) =>
-    replays.find((each) => sourceOf(each) === sourceOf({ source, endpointId: endpoint }));
-  const store: ReplayStore = {
-    findStanding: (_tenant, _event, endpoint) => answer(() => standings.get(endpoint)),
-    findReplay: (source, endpoint) =>
-      answer(() => {
-        const mine = findMine(source, endpoint);
-        return mine ? row(mine) : null;
-      }),
-    claim: (replay) =>
-      answer(() => {
-        const mine = findMine(replay.source, replay.endpointId);
-        if (mine) return { kind: 'mine', replay: row(mine) };
-        const taken = replays.some(
-          (each) =>
-            each.state === 'dispatched' &&
-            each.deliveryId === replay.deliveryId &&
-            each.round === replay.round,
-        );
-        if (taken) return { kind: 'taken' };
-        replays.push({ ...replay, state: 'dispatched', reason: null });
-        return { kind: 'claimed' };
-      }),
-    refuse: (replay, reason) => answer(() => void replays.push({ ...replay, state: 'refused', reason })),
-  };
-  const stand = (endpoint: string, state: DeliveryState, run = 0, round = 0) =>
-    standings.set(endpoint, {
-      state,
-      run,
-      round,
-      deliveryId: deriveDeliveryId(event.eventId, endpoint, run),
-    });
-  return { store, stand, replays, asked };
-}
-
-function setup(options: Partial<ReplayOptions> = {}) {
-  const producer = fakeProducer();
-  const { log, lines } = fakeLog();
-  const entries: JournalEntry[] = [];
-  const setAsides: string[] = [];
-  const results: string[] = [];
-  const fake = fakeStore();
-  const inFlight = createInFlight({ maxRecords: 4, maxBytes: 1e6, resume: () => undefined });
-  const handler = createReplays({
-    store: fake.store,
-    clock: systemClock,
-    log,
-    maxUnknownWaitMs: 10_000,
-    configs: { get: async () => ({ kind: 'found', config: tenantConfig(0, { lanes: [3] }) }) },
-    inFlight,
-    send: createSend({ producer, mayAct: () => true, log, onRetry: () => undefined }),
-    journal: { append: async (entry: JournalEntry) => void entries.push(entry) } as never,
-    deliveriesTopic: 'deliveries',
-    setAside: createSetAside('replay', log, (_, reason) => setAsides.push(reason)),
-    tracing: noTracing,
-    observe: (result) => results.push(result),
-    ...options,
-  });
-  const replay = async (record: FakeRecord = asked()) => {
-    expect(handler.offer(record)).toBe(true);
-    await vi.advanceTimersByTimeAsync(0);
-    return record;
-  };
-  return { ...fake, handler, inFlight, producer, lines, entries, setAsides, results, replay };
-}
-
-const asked = (slots: string[] = [endpointId], offset = 7, headers: Record<string, string> = {}) =>
-  fakeRecord({
-    topic: 'replay',
-    partition: 1,
-    offset,
-    headers: { ...encodeEvent(event), ph_slots: slots.join(), ph_reason: 'attempts_exhausted', ...headers },
-  });
-
 test('a dead letter starts its next round: same id, attempt 1, bytes as they were', async () => {
-  const { replay, stand, producer, entries, lines, results } = setup();
+  const { replay, stand, producer, entries, lines, results } = setupReplays();
   stand(endpointId, 'failed', 0, 2);
   const record = await replay();
   const [out] = producer.sent;
@@ -151,7 +37,7 @@ test('a dead letter starts its next round: same id, attempt 1, bytes as they wer
 });
 
 test.each(['success', 'cancelled'] as const)('what is %s starts a new run with a new id', async (state) => {
-  const { replay, stand, producer, replays } = setup();
+  const { replay, stand, producer, replays } = setupReplays();
   stand(endpointId, state, 1, 4);
   await replay();
   expect(decodeDelivery(producer.sent[0]!.headers)).toMatchObject({ run: 2, round: 0, attempt: 1 });
@@ -167,7 +53,7 @@ test.each(['success', 'cancelled'] as const)('what is %s starts a new run with a
 test.each(['pending', 'processing', 'scheduled'] as const)(
   'what is %s is refused, visibly',
   async (state) => {
-    const { replay, stand, producer, replays, lines } = setup();
+    const { replay, stand, producer, replays, lines } = setupReplays();
     stand(endpointId, state);
     const record = await replay();
     expect(producer.sent).toEqual([]);
@@ -180,7 +66,7 @@ test.each(['pending', 'processing', 'scheduled'] as const)(
 );
 
 test('of several endpoints each is decided for itself', async () => {
-  const { replay, stand, producer, results } = setup();
+  const { replay, stand, producer, results } = setupReplays();
   stand(endpointId, 'failed');
   stand(neighbourId, 'processing');
   await replay(asked([endpointId, neighbourId, endpointId]));
@@ -189,7 +75,7 @@ test('of several endpoints each is decided for itself', async () => {
 });
 
 test('the same record read twice makes one round', async () => {
-  const { replay, stand, producer, replays } = setup();
+  const { replay, stand, producer, replays } = setupReplays();
   stand(endpointId, 'failed');
   await replay();
   const again = await replay();
@@ -205,7 +91,7 @@ test.each<[string, DeliveryState, number, number, number]>([
   ['a later round was opened', 'pending', 0, 2, 1],
   ['its round is recorded but not tried', 'pending', 0, 1, 2],
 ])('a record read again after %s', async (_, state, run, round, published) => {
-  const { replay, stand, producer } = setup();
+  const { replay, stand, producer } = setupReplays();
   stand(endpointId, 'failed');
   await replay();
   stand(endpointId, state, run, round);
@@ -215,7 +101,7 @@ test.each<[string, DeliveryState, number, number, number]>([
 });
 
 test('what was refused is refused again, whatever has become of the delivery since', async () => {
-  const { replay, stand, producer } = setup();
+  const { replay, stand, producer } = setupReplays();
   stand(endpointId, 'processing');
   await replay();
   stand(endpointId, 'failed');
@@ -224,7 +110,7 @@ test('what was refused is refused again, whatever has become of the delivery sin
 });
 
 test('two records that ask for one round make one', async () => {
-  const { replay, stand, producer, replays, results } = setup();
+  const { replay, stand, producer, replays, results } = setupReplays();
   stand(endpointId, 'failed');
   await replay(asked([endpointId], 7));
   await replay(asked([endpointId], 8));
@@ -234,7 +120,7 @@ test('two records that ask for one round make one', async () => {
 });
 
 test('a claim that another reader of the same record made meanwhile is shared', async () => {
-  const bundle = setup();
+  const bundle = setupReplays();
   bundle.stand(endpointId, 'failed');
   await Promise.all([bundle.replay(), bundle.replay()]);
   expect(bundle.replays).toHaveLength(1);
@@ -242,18 +128,96 @@ test('a claim that another reader of the same record made meanwhile is shared', 
 });
 
 test('a delivery that is not recorded yet is waited for', async () => {
-  const { replay, stand, producer } = setup();
+  const { replay, stand, producer } = setupReplays();
   const record = await replay();
   await vi.advanceTimersByTimeAsync(2_000);
   expect(record.completed).toBe(false);
   stand(endpointId, 'failed');
-  await vi.advanceTimersByTimeAsync(500);
+  await vi.advanceTimersByTimeAsync(2_000);
   expect(producer.sent).toHaveLength(1);
   expect(record.completed).toBe(true);
 });
 
+test('a flood of what nobody records holds up nobody else', async () => {
+  const { replay, stand, producer, results } = setupReplays();
+  for (let offset = 100; offset < 160; offset++) await replay(asked([neighbourId], offset));
+  stand(endpointId, 'failed');
+  const record = await replay();
+  expect(producer.sent).toHaveLength(1);
+  expect(record.completed).toBe(true);
+  // A tenant has a quarter of the eight places: those before were refused to make room.
+  expect(results.filter((result) => result === 'refused')).toHaveLength(58);
+});
+
+test('of several endpoints those that are recorded go on, the others are waited for', async () => {
+  const { replay, stand, producer, results } = setupReplays();
+  stand(endpointId, 'failed');
+  const record = await replay(asked([endpointId, neighbourId]));
+  expect([producer.sent.length, record.completed]).toEqual([1, false]);
+  stand(neighbourId, 'success');
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(producer.sent.map((each) => each.headers.ph_slots)).toEqual([endpointId, neighbourId]);
+  expect([results, record.completed]).toEqual([['next_round', 'next_run'], true]);
+});
+
+test('a job that comes to a delivery twice replays it once, also when that failed again meanwhile', async () => {
+  const { replay, stand, producer, replays } = setupReplays();
+  stand(endpointId, 'failed', 0, 1);
+  await replay(asked([endpointId], 7, { ph_expect: '0,1' }));
+  stand(endpointId, 'failed', 0, 2);
+  await replay(asked([endpointId], 8, { ph_expect: '0,1' }));
+  expect(producer.sent).toHaveLength(1);
+  expect(replays.map(({ reason }) => reason)).toEqual([null, 'already_replayed']);
+});
+
+test('what was never sent is sent as a first delivery, once, and journaled as dispatched', async () => {
+  const { replay, stand, producer, entries, results } = setupReplays();
+  await replay(asked([endpointId], 7, { ph_missing: 'true' }));
+  await replay(asked([endpointId], 8, { ph_missing: 'true' }));
+  expect(producer.sent.map((each) => decodeDelivery(each.headers))).toEqual([
+    { slots: [endpointId], run: 0, round: 0, attempt: 1, lane: 3 },
+  ]);
+  expect(entries).toMatchObject([{ kind: 'dispatched', endpointIds: [endpointId] }]);
+  stand(endpointId, 'success');
+  await replay(asked([endpointId], 9, { ph_missing: 'true' }));
+  expect(results).toEqual(['first', 'refused', 'refused']);
+  expect(producer.sent).toHaveLength(1);
+});
+
+test('a replay of the API keeps the revision at which it was asked for, a copy gets that of now', async () => {
+  const config = tenantConfig(0, { revision: 40 });
+  const { replay, stand, producer } = setupReplays({
+    configs: { get: async () => ({ kind: 'found', config }) },
+  });
+  stand(endpointId, 'failed');
+  await replay(asked([endpointId], 7, { ph_revision: '33' }));
+  const copy = asked([endpointId], 8);
+  delete copy.headers.ph_replay_id;
+  await replay(copy);
+  expect(producer.sent.map((each) => each.headers.ph_revision)).toEqual(['33']);
+  stand(endpointId, 'failed', 0, 1);
+  const another = asked([endpointId], 9);
+  delete another.headers.ph_replay_id;
+  await replay(another);
+  expect(producer.sent.map((each) => each.headers.ph_revision)).toEqual(['33', '40']);
+});
+
+test('while postgres is away a record that is set aside waits for its row', async () => {
+  let up = false;
+  const { log } = fakeLog();
+  const keep = () => (up ? Promise.resolve() : Promise.reject(new Error('connection refused')));
+  const { setAside } = fakeSetAside('replay', log, { keep, maxTryMs: Number.POSITIVE_INFINITY });
+  const { replay } = setupReplays({ setAside });
+  const record = await replay(asked([endpointId], 7, { ph_mac: 'forged' }));
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(record.completed).toBe(false);
+  up = true;
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(record.completed).toBe(true);
+});
+
 test('a delivery that nobody records is refused after a bounded wait', async () => {
-  const { replay, replays } = setup();
+  const { replay, replays } = setupReplays();
   const record = await replay();
   await vi.advanceTimersByTimeAsync(11_000);
   expect(record.completed).toBe(true);
@@ -261,7 +225,7 @@ test('a delivery that nobody records is refused after a bounded wait', async () 
 });
 
 test('while postgres is away a replay waits, and what comes on top is refused room', async () => {
-  const bundle = setup();
+  const bundle = setupReplays();
   bundle.stand(endpointId, 'failed');
   bundle.asked.failing = true;
   const records = [7, 8, 9, 10].map((offset) => asked([endpointId], offset));
@@ -281,7 +245,7 @@ test('a tenant whose configuration is away is waited for', async () => {
     { kind: 'unavailable', reason: 'postgres is away' },
     { kind: 'found', config: tenantConfig(0) },
   ];
-  const { replay, stand } = setup({ configs: { get: async () => answers.shift()! } });
+  const { replay, stand } = setupReplays({ configs: { get: async () => answers.shift()! } });
   stand(endpointId, 'failed');
   const record = await replay();
   expect(record.completed).toBe(false);
@@ -290,7 +254,7 @@ test('a tenant whose configuration is away is waited for', async () => {
 });
 
 test('an error about the data itself is no outage: the record is set aside', async () => {
-  const bundle = setup({
+  const bundle = setupReplays({
     store: {
       ...fakeStore().store,
       findReplay: () => Promise.reject(Object.assign(new Error('bad'), { code: '22001' })),
@@ -308,17 +272,18 @@ test.each([
     { configs: { get: async () => ({ kind: 'unknown_tenant' as const }) } },
     'unknown_tenant',
   ],
+  ['a record that somebody else made', { ph_mac: 'ab'.repeat(32) }, {}, 'bad_mac'],
   ['a record without endpoints', { ph_slots: '' }, {}, 'malformed'],
   ['a record without an event', { ce_id: '' }, {}, 'malformed'],
 ])('%s is set aside, and the partition advances', async (_, headers, options, reason) => {
-  const { replay, setAsides } = setup(options);
+  const { replay, setAsides } = setupReplays(options);
   const record = await replay(asked([endpointId], 7, headers));
   expect(setAsides).toEqual([reason]);
   expect(record.completed).toBe(true);
 });
 
 test('a replay that another process owns now is left to it', async () => {
-  const { replay, handler, stand, producer, setAsides } = setup();
+  const { replay, handler, stand, producer, setAsides } = setupReplays();
   stand(endpointId, 'failed');
   const record = asked();
   record.live = false;

@@ -1,20 +1,11 @@
-import {
-  decodeEvent,
-  decodeSlots,
-  type EventMeta,
-  encodeDelivery,
-  eventHeaders,
-  laneOf,
-  RecordFormatError,
-} from '@posthorn/contracts';
-import type { JournalWriter } from '@posthorn/journal';
+import { asksForReplay, type EndpointId, RecordFormatError } from '@posthorn/contracts';
 import type { PartitionHandler, TrackedRecord } from '@posthorn/kafka';
-import { type Tracing, traceIdOf } from '@posthorn/runtime';
-import type { TenantConfigs } from '@posthorn/tenant-config';
+import { traceIdOf } from '@posthorn/runtime';
+import type { TenantConfig, TenantConfigs } from '@posthorn/tenant-config';
 import type { InFlight } from '../in-flight.ts';
-import { writeEntry } from '../journal-entry.ts';
-import { Abandoned, type Send } from '../send.ts';
-import type { SetAside } from '../set-aside.ts';
+import { Abandoned } from '../send.ts';
+import type { SetAside, SetAsideReason } from '../set-aside.ts';
+import { type Awaited, type AwaitRecording, createAwaitRecording } from './await-recording.ts';
 import {
   type OpenedRound,
   type Opening,
@@ -22,121 +13,154 @@ import {
   openRound,
   untilAnswered,
 } from './open-round.ts';
+import { type PublishRoundsOptions, publishRounds } from './publish-rounds.ts';
+import { BadMac, type ReplayRequest, readRequest } from './read-request.ts';
 
-export interface ReplayOptions extends OpenRoundOptions {
+export interface ReplayOptions extends OpenRoundOptions, PublishRoundsOptions {
+  readonly macKey: Uint8Array;
   readonly configs: Pick<TenantConfigs, 'get'>;
   readonly inFlight: InFlight;
-  readonly send: Send;
-  readonly journal: JournalWriter;
-  readonly deliveriesTopic: string;
+  /** Dead letters come to the same handler: those that ask for it are replayed. */
+  readonly deadLettersTopic: string;
   readonly setAside: SetAside;
-  readonly tracing: Tracing;
+  /** Replays of deliveries that nobody has recorded yet. */
+  readonly maxUnknownRecords: number;
+  readonly maxUnknownBytes: number;
+  /** How long each is waited for. */
+  readonly maxUnknownWaitMs: number;
   observe(result: ReplayResult): void;
 }
 
 export type ReplayResult = OpenedRound['kind'] | 'refused';
 
-/** One handler for every partition of `replay`: what is under way is bounded over all of them. */
-export function createReplays(options: ReplayOptions): PartitionHandler {
+export interface Replays extends PartitionHandler {
+  /** What waits for the recorder. */
+  readonly unknown: Pick<AwaitRecording<never>, 'records' | 'bytes'>;
+}
+
+/** A record with what was read of it, and the endpoints that are not decided yet. */
+interface Undecided extends Awaited {
+  readonly record: TrackedRecord;
+  readonly request: ReplayRequest;
+  readonly config: TenantConfig;
+  endpointIds: readonly EndpointId[];
+}
+
+const TENANT_SHARE = 0.25;
+
+/** One handler for every partition of `replay` and `dead-letters`: what is under way is bounded over all of them. */
+export function createReplays(options: ReplayOptions): Replays {
+  const unknown = createAwaitRecording<Undecided>({
+    maxRecords: options.maxUnknownRecords,
+    maxTenantRecords: Math.max(1, Math.floor(options.maxUnknownRecords * TENANT_SHARE)),
+    maxBytes: options.maxUnknownBytes,
+    maxWaitMs: options.maxUnknownWaitMs,
+    monotonicMs: () => options.clock.monotonicMs(),
+    ask: (undecided, mayWait) => askAgain(options, undecided, mayWait),
+  });
   return {
-    offer: (record) => options.inFlight.take(record, () => replay(options, record)),
+    offer(record) {
+      if (record.topic === options.deadLettersTopic && !asksForReplay(record.headers)) {
+        record.complete();
+        return true;
+      }
+      return options.inFlight.take(record, () => replay(options, unknown, record));
+    },
     // What is under way notices by `record.live`.
     lost: () => undefined,
+    unknown,
   };
 }
 
-/** decode, look up, open rounds, publish, complete. Never rejects. */
-async function replay(options: ReplayOptions, record: TrackedRecord): Promise<void> {
-  try {
-    const event = decodeEvent(record.headers);
-    const endpointIds = new Set(decodeSlots(record.headers));
-    const lanes = await findLanes(options, record, event);
-    if (!lanes) return options.setAside(record, 'unknown_tenant');
-    const opened: OpenedRound[] = [];
-    for (const endpointId of endpointIds) {
-      const opening = await openRound(options, record, event, endpointId);
-      if (opening.kind !== 'refused') opened.push(opening);
-      report(options, record, event, opening, endpointId);
+/** read, look up, decide, publish, complete. Never rejects. */
+async function replay(
+  options: ReplayOptions,
+  unknown: AwaitRecording<Undecided>,
+  record: TrackedRecord,
+): Promise<void> {
+  await orSetAside(options, record, async () => {
+    const request = readRequest(options.macKey, record);
+    const { tenantId } = request.event;
+    const config = await findConfig(options, record, tenantId);
+    if (!config) return options.setAside(record, 'unknown_tenant');
+    const { endpointIds } = request;
+    const undecided = { record, request, config, endpointIds, tenantId, bytes: record.value.length };
+    if (!(await decide(options, undecided, options.maxUnknownWaitMs > 0))) await unknown.wait(undecided);
+  });
+}
+
+/** Whether it is settled, by whatever came of it. Never rejects. */
+async function askAgain(options: ReplayOptions, undecided: Undecided, mayWait: boolean): Promise<boolean> {
+  let decided = true;
+  await orSetAside(options, undecided.record, async () => {
+    decided = await decide(options, undecided, mayWait);
+  });
+  return decided;
+}
+
+/** Opens what can be opened and publishes it; true when nothing is left. @throws Abandoned */
+async function decide(options: ReplayOptions, undecided: Undecided, mayWait: boolean): Promise<boolean> {
+  const { record, request, config } = undecided;
+  const opened: OpenedRound[] = [];
+  const unrecorded: EndpointId[] = [];
+  for (const endpointId of undecided.endpointIds) {
+    const opening = await openRound(options, { record, request, endpointId, mayWait });
+    if (opening.kind === 'unrecorded') {
+      unrecorded.push(endpointId);
+      continue;
     }
-    await publishRounds(options, record, event, opened, lanes);
-    record.complete();
+    if (opening.kind !== 'refused') opened.push(opening);
+    report(options, record, request, opening);
+  }
+  if (opened.length > 0) await publishRounds(options, record, request, opened, config);
+  undecided.endpointIds = unrecorded;
+  if (unrecorded.length > 0) return false;
+  record.complete();
+  return true;
+}
+
+/** The configuration of the event's tenant; undefined for a tenant that is unknown. @throws Abandoned */
+function findConfig(
+  options: ReplayOptions,
+  record: TrackedRecord,
+  tenantId: string,
+): Promise<TenantConfig | undefined> {
+  return untilAnswered(options, record, async () => {
+    const found = await options.configs.get(tenantId);
+    if (found.kind === 'unavailable') throw new Error(found.reason);
+    return found.kind === 'found' ? found.config : undefined;
+  });
+}
+
+async function orSetAside(
+  { setAside }: ReplayOptions,
+  record: TrackedRecord,
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await work();
   } catch (error) {
-    if (error instanceof Abandoned) return;
-    options.setAside(record, error instanceof RecordFormatError ? 'malformed' : 'internal_error', error);
+    if (!(error instanceof Abandoned)) await setAside(record, reasonOf(error), error);
   }
 }
 
-/** The lanes of the event's tenant; undefined for a tenant that is unknown. @throws Abandoned */
-function findLanes(
-  options: ReplayOptions,
-  record: TrackedRecord,
-  event: EventMeta,
-): Promise<readonly number[] | undefined> {
-  return untilAnswered(options, record, async () => {
-    const found = await options.configs.get(event.tenantId);
-    if (found.kind === 'unavailable') throw new Error(found.reason);
-    return found.kind === 'found' ? found.config.lanes : undefined;
-  });
+function reasonOf(error: unknown): SetAsideReason {
+  if (error instanceof BadMac) return 'bad_mac';
+  return error instanceof RecordFormatError ? 'malformed' : 'internal_error';
 }
-
-async function publishRounds(
-  options: ReplayOptions,
-  record: TrackedRecord,
-  event: EventMeta,
-  rounds: readonly OpenedRound[],
-  lanes: readonly number[],
-): Promise<void> {
-  const hop = options.tracing.hop('replay delivery', options.tracing.begin(event.traceparent));
-  const headers = { ...eventHeaders(record.headers), traceparent: hop.traceparent };
-  const under = rounds.flatMap((each) => {
-    const { endpointId, run, round } = each;
-    const lane = laneOf(endpointId, lanes);
-    const delivery = encodeDelivery({ slots: [endpointId], run, round, attempt: 1, lane });
-    return [
-      options.send(record, {
-        topic: options.deliveriesTopic,
-        partition: lane,
-        key: event.tenantId,
-        value: record.value,
-        headers: { ...headers, ...delivery },
-      }),
-      writeEntry(options.journal, record, replayedEntry(event, each, options.clock.nowMs())),
-    ];
-  });
-  await Promise.all<unknown>(under);
-  hop.end();
-}
-
-const replayedEntry = (
-  event: EventMeta,
-  { endpointId, deliveryId, run, round }: OpenedRound,
-  atMs: number,
-) => ({
-  kind: 'replayed' as const,
-  tenantId: event.tenantId,
-  eventId: event.eventId,
-  eventType: event.type,
-  retentionDays: event.retentionDays,
-  atMs,
-  deliveryId,
-  endpointId,
-  run,
-  round,
-});
 
 function report(
   { log, observe }: ReplayOptions,
   record: TrackedRecord,
-  event: EventMeta,
-  opening: Opening,
-  endpointId: string,
+  { event }: ReplayRequest,
+  opening: Exclude<Opening, { kind: 'unrecorded' }>,
 ): void {
   observe(opening.kind);
   const fields = {
     tenant_id: event.tenantId,
     event_id: event.eventId,
     delivery_id: opening.deliveryId,
-    webhook_id: endpointId,
+    webhook_id: opening.endpointId,
     trace_id: traceIdOf(event.traceparent),
   };
   if (opening.kind === 'refused') {

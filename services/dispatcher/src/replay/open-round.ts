@@ -1,14 +1,15 @@
-import { deriveDeliveryId, type EndpointId, type EventMeta, mintEventId } from '@posthorn/contracts';
+import { deriveDeliveryId, type EndpointId, mintEventId } from '@posthorn/contracts';
 import { isDataError, type NewReplay, type ReplayRow } from '@posthorn/db';
 import type { TrackedRecord } from '@posthorn/kafka';
 import type { Clock, Logger } from '@posthorn/runtime';
 import { Abandoned, delay } from '../send.ts';
 import { decideReplay, type ReplayRefusal } from './decide-replay.ts';
+import type { ReplayRequest } from './read-request.ts';
 import type { ReplayStore } from './replay-store.ts';
 
-/** A delivery that starts again, and how. */
+/** A delivery that starts again, or for the first time, and how. */
 export interface OpenedRound {
-  readonly kind: 'next_round' | 'next_run' | 'repeated';
+  readonly kind: 'first' | 'next_round' | 'next_run' | 'repeated';
   readonly endpointId: EndpointId;
   readonly deliveryId: string;
   readonly run: number;
@@ -17,17 +18,30 @@ export interface OpenedRound {
 
 export type Opening =
   | OpenedRound
-  | { readonly kind: 'refused'; readonly reason: string; readonly deliveryId: string };
+  | {
+      readonly kind: 'refused';
+      readonly reason: string;
+      readonly endpointId: EndpointId;
+      readonly deliveryId: string;
+    }
+  /** Nothing is recorded of the delivery yet, and it may be waited for. */
+  | { readonly kind: 'unrecorded'; readonly endpointId: EndpointId };
 
 export interface OpenRoundOptions {
   readonly store: ReplayStore;
   readonly clock: Clock;
   readonly log: Logger;
-  /** How long a delivery that the record does not know yet is waited for. */
-  readonly maxUnknownWaitMs: number;
 }
 
-const UNKNOWN_POLL_MS = 500;
+/** One endpoint of a record that asks for a replay. */
+export interface Asked {
+  readonly record: TrackedRecord;
+  readonly request: ReplayRequest;
+  readonly endpointId: EndpointId;
+  /** Whether a delivery that nobody has recorded is waited for, or refused. */
+  readonly mayWait: boolean;
+}
+
 const FIRST_RETRY_MS = 200;
 const MAX_RETRY_MS = 5_000;
 
@@ -36,93 +50,110 @@ const MAX_RETRY_MS = 5_000;
  * before is decided again, and a round that another record has opened is refused.
  * @throws Abandoned, or an error of Postgres about the data itself
  */
-export async function openRound(
-  options: OpenRoundOptions,
-  record: TrackedRecord,
-  event: EventMeta,
-  endpointId: EndpointId,
-): Promise<Opening> {
-  const { store, clock } = options;
-  const source = { topic: record.topic, partition: record.partition, offset: record.offset };
-  const ask = <T>(query: () => Promise<T>): Promise<T> => untilAnswered(options, record, query);
+export async function openRound(options: OpenRoundOptions, asked: Asked): Promise<Opening> {
+  const { store } = options;
+  const { request, endpointId } = asked;
+  const before = await ask(options, asked, () => store.findReplay(sourceOf(asked), endpointId));
+  if (before) return repeat(options, asked, before);
 
-  const before = await ask(() => store.findReplay(source, endpointId));
-  if (before) return repeat(options, record, event, endpointId, before);
-
-  const { decision, standing } = await decideWhenKnown(options, record, event, endpointId);
-  const refused = decision.kind === 'refused';
-  const run = refused ? (standing?.run ?? 0) : decision.run;
-  const round = refused ? (standing?.round ?? 0) : decision.round;
-  const deliveryId = deriveDeliveryId(event.eventId, endpointId, run);
-  const replay: NewReplay = {
-    replayId: mintEventId(clock.nowMs()),
-    tenantId: event.tenantId,
-    eventId: event.eventId,
-    endpointId,
-    deliveryId,
-    previousDeliveryId: standing?.deliveryId ?? deliveryId,
-    run,
-    round,
-    source,
-  };
-  const refuse = async (reason: ReplayRefusal): Promise<Opening> => {
-    await ask(() => store.refuse(replay, reason));
-    return { kind: 'refused', reason, deliveryId };
-  };
-
-  if (refused) return refuse(decision.reason);
-  const claim = await ask(() => store.claim(replay));
-  switch (claim.kind) {
-    case 'claimed':
-      return { kind: decision.kind, endpointId, deliveryId, run, round };
-    case 'mine':
-      return repeat(options, record, event, endpointId, claim.replay);
-    case 'taken':
-      return refuse('already_replayed');
+  const standing = await ask(options, asked, () =>
+    store.findStanding(request.event.tenantId, request.event.eventId, endpointId),
+  );
+  const decision = decideReplay(standing, request);
+  switch (decision.kind) {
+    case 'unrecorded':
+      if (asked.mayWait) return { kind: 'unrecorded', endpointId };
+      return refuse(options, asked, newReplay(options, asked, standing), 'unknown_delivery');
+    case 'refused':
+      return refuse(options, asked, newReplay(options, asked, standing), decision.reason);
     default:
-      return claim satisfies never;
+      return claim(options, asked, newReplay(options, asked, standing, decision), decision.kind);
   }
 }
 
-/** The record was read before. Its round is published again unless the record shows that somebody has tried it. */
-async function repeat(
+async function claim(
   options: OpenRoundOptions,
-  record: TrackedRecord,
-  event: EventMeta,
-  endpointId: EndpointId,
-  before: ReplayRow,
+  asked: Asked,
+  replay: NewReplay,
+  kind: 'first' | 'next_round' | 'next_run',
 ): Promise<Opening> {
+  const made = await ask(options, asked, () => options.store.claim(replay));
+  const { deliveryId, run, round } = replay;
+  switch (made.kind) {
+    case 'claimed':
+      return { kind, endpointId: asked.endpointId, deliveryId, run, round };
+    case 'mine':
+      return repeat(options, asked, made.replay);
+    case 'taken':
+      return refuse(options, asked, replay, 'already_replayed');
+    default:
+      return made satisfies never;
+  }
+}
+
+async function refuse(
+  options: OpenRoundOptions,
+  asked: Asked,
+  replay: NewReplay,
+  reason: ReplayRefusal,
+): Promise<Opening> {
+  await ask(options, asked, () => options.store.refuse(replay, reason));
+  return { kind: 'refused', reason, endpointId: asked.endpointId, deliveryId: replay.deliveryId };
+}
+
+/** The record was read before. Its round is published again unless the record shows that somebody has tried it. */
+async function repeat(options: OpenRoundOptions, asked: Asked, before: ReplayRow): Promise<Opening> {
+  const { endpointId, request } = asked;
   const { deliveryId, run, round } = before;
-  if (before.state === 'refused') return { kind: 'refused', reason: before.reason ?? '', deliveryId };
-  const standing = await untilAnswered(options, record, () =>
-    options.store.findStanding(event.tenantId, event.eventId, endpointId),
+  if (before.state === 'refused')
+    return { kind: 'refused', reason: before.reason ?? '', endpointId, deliveryId };
+  const standing = await ask(options, asked, () =>
+    options.store.findStanding(request.event.tenantId, request.event.eventId, endpointId),
   );
   const opened = standing !== undefined && standing.run === run && standing.round === round;
   const later =
     standing !== undefined && (standing.run > run || (standing.run === run && standing.round > round));
   if (later || (opened && standing.state !== 'pending')) {
-    return { kind: 'refused', reason: 'already_replayed', deliveryId };
+    return { kind: 'refused', reason: 'already_replayed', endpointId, deliveryId };
   }
   return { kind: 'repeated', endpointId, deliveryId, run, round };
 }
 
-async function decideWhenKnown(
-  options: OpenRoundOptions,
-  record: TrackedRecord,
-  event: EventMeta,
-  endpointId: EndpointId,
-) {
-  const { store, clock } = options;
-  const untilMs = clock.monotonicMs() + options.maxUnknownWaitMs;
-  for (;;) {
-    const standing = await untilAnswered(options, record, () =>
-      store.findStanding(event.tenantId, event.eventId, endpointId),
-    );
-    const decision = decideReplay(standing, clock.monotonicMs() < untilMs);
-    if (decision.kind !== 'wait') return { decision, standing };
-    await delay(UNKNOWN_POLL_MS);
-  }
+interface Place {
+  readonly run: number;
+  readonly round: number;
 }
+
+/** Without a place to go to: where the delivery stands, as a refusal is kept. */
+function newReplay(
+  { clock }: OpenRoundOptions,
+  asked: Asked,
+  standing: (Place & { readonly deliveryId: string }) | undefined,
+  to: Place = standing ?? { run: 0, round: 0 },
+): NewReplay {
+  const { event } = asked.request;
+  const deliveryId = deriveDeliveryId(event.eventId, asked.endpointId, to.run);
+  return {
+    replayId: mintEventId(clock.nowMs()),
+    tenantId: event.tenantId,
+    eventId: event.eventId,
+    endpointId: asked.endpointId,
+    deliveryId,
+    previousDeliveryId: standing?.deliveryId ?? deliveryId,
+    run: to.run,
+    round: to.round,
+    source: sourceOf(asked),
+  };
+}
+
+const sourceOf = ({ record }: Asked): NewReplay['source'] => ({
+  topic: record.topic,
+  partition: record.partition,
+  offset: record.offset,
+});
+
+const ask = <T>(options: OpenRoundOptions, { record }: Asked, query: () => Promise<T>): Promise<T> =>
+  untilAnswered(options, record, query);
 
 /** A replay waits while Postgres is away: a claim that was not made would be a replay made twice. */
 export async function untilAnswered<T>(

@@ -1,0 +1,138 @@
+import { isDataError } from '@posthorn/db';
+import type { OutboundRecord, Producer } from '@posthorn/kafka';
+import type { Clock, Logger, Tracing } from '@posthorn/runtime';
+import type { TenantConfigs } from '@posthorn/tenant-config';
+import { buildReplayRecord, type ReplayRecordOptions, type ReplayTarget } from './build-replay-record.ts';
+import type { Job, JobCursor, JobStore } from './job-store.ts';
+
+export interface RunJobOptions extends ReplayRecordOptions {
+  readonly store: JobStore;
+  readonly configs: Pick<TenantConfigs, 'get'>;
+  readonly producer: Pick<Producer, 'send'>;
+  readonly tracing: Pick<Tracing, 'begin'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly observe: Pick<JobObserver, 'asked'>;
+  /** Aborted when this dispatcher stops. Resolves early then. */
+  pause(ms: number, stop: AbortSignal): Promise<void>;
+}
+
+export interface JobObserver {
+  /** Deliveries that were asked for, and those that cannot be: their payload is past its retention. */
+  asked(done: number, refused: number): void;
+  ended(result: JobResult): void;
+}
+
+/** `withdrawn`: it was cancelled, or another dispatcher has it. `left`: this dispatcher stops, another goes on. */
+export type JobResult = 'done' | 'failed' | 'withdrawn' | 'left';
+
+/** A page is half a second's worth, so that a cancellation is seen in time whatever the rate. */
+const PAGE_SHARE_OF_SECOND = 0.5;
+const MAX_PAGE = 250;
+/** Payloads that are in memory at once. */
+const CHUNK = 32;
+const LOADS_AT_ONCE = 4;
+const RETRY_MS = 1_000;
+
+/**
+ * Walks through what a job has chosen, at its rate: a page is produced, then its end is kept. A dispatcher that dies in
+ * between makes the page be produced twice; each record says where its delivery stood, so the second is refused.
+ */
+export async function runJob(options: RunJobOptions, job: Job, stop: AbortSignal): Promise<JobResult> {
+  const position = { cursor: job.cursor };
+  for (;;) {
+    try {
+      return await walk(options, job, position, stop);
+    } catch (error) {
+      if (isFault(error)) {
+        await options.store.finish(job.jobId, { state: 'failed', error: String(error) });
+        return 'failed';
+      }
+      options.log.warn({ err: error, job_id: job.jobId }, 'a replay job waits for kafka or postgres');
+    }
+    await options.pause(RETRY_MS, stop);
+    if (stop.aborted) return 'left';
+  }
+}
+
+/** @throws what Kafka or Postgres throw; the position is then that of the last page that was kept. */
+async function walk(
+  options: RunJobOptions,
+  job: Job,
+  position: { cursor: JobCursor },
+  stop: AbortSignal,
+): Promise<JobResult> {
+  const { store, clock } = options;
+  const pageSize = Math.min(MAX_PAGE, Math.max(1, Math.floor(job.ratePerSec * PAGE_SHARE_OF_SECOND)));
+  let nextAtMs = clock.monotonicMs();
+  // After whatever made us begin again it may be another's.
+  let ours = await store.advance(job.jobId, { ...position, done: 0, refused: 0 });
+  while (ours) {
+    if (stop.aborted) {
+      await store.leave(job.jobId);
+      return 'left';
+    }
+    const { targets, cursor } = await store.page(job, position.cursor, pageSize);
+    if (targets.length === 0) {
+      await store.finish(job.jobId, { state: 'done', error: null });
+      return 'done';
+    }
+    const done = await producePage(options, job, targets);
+    const refused = targets.length - done;
+    ours = await store.advance(job.jobId, { cursor, done, refused });
+    position.cursor = cursor;
+    options.observe.asked(done, refused);
+    nextAtMs = Math.max(nextAtMs + (targets.length * 1_000) / job.ratePerSec, clock.monotonicMs());
+    await options.pause(nextAtMs - clock.monotonicMs(), stop);
+  }
+  return 'withdrawn';
+}
+
+/** Gives back how many were asked for; the payload of the others is past its retention. */
+async function producePage(
+  options: RunJobOptions,
+  job: Job,
+  targets: readonly ReplayTarget[],
+): Promise<number> {
+  let produced = 0;
+  for (let from = 0; from < targets.length; from += CHUNK) {
+    const records = await toRecords(options, job, targets.slice(from, from + CHUNK));
+    await Promise.all(records.map((record) => options.producer.send(record)));
+    produced += records.length;
+  }
+  return produced;
+}
+
+async function toRecords(
+  options: RunJobOptions,
+  job: Job,
+  targets: readonly ReplayTarget[],
+): Promise<OutboundRecord[]> {
+  const records: OutboundRecord[] = [];
+  const next = targets[Symbol.iterator]();
+  const load = async (): Promise<void> => {
+    for (const target of { [Symbol.iterator]: () => next }) {
+      const revision = await revisionOf(options, target.tenantId);
+      const event = revision === null ? null : await options.store.loadEvent(target.tenantId, target.eventId);
+      if (revision === null || event === null) continue;
+      const traceparent = options.tracing.begin(undefined);
+      records.push(buildReplayRecord(options, target, event, { replayId: job.jobId, revision, traceparent }));
+    }
+  };
+  await Promise.all(Array.from({ length: LOADS_AT_ONCE }, load));
+  return records;
+}
+
+/** Of the tenant's configuration now, since it is now that this is asked for; null for a tenant that is gone. */
+async function revisionOf({ configs }: RunJobOptions, tenantId: string): Promise<number | null> {
+  const found = await configs.get(tenantId);
+  if (found.kind === 'unavailable') throw new Error(found.reason);
+  return found.kind === 'found' ? found.config.revision : null;
+}
+
+/** What would be the same again: an error about the job's own data, a statement Postgres cannot read, a bug. */
+function isFault(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  const unreadable = typeof code === 'string' && /^42[0-9A-Z]{3}$/.test(code);
+  return isDataError(error) || unreadable || error instanceof TypeError || error instanceof RangeError;
+}
