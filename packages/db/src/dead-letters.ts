@@ -154,13 +154,6 @@ export async function findDeadLetter(
   return row ?? null;
 }
 
-/** Dead letters of each tenant that has any. */
-export async function deadLetterCounts(sql: Sql): Promise<Map<string, number>> {
-  const rows = await sql<{ tenantId: string; count: number }[]>`
-    select tenant_id, count(*)::int as count from dead_letters group by tenant_id`;
-  return new Map(rows.map((row) => [row.tenantId, row.count]));
-}
-
 const deadLetterColumns = (sql: Sql) => sql`
   delivery_id, tenant_id, endpoint_id, event_id, event_type, run, round, reason, last_failure, last_status,
   last_error, attempts, failed_at, topic, partition, "offset"`;

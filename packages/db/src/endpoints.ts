@@ -1,9 +1,21 @@
 import { takeChange } from './changes.ts';
 import { inTransaction, type Sql } from './database.ts';
 
-export type EndpointState = 'active' | 'disabled' | 'deleted';
+export type EndpointState = 'active' | 'paused' | 'disabled' | 'deleted';
+/** What becomes of events that come while an endpoint is paused: they wait, or are not matched. */
+export type PauseMode = 'hold' | 'drop';
 
-export interface NewEndpoint {
+/** Null: the service's default, or no limit of its own. */
+export interface EndpointLimits {
+  /** Deliveries under way at once. */
+  readonly maxConcurrency: number | null;
+  /** Deliveries a second. */
+  readonly maxPerSec: number | null;
+  /** The time budget of one round. */
+  readonly maxRetryMs: number | null;
+}
+
+export interface NewEndpoint extends Partial<EndpointLimits> {
   readonly endpointId: string;
   readonly url: string;
   readonly description: string;
@@ -16,7 +28,7 @@ export interface NewEndpoint {
 }
 
 /** An endpoint as it is now. Of a closed one (disabled, deleted) the last subscription. */
-export interface EndpointRow {
+export interface EndpointRow extends EndpointLimits {
   readonly endpointId: string;
   readonly tenantId: string;
   readonly url: string;
@@ -27,6 +39,8 @@ export interface EndpointRow {
   readonly attemptTimeoutMs: number | null;
   readonly state: EndpointState;
   readonly stateReason: string | null;
+  /** Null unless it is paused. */
+  readonly pauseMode: PauseMode | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }
@@ -55,17 +69,20 @@ export async function createEndpoint(
     if (quota.count >= quota.limit) return { kind: 'too_many', limit: quota.limit };
     const [created] = await transaction<{ createdAt: Date }[]>`
       insert into endpoints
-        (endpoint_id, tenant_id, url, description, sealed_secrets, retry_schedule_ms, attempt_timeout_ms)
+        (endpoint_id, tenant_id, url, description, sealed_secrets, retry_schedule_ms, attempt_timeout_ms,
+         max_concurrency, max_per_sec, max_retry_ms)
       values (${endpoint.endpointId}, ${tenantId}, ${endpoint.url}, ${endpoint.description},
               ${transaction.json([...endpoint.sealedSecrets])},
-              ${endpoint.retryScheduleMs && [...endpoint.retryScheduleMs]}::int[], ${endpoint.attemptTimeoutMs})
+              ${endpoint.retryScheduleMs && [...endpoint.retryScheduleMs]}::int[], ${endpoint.attemptTimeoutMs},
+              ${endpoint.maxConcurrency ?? null}, ${endpoint.maxPerSec ?? null}, ${endpoint.maxRetryMs ?? null})
       returning created_at`;
     await openVersion(transaction, tenantId, change, endpoint);
     return { kind: 'created', change, createdAt: created!.createdAt };
   });
 }
 
-async function openVersion(
+/** A subscription that holds from `change` on. */
+export async function openVersion(
   sql: Sql,
   tenantId: string,
   change: number,
@@ -74,7 +91,9 @@ async function openVersion(
   await sql`
     insert into endpoint_versions (endpoint_id, valid_from, tenant_id, event_types, labels)
     values (${subscription.endpointId}, ${change}::bigint, ${tenantId},
-            ${[...subscription.eventTypes]}::text[], ${sql.json(subscription.labels)})`;
+            ${[...subscription.eventTypes]}::text[], ${sql.json(subscription.labels)})
+    on conflict (endpoint_id, valid_from) do update set
+      event_types = excluded.event_types, labels = excluded.labels, valid_until = null, closed_at = null`;
 }
 
 /** Null for an unknown one and for another tenant's; deleted ones are found. */
@@ -112,47 +131,10 @@ export async function listEndpoints(
     order by e.endpoint_id limit ${page.limit}`;
 }
 
-/**
- * Disables, deletes, or enables again. A closed endpoint matches no event from this change on; enabling opens a new
- * version of its last subscription. Null when there is no such endpoint in a state other than `state`; a deleted one
- * stays deleted.
- */
-export async function changeEndpointState(
-  sql: Sql,
-  tenantId: string,
-  endpointId: string,
-  to: { readonly state: EndpointState; readonly reason: string },
-): Promise<{ change: number } | null> {
-  return inTransaction(sql, async (transaction) => {
-    const change = await takeChange(transaction);
-    const changed = await transaction`
-      update endpoints set state = ${to.state}, state_reason = ${to.reason}, updated_at = now()
-      where endpoint_id = ${endpointId} and tenant_id = ${tenantId}
-        and state <> ${to.state} and state <> 'deleted'
-      returning endpoint_id`;
-    if (changed.length === 0) return null;
-    if (to.state === 'active') await reopenVersion(transaction, endpointId, change);
-    else await closeVersion(transaction, endpointId, change);
-    return { change };
-  });
-}
-
-async function closeVersion(sql: Sql, endpointId: string, change: number): Promise<void> {
-  await sql`
-    update endpoint_versions set valid_until = ${change}::bigint, closed_at = now()
-    where endpoint_id = ${endpointId} and valid_until is null`;
-}
-
-async function reopenVersion(sql: Sql, endpointId: string, change: number): Promise<void> {
-  await sql`
-    insert into endpoint_versions (endpoint_id, valid_from, tenant_id, event_types, labels)
-    select endpoint_id, ${change}::bigint, tenant_id, event_types, labels from endpoint_versions
-    where endpoint_id = ${endpointId} order by valid_from desc limit 1`;
-}
-
 const endpointColumns = (sql: Sql) => sql`
   e.endpoint_id, e.tenant_id, e.url, e.description, v.event_types, v.labels, e.retry_schedule_ms,
-  e.attempt_timeout_ms, e.state, e.state_reason, e.created_at, e.updated_at`;
+  e.attempt_timeout_ms, e.max_concurrency, e.max_per_sec, e.max_retry_ms, e.state, e.state_reason, e.pause_mode,
+  e.created_at, e.updated_at`;
 
 const lastVersion = (sql: Sql) => sql`
   select event_types, labels from endpoint_versions

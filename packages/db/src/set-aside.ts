@@ -17,12 +17,16 @@ export async function setAside(sql: Sql, record: SetAsideRecord): Promise<void> 
     on conflict do nothing`;
 }
 
+export interface SetAsideRow extends SetAsideRecord {
+  readonly setAsideAt: Date;
+}
+
 /** The latest first. */
 export async function listSetAside(
   sql: Sql,
-  limit = 100,
-): Promise<(SetAsideRecord & { setAsideAt: Date })[]> {
-  return sql<(SetAsideRecord & { setAsideAt: Date })[]>`
+  page: { readonly limit: number; readonly offset: number } = { limit: 100, offset: 0 },
+): Promise<SetAsideRow[]> {
+  return sql<SetAsideRow[]>`
     select topic, partition, "offset", reason, headers, set_aside_at from set_aside
-    order by set_aside_at desc limit ${limit}`;
+    order by set_aside_at desc, topic, partition, "offset" limit ${page.limit} offset ${page.offset}`;
 }

@@ -1,5 +1,6 @@
 import { takeChange } from './changes.ts';
 import { inTransaction, type Sql } from './database.ts';
+import type { EndpointLimits, EndpointState, PauseMode } from './endpoints.ts';
 
 export type DlqPolicy = 'refuse' | 'drop_oldest' | 'warn';
 export type RetentionDays = 7 | 30 | 90;
@@ -28,10 +29,12 @@ export interface EndpointVersionRow {
   readonly labels: Record<string, string>;
 }
 
-export interface TenantEndpointRow {
+export interface TenantEndpointRow extends EndpointLimits {
   readonly endpointId: string;
   readonly url: string;
-  readonly state: 'active' | 'disabled' | 'deleted';
+  readonly state: EndpointState;
+  readonly stateReason: string | null;
+  readonly pauseMode: PauseMode | null;
   /** Newest first. */
   readonly sealedSecrets: string[];
   readonly retryScheduleMs: number[] | null;
@@ -39,11 +42,23 @@ export interface TenantEndpointRow {
   readonly versions: EndpointVersionRow[];
 }
 
+/** What was accepted before `revision` and is in scope is not delivered: one event, one endpoint, or all (both null). */
+export interface CancellationRow {
+  readonly revision: number;
+  readonly endpointId: string | null;
+  readonly eventId: string | null;
+}
+
 export interface TenantRow {
   readonly tenantId: string;
   readonly name: string;
   readonly revision: number;
   readonly lanes: number[];
+  /** Left, and not yet empty. */
+  readonly drainingLanes: number[];
+  /** The last change of the lanes; 0 when there was none. */
+  readonly lanesRevision: number;
+  readonly cancellations: CancellationRow[];
   readonly retentionDays: number;
   readonly quotas: Quotas;
   readonly endpoints: TenantEndpointRow[];
@@ -54,6 +69,7 @@ export interface TenantSummary {
   readonly name: string;
   readonly revision: number;
   readonly lanes: number[];
+  readonly drainingLanes: number[];
   readonly retentionDays: number;
   readonly createdAt: Date;
 }
@@ -87,7 +103,7 @@ export async function createTenant(
 /** Null when there is no such tenant. */
 export async function findTenant(sql: Sql, tenantId: string): Promise<TenantSummary | null> {
   const [row] = await sql<TenantSummary[]>`
-    select tenant_id, name, revision, lanes, retention_days, created_at
+    select tenant_id, name, revision, lanes, draining_lanes, retention_days, created_at
     from tenants where tenant_id = ${tenantId}`;
   return row ?? null;
 }
@@ -100,16 +116,29 @@ export async function findQuotas(sql: Sql, tenantId: string): Promise<Quotas | n
   return row ?? null;
 }
 
+export type QuotasChange =
+  | { readonly kind: 'changed'; readonly change: number; readonly quotas: Quotas }
+  /** Each lane needs one concurrent delivery, those that still drain included. */
+  | { readonly kind: 'over_cap'; readonly lanes: number; readonly cap: number };
+
 /** Changes the quotas that are given. Null when there is no such tenant. */
 export async function updateQuotas(
   sql: Sql,
   tenantId: string,
   quotas: Partial<Quotas>,
-): Promise<{ change: number; quotas: Quotas } | null> {
-  return inTransaction(sql, async (transaction) => {
+): Promise<QuotasChange | null> {
+  return inTransaction(sql, async (transaction): Promise<QuotasChange | null> => {
+    // Taken first: it makes concurrent changes wait, so what is read below holds until this one commits.
     const change = await takeChange(transaction);
+    const cap = quotas.maxConcurrentDeliveries;
+    if (cap !== undefined) {
+      const [row] = await transaction<{ lanes: number }[]>`
+        select cardinality(lanes) + cardinality(draining_lanes) as lanes
+        from tenants where tenant_id = ${tenantId}`;
+      if (row && row.lanes > cap) return { kind: 'over_cap', lanes: row.lanes, cap };
+    }
     const updated = await setQuotas(transaction, tenantId, quotas);
-    return updated ? { change, quotas: updated } : null;
+    return updated && { kind: 'changed', change, quotas: updated };
   });
 }
 
@@ -130,7 +159,11 @@ async function setQuotas(sql: Sql, tenantId: string, quotas: Partial<Quotas>): P
 interface LoadedRow extends Omit<TenantRow, 'quotas' | 'endpoints'>, Quotas {
   readonly endpoints: LoadedEndpoint[];
 }
-interface LoadedEndpoint {
+interface LoadedEndpoint
+  extends Pick<
+    TenantEndpointRow,
+    'maxConcurrency' | 'maxPerSec' | 'maxRetryMs' | 'stateReason' | 'pauseMode'
+  > {
   readonly id: string;
   readonly url: string;
   readonly state: TenantEndpointRow['state'];
@@ -148,7 +181,8 @@ interface LoadedEndpoint {
 /** Everything that the services need of these tenants, in one statement; unknown ones are left out. */
 export async function loadTenants(sql: Sql, tenantIds: readonly string[]): Promise<TenantRow[]> {
   const rows = await sql<LoadedRow[]>`
-    select t.tenant_id, t.name, t.revision, t.lanes, t.retention_days, q.max_events_per_sec,
+    select t.tenant_id, t.name, t.revision, t.lanes, t.draining_lanes, t.lanes_revision, t.retention_days,
+           coalesce(c.cancellations, '[]') as cancellations, q.max_events_per_sec,
            q.max_concurrent_deliveries, q.max_dlq_size, q.max_webhooks, q.dlq_policy,
            coalesce(e.endpoints, '[]') as endpoints
     from tenants t
@@ -156,7 +190,9 @@ export async function loadTenants(sql: Sql, tenantIds: readonly string[]): Promi
     left join lateral (
       select jsonb_agg(jsonb_build_object(
         'id', endpoint_id, 'url', url, 'state', state, 'secrets', sealed_secrets,
-        'schedule', retry_schedule_ms, 'timeout', attempt_timeout_ms, 'versions', coalesce(v.versions, '[]')
+        'schedule', retry_schedule_ms, 'timeout', attempt_timeout_ms, 'versions', coalesce(v.versions, '[]'),
+        'stateReason', state_reason, 'pauseMode', pause_mode, 'maxConcurrency', max_concurrency,
+        'maxPerSec', max_per_sec, 'maxRetryMs', max_retry_ms
       ) order by endpoint_id) as endpoints
       from endpoints
       left join lateral (
@@ -171,6 +207,13 @@ export async function loadTenants(sql: Sql, tenantIds: readonly string[]): Promi
       where endpoints.tenant_id = t.tenant_id
         and (state <> 'deleted' or updated_at > now() - ${CLOSED_VERSION_DAYS} * interval '1 day')
     ) e on true
+    left join lateral (
+      select jsonb_agg(jsonb_build_object(
+        'revision', revision, 'endpointId', endpoint_id, 'eventId', event_id
+      ) order by revision) as cancellations
+      from cancellations
+      where cancellations.tenant_id = t.tenant_id and expires_at > now()
+    ) c on true
     where t.tenant_id = any(${[...tenantIds]}::text[])`;
   return rows.map(toTenantRow);
 }
@@ -181,6 +224,9 @@ function toTenantRow(row: LoadedRow): TenantRow {
     name: row.name,
     revision: row.revision,
     lanes: row.lanes,
+    drainingLanes: row.drainingLanes,
+    lanesRevision: row.lanesRevision,
+    cancellations: row.cancellations,
     retentionDays: row.retentionDays,
     quotas: {
       maxEventsPerSec: row.maxEventsPerSec,
@@ -193,6 +239,11 @@ function toTenantRow(row: LoadedRow): TenantRow {
       endpointId: endpoint.id,
       url: endpoint.url,
       state: endpoint.state,
+      stateReason: endpoint.stateReason,
+      pauseMode: endpoint.pauseMode,
+      maxConcurrency: endpoint.maxConcurrency,
+      maxPerSec: endpoint.maxPerSec,
+      maxRetryMs: endpoint.maxRetryMs,
       sealedSecrets: endpoint.secrets,
       retryScheduleMs: endpoint.schedule,
       attemptTimeoutMs: endpoint.timeout,

@@ -79,7 +79,10 @@ describe('a tenant', () => {
 
   test('takes over only the quotas that are given', async () => {
     const updated = await updateQuotas(sql, tenantId, { maxDlqSize: 7, dlqPolicy: 'drop_oldest' });
-    expect(updated?.quotas).toMatchObject({ maxEventsPerSec: 100, maxDlqSize: 7, dlqPolicy: 'drop_oldest' });
+    expect(updated).toMatchObject({
+      kind: 'changed',
+      quotas: { maxEventsPerSec: 100, maxDlqSize: 7, dlqPolicy: 'drop_oldest' },
+    });
     expect(await updateQuotas(sql, 'nobody', { maxDlqSize: 7 })).toBeNull();
   });
 });

@@ -1,3 +1,4 @@
+export { type CancellationSubject, isCancelled } from './cancelled.ts';
 export type { ConfigSource } from './config-source.ts';
 export { matchingEndpoints } from './match-endpoints.ts';
 export * from './sealed-secret.ts';

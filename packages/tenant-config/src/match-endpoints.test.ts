@@ -13,12 +13,20 @@ function tenant(endpoints: Record<string, EndpointVersion[]>): TenantConfig {
     secrets: [],
     retryScheduleMs: null,
     attemptTimeoutMs: null,
+    stateReason: null,
+    pauseMode: null,
+    maxConcurrency: null,
+    maxPerSec: null,
+    maxRetryMs: null,
     versions,
   });
   return {
     tenantId: 't',
     revision: 100,
     lanes: [0],
+    drainingLanes: [],
+    lanesRevision: 0,
+    cancellations: [],
     retentionDays: 30,
     quotas: {
       maxEventsPerSec: 100,

@@ -1,5 +1,12 @@
 import type { EndpointId, Labels, TenantId } from '@posthorn/contracts';
-import type { EndpointState, Quotas, TenantEndpointRow, TenantRow } from '@posthorn/db';
+import type {
+  CancellationRow,
+  EndpointState,
+  PauseMode,
+  Quotas,
+  TenantEndpointRow,
+  TenantRow,
+} from '@posthorn/db';
 import { openSecret, type SecretsKey } from './sealed-secret.ts';
 
 /** What an endpoint subscribed to from one change up to (not including) another. */
@@ -16,6 +23,12 @@ export interface EndpointConfig {
   readonly url: string;
   readonly state: EndpointState;
   /**
+   * Of a disabled one: `gone` and `auto_disabled` make dead letters of what is queued; `person`, or nothing, cancels it.
+   */
+  readonly stateReason: string | null;
+  /** Of a paused one: what comes meanwhile waits, or is not matched. */
+  readonly pauseMode: PauseMode | null;
+  /**
    * Signing secrets in the clear, newest first; opened at the first look.
    * @throws SealedSecretError
    */
@@ -23,6 +36,12 @@ export interface EndpointConfig {
   /** Null: the default schedule. */
   readonly retryScheduleMs: readonly number[] | null;
   readonly attemptTimeoutMs: number | null;
+  /** Deliveries under way at once; null: no limit of its own. So for the two that follow. */
+  readonly maxConcurrency: number | null;
+  /** Deliveries a second. */
+  readonly maxPerSec: number | null;
+  /** The time budget of one round. */
+  readonly maxRetryMs: number | null;
   readonly versions: readonly EndpointVersion[];
 }
 
@@ -30,6 +49,12 @@ export interface TenantConfig {
   readonly tenantId: TenantId;
   readonly revision: number;
   readonly lanes: readonly number[];
+  /** Lanes that the tenant has left and that are not known to be empty: they keep their share of its cap. */
+  readonly drainingLanes: readonly number[];
+  /** The revision of the last change of lanes. */
+  readonly lanesRevision: number;
+  /** What they cover is not delivered: see `isCancelled`. */
+  readonly cancellations: readonly CancellationRow[];
   readonly retentionDays: number;
   readonly quotas: Quotas;
   readonly endpoints: ReadonlyMap<EndpointId, EndpointConfig>;
@@ -44,6 +69,9 @@ export function toTenantConfig(row: TenantRow, key: SecretsKey): TenantConfig {
     tenantId: row.tenantId,
     revision: row.revision,
     lanes: row.lanes,
+    drainingLanes: row.drainingLanes,
+    lanesRevision: row.lanesRevision,
+    cancellations: row.cancellations,
     retentionDays: row.retentionDays,
     quotas: row.quotas,
     endpoints: new Map(
@@ -60,6 +88,8 @@ function toEndpoint({ tenantId }: TenantRow, row: TenantEndpointRow, key: Secret
     tenantId,
     url: row.url,
     state: row.state,
+    stateReason: row.stateReason,
+    pauseMode: row.pauseMode,
     get secrets() {
       opened ??= row.sealedSecrets.map((sealed) =>
         openSecret(key, { tenantId, endpointId, field: SIGNING_SECRET_FIELD }, sealed),
@@ -68,6 +98,9 @@ function toEndpoint({ tenantId }: TenantRow, row: TenantEndpointRow, key: Secret
     },
     retryScheduleMs: row.retryScheduleMs,
     attemptTimeoutMs: row.attemptTimeoutMs,
+    maxConcurrency: row.maxConcurrency,
+    maxPerSec: row.maxPerSec,
+    maxRetryMs: row.maxRetryMs,
     versions: row.versions,
   };
 }

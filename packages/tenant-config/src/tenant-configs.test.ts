@@ -74,6 +74,9 @@ function row(tenantId: string, revision: number, endpoints: TenantEndpointRow[])
     name: '',
     revision,
     lanes: [0],
+    drainingLanes: [],
+    lanesRevision: 0,
+    cancellations: [],
     retentionDays: 30,
     quotas: {
       maxEventsPerSec: 100,
@@ -93,6 +96,11 @@ const endpoint = (endpointId: string, sealedSecrets: string[] = []): TenantEndpo
   sealedSecrets,
   retryScheduleMs: null,
   attemptTimeoutMs: null,
+  stateReason: null,
+  pauseMode: null,
+  maxConcurrency: null,
+  maxPerSec: null,
+  maxRetryMs: null,
   versions: [],
 });
 
