@@ -130,6 +130,8 @@ export interface Consumer {
   stop(options?: { drain?: () => Promise<void> }): Promise<void>;
   pause(topic: string, partition: number): void;
   resume(topic: string, partition: number): void;
+  /** Leaves a partition in which nothing is expected out of the fetches. Coming back may take as long as an idle fetch. */
+  park(topic: string, partition: number, parked: boolean): void;
   /**
    * Reads again from the first record at or after `offset` that was passed over: only such records, still unfinished,
    * are offered; then it goes on at the position. An offset at or past the position ends a rereading.

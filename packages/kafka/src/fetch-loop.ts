@@ -67,7 +67,7 @@ function shareJoins(group: InternalGroup): void {
 
 function applyPace(group: InternalGroup, { rejoin, pace, mayTake }: FetchLoopOptions): void {
   let anyPaused = !mayTake();
-  for (const { paused } of rejoin.intakes) anyPaused ||= paused;
+  for (const { paused, parked } of rejoin.intakes) anyPaused ||= paused && !parked;
   const { minBytes, maxWaitMs } = pace.settings(anyPaused);
   group.minBytes = minBytes;
   group.maxWaitTime = maxWaitMs;

@@ -97,6 +97,12 @@ class GroupConsumer implements Consumer {
     this.#rejoin.find(topic, partition)?.resume('handler');
   }
 
+  park(topic: string, partition: number, parked: boolean): void {
+    const intake = this.#rejoin.find(topic, partition);
+    if (parked) intake?.pause('parked');
+    else intake?.resume('parked');
+  }
+
   reread(topic: string, partition: number, offset: number): void {
     this.#rejoin.reread(topic, partition, offset);
   }

@@ -13,8 +13,8 @@ export interface Committed {
   readonly metadata: string;
 }
 
-/** Why nothing is fetched: the handler is full, or the map is nearly as large as a commit may be. */
-export type PauseReason = 'handler' | 'map';
+/** Why nothing is fetched: the handler is full, the map is nearly as large as a commit may be, or nothing is expected. */
+export type PauseReason = 'handler' | 'map' | 'parked';
 
 /** How a partition was lost: with a last commit in a group that still knew us, or in any other way. */
 export type Loss = 'handed_over' | 'dropped';
@@ -87,7 +87,13 @@ export class PartitionIntake {
 
   /** A full map stops no rereading, which is what empties it. */
   get paused(): boolean {
-    return this.#pauses.has('handler') || (this.#pauses.has('map') && !this.#window.rereading);
+    if (this.#pauses.size === 0) return false;
+    return this.parked || this.#pauses.has('handler') || !this.#window.rereading;
+  }
+
+  /** Nobody waits for it to go on. */
+  get parked(): boolean {
+    return this.#pauses.has('parked');
   }
 
   pause(reason: PauseReason): void {
