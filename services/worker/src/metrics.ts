@@ -5,8 +5,9 @@ import type { ConsumerStats, ProduceReport } from '@posthorn/kafka';
 import type { Clock, Metrics } from '@posthorn/runtime';
 import type { TenantConfigsStats } from '@posthorn/tenant-config';
 import type { WorkerConfig } from './config.ts';
+import type { Breaker, CircuitMode } from './schedule/breaker.ts';
 import type { SchedulerStats } from './schedule/scheduler.ts';
-import type { CancelReason } from './settle/made.ts';
+import type { AsideReason, CancelReason } from './settle/made.ts';
 
 export interface WorkerMetrics {
   attempted(outcome: Outcome, durationMs: number): void;
@@ -15,7 +16,10 @@ export interface WorkerMetrics {
   retried(tier: string): void;
   deadLettered(reason: DeadLetterReason): void;
   cancelled(reason: CancelReason): void;
-  putAside(): void;
+  putAside(reason: AsideReason | 'circuit'): void;
+  /** A slot of a lane that was handed over was settled, and its new owner told. */
+  announced(end: 'in_time' | 'too_late'): void;
+  circuitTurned(to: CircuitMode): void;
   /** From the end of an attempt until all that it led to is acknowledged: so long it stays unsettled beyond the request. */
   settled(durationMs: number): void;
   setAside(): void;
@@ -60,7 +64,18 @@ export function createWorkerMetrics(metrics: Metrics, clock: Clock): WorkerMetri
   );
   const aside = metrics.counter(
     'posthorn_worker_put_aside_total',
-    'Slots sent to a tier without an attempt, because they could not be tried.',
+    'Slots sent to a tier without an attempt, by why they could not be tried.',
+    ['reason'],
+  );
+  const announced = metrics.counter(
+    'posthorn_worker_announced_slots_total',
+    'Slots of lanes handed over that were settled here, by whether their new owner was told in time.',
+    ['end'],
+  );
+  const circuits = metrics.counter(
+    'posthorn_worker_circuit_transitions_total',
+    'Changes of circuits, by what they turned to.',
+    ['to'],
   );
   const setAside = metrics.counter(
     'posthorn_worker_set_aside_total',
@@ -84,7 +99,9 @@ export function createWorkerMetrics(metrics: Metrics, clock: Clock): WorkerMetri
     retried: (tier) => retries.inc({ tier }),
     deadLettered: (reason) => deadLetters.inc({ reason }),
     cancelled: (reason) => cancellations.inc({ reason }),
-    putAside: () => aside.inc(),
+    putAside: (reason) => aside.inc({ reason }),
+    announced: (end) => announced.inc({ end }),
+    circuitTurned: (to) => circuits.inc({ to }),
     settled: (durationMs) => settling.observe(durationMs / 1_000),
     setAside: () => setAside.inc(),
     writeRetried: () => writeRetries.inc(),
@@ -101,9 +118,15 @@ export interface Observed {
   readonly configs: { stats(): TenantConfigsStats };
   readonly acknowledger: { readonly stalled: number };
   readonly agent: { stats(): AgentStats };
+  readonly breaker: Pick<Breaker, 'stats'>;
+  readonly gone: { readonly size: number };
   readonly config: Pick<
     WorkerConfig,
-    'maxConcurrentAttempts' | 'maxUnsettledSlots' | 'maxLaneSlots' | 'maxBufferedBytes'
+    | 'maxConcurrentAttempts'
+    | 'maxUnsettledSlots'
+    | 'maxLaneSlots'
+    | 'maxBufferedBytes'
+    | 'breakerMaxEndpoints'
   >;
 }
 
@@ -111,6 +134,7 @@ export function observeWorker(metrics: Metrics, observed: Observed): void {
   observeScheduler(metrics, observed);
   observeLanes(metrics, observed.consumer);
   observeConnections(metrics, observed);
+  observeReceivers(metrics, observed);
 }
 
 function observeScheduler(metrics: Metrics, { scheduler, config }: Observed): void {
@@ -228,6 +252,29 @@ function observeConnections(metrics: Metrics, observed: Observed): void {
     'posthorn_worker_waiting_requests',
     'Requests that wait for a connection.',
     () => observed.agent.stats().waitingRequests,
+  );
+}
+
+function observeReceivers(metrics: Metrics, { breaker, gone, config }: Observed): void {
+  metrics.gaugeOf(
+    'posthorn_worker_open_circuits',
+    'Endpoints to which nothing but single probes is sent.',
+    () => breaker.stats().openCircuits,
+  );
+  metrics.gaugeOf(
+    'posthorn_worker_failing_endpoints',
+    'Endpoints with a recent failure, whose attempts are counted.',
+    () => breaker.stats().endpoints,
+  );
+  metrics.gaugeOf(
+    'posthorn_worker_max_failing_endpoints',
+    'Bound of endpoints whose attempts are counted.',
+    () => config.breakerMaxEndpoints,
+  );
+  metrics.gaugeOf(
+    'posthorn_worker_gone_endpoints',
+    'Endpoints that answered 410 and whose configuration does not say so yet.',
+    () => gone.size,
   );
 }
 

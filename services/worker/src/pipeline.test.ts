@@ -53,6 +53,7 @@ function setup(environment: Record<string, string> = {}) {
       toBroker();
       produced.push(record);
     },
+    produceHeld: () => Promise.reject(new Error('no lane was handed over')),
     async journal(entry) {
       toBroker();
       journaled.push(entry);
@@ -66,7 +67,7 @@ function setup(environment: Record<string, string> = {}) {
     pipeline.abandon();
     pipeline.starter.stop();
   });
-  const handler = pipeline.intake.assigned('deliveries', LANE);
+  const handler = pipeline.intake.assigned('deliveries', LANE, { start: 0, end: 0, isFinished: () => false });
   const offer = () => {
     const completions = createSignalledList<number>();
     const record = makeRecord(makeHeaders({ slots: [endpoint.endpointId] }));

@@ -1,22 +1,25 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type JournalEntry, topicNames } from '@posthorn/contracts';
+import { deriveMacKey, type JournalEntry, topicNames } from '@posthorn/contracts';
 import type { GuardedAgent } from '@posthorn/egress';
 import { type OutboundRecord, ProduceError } from '@posthorn/kafka';
 import type { Clock, Logger, Tracing } from '@posthorn/runtime';
-import type { TenantConfigs } from '@posthorn/tenant-config';
+import { parseSecretsKey, type TenantConfigs } from '@posthorn/tenant-config';
 import { type AttemptSteps, attempt } from './attempt/attempt.ts';
 import { createRequestBuilder } from './attempt/build-request.ts';
+import { createGoneEndpoints, type GoneEndpoints } from './attempt/gone-endpoints.ts';
 import { createEndpointLoader } from './attempt/load-endpoint.ts';
 import { createSend } from './attempt/send.ts';
 import type { WorkerConfig } from './config.ts';
 import { consumeDeliveries } from './intake/consume-deliveries.ts';
 import type { DeliveryWork } from './intake/delivery-work.ts';
 import type { WorkerMetrics } from './metrics.ts';
+import { type Breaker, createBreaker } from './schedule/breaker.ts';
 import { createScheduler, type Scheduler } from './schedule/scheduler.ts';
 import { type AttemptStarter, createAttemptStarter } from './schedule/start-attempts.ts';
 import { type Acknowledger, createAcknowledger } from './settle/acknowledge.ts';
 import type { RecordLayout } from './settle/build-records.ts';
 import { createSettle } from './settle/settle.ts';
+import type { WaitPolicy } from './settle/wait-policy.ts';
 
 export interface PipelineOptions {
   readonly config: WorkerConfig;
@@ -27,6 +30,8 @@ export interface PipelineOptions {
   readonly configs: Pick<TenantConfigs, 'peek' | 'get'>;
   readonly agent: Pick<GuardedAgent, 'send'>;
   produce(record: OutboundRecord): Promise<unknown>;
+  /** For what is left of a lane that was handed over: outside the fence. */
+  produceHeld(record: OutboundRecord): Promise<unknown>;
   journal(entry: JournalEntry): Promise<void>;
   /** Inside the fence, and outside a rebalance: while false no attempt starts. */
   mayBegin(): boolean;
@@ -42,6 +47,8 @@ export interface Pipeline {
   readonly scheduler: Scheduler<DeliveryWork>;
   readonly starter: AttemptStarter;
   readonly acknowledger: Acknowledger;
+  readonly breaker: Breaker;
+  readonly gone: GoneEndpoints;
   /** Starts nothing more, for good, and waits for what is in flight; false when some of it is still not settled. */
   drain(timeoutMs: number): Promise<boolean>;
   /** Gives up every write that is not acknowledged yet. */
@@ -56,16 +63,26 @@ const LEAST_LANE_BYTES = 1024 * 1024;
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { config, clock, log, metrics, mayBegin } = options;
   const stopped = new AbortController();
-  const loader = createEndpointLoader(options);
+  const breaker = openBreaker(options);
+  const gone = createGoneEndpoints();
+  const loader = createEndpointLoader({ ...options, breaker, gone });
   const scheduler = createScheduler<DeliveryWork>({
     maxInFlight: config.maxConcurrentAttempts,
     maxUnsettled: config.maxUnsettledSlots,
+    fastSharePercent: config.fastSharePercent,
+    maxHostInFlight: config.maxHostConcurrency,
+    maxEndpointInFlight: config.maxEndpointConcurrency,
+    slowEndpointSharePercent: config.slowEndpointSharePercent,
+    attemptTimeoutMs: config.attemptTimeoutMs,
     laneBounds: {
       maxSlots: config.maxLaneSlots,
       maxBytes: Math.max(LEAST_LANE_BYTES, Math.floor(config.maxBufferedBytes / config.lanes)),
+      tenantSharePercent: config.tenantBufferSharePercent,
     },
-    capOf: loader.capOf,
+    capOf: (tenantId, lane) => loader.capOf(tenantId, lane, clock.nowMs()),
+    limitsOf: loader.limitsOf,
     onRoom: (lane) => options.resumeLane(lane.number),
+    onTenantRoom: () => {},
   });
   const acknowledger = createAcknowledger({
     log,
@@ -82,8 +99,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     ...options,
     ...createSteps(options, acknowledger),
     load: loader.load,
+    breaker,
+    gone,
     requestEnded(slot) {
-      scheduler.release(slot);
+      scheduler.release(slot, clock.monotonicMs() - slot.startedMs);
       starter.wake();
     },
     mayStart: () => !scheduler.paused && mayBegin(),
@@ -105,6 +124,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     scheduler,
     starter,
     acknowledger,
+    breaker,
+    gone,
     drain(timeoutMs) {
       scheduler.pause('stop');
       return starter.whenIdle(timeoutMs);
@@ -129,7 +150,8 @@ function createSteps(
     produce: (record) => produceInsideFence(options, record),
     acknowledger,
     layout: recordLayout(config),
-    policy: { scheduleMs: config.retrySchedule, jitterPercent: config.retryJitterPercent },
+    policy: waitPolicy(config),
+    repeats: { settled: () => {}, forget: () => {} },
   });
   return { build, send: createSend(agent, log), settle };
 }
@@ -143,11 +165,32 @@ async function produceInsideFence(options: PipelineOptions, record: OutboundReco
   return options.produce(record);
 }
 
+function openBreaker({ config, log, metrics }: PipelineOptions): Breaker {
+  return createBreaker({
+    failurePercent: config.breakerFailurePercent,
+    minAttempts: config.breakerMinAttempts,
+    windowMs: config.breakerWindowMs,
+    firstProbeMs: config.breakerFirstProbeMs,
+    maxProbeMs: config.breakerMaxProbeMs,
+    maxEndpoints: config.breakerMaxEndpoints,
+    onTransition(to, endpointId, from) {
+      metrics.circuitTurned(to);
+      if (from === 'closed') log.warn({ webhook_id: endpointId }, 'circuit opened');
+      if (to === 'closed') log.info({ webhook_id: endpointId }, 'circuit closed');
+    },
+  });
+}
+
+function waitPolicy(config: WorkerConfig): WaitPolicy {
+  return { ...config, scheduleMs: config.retrySchedule, jitterPercent: config.retryJitterPercent };
+}
+
 function recordLayout(config: WorkerConfig): RecordLayout {
   return {
     topics: topicNames(config.topicPrefix),
     tiers: config.tiers,
     lanes: config.lanes,
     deadLetterPartitions: config.journalPartitions,
+    macKey: deriveMacKey(parseSecretsKey(config.secretsKey).bytes),
   };
 }

@@ -57,6 +57,8 @@ export function createWorker(options: WorkerOptions): Worker {
     ...options,
     ...clients,
     produce: producer.send,
+    // Its producer has no fence: what a new owner waits for is asked of the slot itself, each time.
+    produceHeld: clients.journalProducer.send,
     journal: journal.append,
     mayBegin: () => consumer.mayBegin(),
     mayAct: () => consumer.mayAct(),

@@ -2,7 +2,6 @@ import { encodeDelivery, encodeEvent, type Headers, mintEndpointId, mintEventId 
 import type { TrackedRecord } from '@posthorn/kafka';
 import type { EndpointConfig, TenantConfig } from '@posthorn/tenant-config';
 import { type DeliverySlot, type DeliveryWork, decodeWork } from '../src/intake/delivery-work.ts';
-import { openLane, openTenantQueue } from '../src/schedule/lane.ts';
 import type { Made } from '../src/settle/made.ts';
 
 export const NOW = Date.UTC(2026, 10, 22, 12, 0, 0);
@@ -14,6 +13,8 @@ const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00';
 export interface FakeRecord extends TrackedRecord {
   readonly completed: (number | undefined)[];
   live: boolean;
+  /** Handed over, with its slots marked as held by us. */
+  held: boolean;
 }
 
 export function makeHeaders(
@@ -44,7 +45,7 @@ export function makeHeaders(
 
 export function makeRecord(headers: Headers, over: { done?: number[]; value?: Buffer } = {}): FakeRecord {
   const completed: (number | undefined)[] = [];
-  return {
+  const record: FakeRecord = {
     topic: 'deliveries',
     partition: LANE,
     offset: 7,
@@ -57,19 +58,17 @@ export function makeRecord(headers: Headers, over: { done?: number[]; value?: Bu
     complete: (slot) => void completed.push(slot),
     completed,
     live: true,
+    held: false,
+    heldForMs: () => 0,
+    mayStillSettle: () => record.held,
+    passOver: () => {},
   };
+  return record;
 }
 
+/** What attempts and settling see of a slot; the rest of it is the scheduler's. */
 export function slotOf(work: DeliveryWork, index = 0): DeliverySlot {
-  const lane = openLane(LANE, { maxSlots: 10, maxBytes: 1_000 });
-  const queue = openTenantQueue<DeliveryWork>(work.tenantId, LANE);
-  return {
-    work,
-    index,
-    endpointId: work.endpointIds[index]!,
-    hold: { lane, queue, bytes: work.bytes, open: 1 },
-    capped: true,
-  };
+  return { work, index, endpointId: work.endpointIds[index]! } as DeliverySlot;
 }
 
 /** A slot and the record it came in. */
@@ -84,9 +83,14 @@ export function makeEndpoint(over: Partial<EndpointConfig> = {}): EndpointConfig
     tenantId: TENANT,
     url: 'https://receiver.example/hooks?a=1',
     state: 'active',
+    stateReason: null,
+    pauseMode: null,
     secrets: [SECRET],
     retryScheduleMs: null,
     attemptTimeoutMs: null,
+    maxConcurrency: null,
+    maxPerSec: null,
+    maxRetryMs: null,
     versions: [],
     ...over,
   };
@@ -100,6 +104,9 @@ export function makeTenant(
     tenantId: TENANT,
     revision: 5,
     lanes: [LANE],
+    drainingLanes: [],
+    lanesRevision: 0,
+    cancellations: [],
     retentionDays: 30,
     quotas: {
       maxEventsPerSec: 100,
@@ -122,6 +129,7 @@ export function makeMade(over: Partial<Made> = {}): Made {
     body: Buffer.alloc(0),
     traceparent: TRACE,
     scheduleMs: null,
+    maxRetryMs: null,
     lanes: [LANE],
     ...over,
   };

@@ -17,7 +17,8 @@ afterAll(async () => {
   await Promise.all([world?.close(), receiver?.close()]);
 });
 
-const entriesOf = (eventId: string) => world.entries.items.filter((entry) => entry.eventId === eventId);
+const entriesOf = (eventId: string) =>
+  world.entries.items.filter((entry) => 'eventId' in entry && entry.eventId === eventId);
 const journaled = (eventId: string, count: number) =>
   world.entries.waitFor(() => entriesOf(eventId).length >= count, { what: `${count} journal entries` });
 

@@ -1,23 +1,31 @@
+import { createHash } from 'node:crypto';
 import { deriveDeliveryId, mintEventId, type Outcome } from '@posthorn/contracts';
 import type { Clock, Hop, Logger, Tracing } from '@posthorn/runtime';
+import type { EndpointConfig } from '@posthorn/tenant-config';
 import type { DeliverySlot } from '../intake/delivery-work.ts';
 import type { WorkerMetrics } from '../metrics.ts';
+import type { Breaker } from '../schedule/breaker.ts';
 import type { Made } from '../settle/made.ts';
 import type { Settle } from '../settle/settle.ts';
 import type { AttemptFacts, RequestBuilder } from './build-request.ts';
-import { classify } from './classify.ts';
+import { type Answered, classify } from './classify.ts';
+import type { GoneEndpoints } from './gone-endpoints.ts';
 import type { EndpointLoader, Loaded } from './load-endpoint.ts';
-import type { Send, Sent } from './send.ts';
+import type { Send } from './send.ts';
 
 export interface AttemptSteps {
   readonly load: EndpointLoader['load'];
   readonly build: RequestBuilder['build'];
   readonly send: Send;
   readonly settle: Settle;
+  readonly breaker: Pick<Breaker, 'judge' | 'observe' | 'abandon'>;
+  readonly gone: Pick<GoneEndpoints, 'add'>;
   /** Frees the caps of a slot: what is left of it costs the receiver nothing. */
   requestEnded(slot: DeliverySlot): void;
-  /** Asked again after loading: a request starts only inside the fence and outside a rebalance. */
-  mayStart(): boolean;
+  /** Asked after loading: a request starts only inside the fence, outside a rebalance, and while its lane is ours. */
+  mayStart(slot: DeliverySlot): boolean;
+  /** Inside the fence: asked once more when the request is about to be written. */
+  mayAct(): boolean;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: WorkerMetrics;
@@ -27,8 +35,8 @@ export interface AttemptSteps {
 export type AttemptEnd = 'settled' | 'put_back';
 
 /**
- * One try of one slot, the hot path: load, build, send, classify, settle. The first try, a retry, a replay: which it
- * is is data. Never rejects.
+ * One try of one slot, the hot path: load, judge, build, send, classify, settle. The first try, a retry, a replay: which
+ * it is is data. Never rejects.
  */
 export async function attempt(steps: AttemptSteps, slot: DeliverySlot): Promise<AttemptEnd> {
   try {
@@ -37,17 +45,46 @@ export async function attempt(steps: AttemptSteps, slot: DeliverySlot): Promise<
       await steps.settle(slot, loaded);
       return 'settled';
     }
-    if (!steps.mayStart()) return 'put_back';
-    const begun = begin(steps, slot);
-    const built = steps.build(slot, loaded.endpoint, begun);
-    const sent = await steps.send(built);
-    steps.requestEnded(slot);
-    const outcome = classify(sent, steps.clock.nowMs());
-    const made = conclude(steps, slot, { loaded, begun, sent, outcome });
-    await steps.settle(slot, { kind: 'attempted', made });
+    if (!steps.mayStart(slot)) return 'put_back';
+    const verdict = steps.breaker.judge(slot.endpointId, steps.clock.monotonicMs());
+    if (verdict.kind !== 'open') return await request(steps, slot, loaded, verdict.kind);
+    const { retryScheduleMs: scheduleMs, maxRetryMs } = loaded.endpoint;
+    const { probeInMs } = verdict;
+    const { lanes } = loaded.tenant;
+    await steps.settle(slot, { kind: 'circuit_open', probeInMs, scheduleMs, maxRetryMs, lanes });
     return 'settled';
   } catch (error) {
     return putAside(steps, slot, error);
+  }
+}
+
+type Ready = Extract<Loaded, { kind: 'ready' }>;
+
+async function request(
+  steps: AttemptSteps,
+  slot: DeliverySlot,
+  loaded: Ready,
+  admitted: 'closed' | 'probe',
+): Promise<AttemptEnd> {
+  let isProbing = admitted === 'probe';
+  try {
+    const begun = begin(steps, slot);
+    const built = steps.build(slot, loaded.endpoint, begun);
+    const sent = await steps.send(built);
+    if (sent.kind === 'withheld') {
+      begun.hop.end('withheld');
+      return 'put_back';
+    }
+    steps.requestEnded(slot);
+    const outcome = classify(sent, steps.clock.nowMs());
+    isProbing = false;
+    steps.breaker.observe(slot.endpointId, admitted, outcome, steps.clock.monotonicMs());
+    const made = conclude(steps, slot, { loaded, begun, sent, outcome });
+    await steps.settle(slot, { kind: 'attempted', made });
+    return 'settled';
+  } finally {
+    // By the time it is settled the next probe may be under way: only one that was not made is given back.
+    if (isProbing) steps.breaker.abandon(slot.endpointId);
   }
 }
 
@@ -57,7 +94,7 @@ interface Begun extends AttemptFacts {
 }
 
 function begin(steps: AttemptSteps, slot: DeliverySlot): Begun {
-  const { event, delivery } = slot.work;
+  const { event, delivery, record } = slot.work;
   const nowMs = steps.clock.nowMs();
   const trace = steps.tracing.begin(event.traceparent);
   const hop = steps.tracing.hop('attempt delivery', trace, { attempt: delivery.attempt });
@@ -67,13 +104,15 @@ function begin(steps: AttemptSteps, slot: DeliverySlot): Begun {
     nowMs,
     hop,
     traceparent: hop.traceparent,
+    // Of a lane that was handed over meanwhile: its new owner waits for us.
+    mayWrite: () => (record.live ? steps.mayAct() : record.mayStillSettle(slot.index)),
   };
 }
 
 interface Ended {
-  readonly loaded: Extract<Loaded, { kind: 'ready' }>;
+  readonly loaded: Ready;
   readonly begun: Begun;
-  readonly sent: Sent;
+  readonly sent: Answered;
   readonly outcome: Outcome;
 }
 
@@ -92,8 +131,20 @@ function conclude(steps: AttemptSteps, slot: DeliverySlot, { loaded, begun, sent
     body: sent.kind === 'response' ? sent.body : NO_BODY,
     traceparent: begun.traceparent,
     scheduleMs: loaded.endpoint.retryScheduleMs,
+    maxRetryMs: loaded.endpoint.maxRetryMs,
     lanes: loaded.tenant.lanes,
+    ...(isGone(outcome) ? { urlHash: disable(steps, loaded.endpoint) } : {}),
   };
+}
+
+const isGone = (outcome: Outcome): boolean => outcome.kind === 'failure' && outcome.failure === 'gone';
+
+const URL_HASH_DIGITS = 16;
+
+/** Here at once; for good by the recorder, if the URL is still the one that answered. */
+function disable(steps: AttemptSteps, endpoint: EndpointConfig): string {
+  steps.gone.add(endpoint, steps.clock.nowMs());
+  return createHash('sha256').update(endpoint.url).digest('hex').slice(0, URL_HASH_DIGITS);
 }
 
 /**
@@ -105,7 +156,7 @@ async function putAside(steps: AttemptSteps, slot: DeliverySlot, error: unknown)
   const subject = { tenant_id: tenantId, event_id: event.eventId, webhook_id: slot.endpointId };
   steps.log.error({ ...subject, err: error }, 'attempt broke off');
   try {
-    await steps.settle(slot, { kind: 'aside', lanes: null });
+    await steps.settle(slot, { kind: 'aside', reason: 'broken_off', lanes: null });
   } catch (again) {
     steps.log.error({ ...subject, err: again }, 'slot left unfinished');
   }

@@ -3,7 +3,12 @@ import { expect, test } from 'vitest';
 import { makeEndpoint, makeSlot, NOW, SECRET } from '../../test/factories.ts';
 import { type AttemptFacts, createRequestBuilder, type RequestOptions } from './build-request.ts';
 
-const facts: AttemptFacts = { deliveryId: 'delivery_1', nowMs: NOW + 999, traceparent: '00-abc' };
+const facts: AttemptFacts = {
+  deliveryId: 'delivery_1',
+  nowMs: NOW + 999,
+  traceparent: '00-abc',
+  mayWrite: () => true,
+};
 
 function build(over: { endpoint?: object; options?: Partial<RequestOptions>; attempt?: number } = {}) {
   const builder = createRequestBuilder({

@@ -17,6 +17,8 @@ export interface AttemptFacts {
   readonly deliveryId: string;
   readonly nowMs: number;
   readonly traceparent: string;
+  /** Asked in the turn in which the request is written. */
+  mayWrite(): boolean;
 }
 
 export interface RequestOptions {
@@ -58,6 +60,7 @@ export function createRequestBuilder(options: RequestOptions): RequestBuilder {
           body: slot.work.payload,
           deadlineMs: endpoint.attemptTimeoutMs ?? options.attemptTimeoutMs,
           maxResponseBytes: options.maxResponseBytes,
+          mayWrite: attempt.mayWrite,
         },
       };
     },

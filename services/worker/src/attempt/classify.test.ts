@@ -1,13 +1,13 @@
 import type { FailureClass } from '@posthorn/contracts';
-import type { SendFailure, SendResult } from '@posthorn/egress';
+import type { SendFailure } from '@posthorn/egress';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { classify, MAX_RETRY_AFTER_MS, parseRetryAfter } from './classify.ts';
+import { type Answered, classify, MAX_RETRY_AFTER_MS, parseRetryAfter } from './classify.ts';
 
 const NOW = Date.UTC(2026, 10, 22, 12, 0, 0);
 const timing = { totalMs: 5, connectMs: null, reusedConnection: true };
 
-const response = (status: number, retryAfter?: string): SendResult => ({
+const response = (status: number, retryAfter?: string): Answered => ({
   kind: 'response',
   status,
   headers: {},
@@ -16,7 +16,7 @@ const response = (status: number, retryAfter?: string): SendResult => ({
   timing,
   ...(retryAfter === undefined ? {} : { retryAfter }),
 });
-const failed = (failure: SendFailure, status?: number): SendResult => ({
+const failed = (failure: SendFailure, status?: number): Answered => ({
   kind: 'failure',
   failure,
   detail: `it was ${failure}`,
@@ -63,7 +63,7 @@ test.each<[SendFailure, FailureClass]>([
   ['connect', 'connect'],
   ['tls', 'tls'],
   ['protocol', 'protocol'],
-  ['response_too_large', 'protocol'],
+  ['response_too_large', 'response_too_large'],
 ])('a send that fails by %s is a failure of class %s', (failure, expected) => {
   expect(classify(failed(failure), NOW)).toMatchObject({
     kind: 'failure',

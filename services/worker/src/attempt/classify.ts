@@ -2,11 +2,14 @@ import type { FailureClass, Outcome } from '@posthorn/contracts';
 import type { FailedSend, SendFailure } from '@posthorn/egress';
 import type { Sent } from './send.ts';
 
+/** A request that was made, or could not be. */
+export type Answered = Exclude<Sent, { kind: 'withheld' }>;
+
 /** What a receiver can make us wait by Retry-After, at most. */
 export const MAX_RETRY_AFTER_MS = 3_600_000;
 
 /** What came of a request: the one place where outcomes are told apart. */
-export function classify(sent: Sent, nowMs: number): Outcome {
+export function classify(sent: Answered, nowMs: number): Outcome {
   if (sent.kind === 'failure') return classifyFailedSend(sent);
   if (sent.kind === 'invalid') return failed('invalid_endpoint', null, sent.detail);
   const { status } = sent;
@@ -41,7 +44,7 @@ const CLASS_OF_SEND_FAILURE: Readonly<Record<SendFailure, FailureClass>> = {
   connect: 'connect',
   tls: 'tls',
   protocol: 'protocol',
-  response_too_large: 'protocol',
+  response_too_large: 'response_too_large',
   blocked: 'connect',
 };
 

@@ -3,6 +3,7 @@ import { createFakeClock } from '@posthorn/testkit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { LANE, makeEndpoint, makeSlot, makeTenant, NOW, TENANT } from '../../test/factories.ts';
+import { createGoneEndpoints } from './gone-endpoints.ts';
 import { createEndpointLoader, shareOfCap } from './load-endpoint.ts';
 
 function setup(cached: TenantConfig | undefined, lookup?: Lookup) {
@@ -15,7 +16,10 @@ function setup(cached: TenantConfig | undefined, lookup?: Lookup) {
       return lookup ?? ({ kind: 'unavailable', reason: 'away' } as const);
     },
   };
-  return { loader: createEndpointLoader({ configs, clock }), asked, clock };
+  const gone = createGoneEndpoints();
+  const open = new Set<string>();
+  const breaker = { isOpen: (endpointId: string) => open.has(endpointId) };
+  return { loader: createEndpointLoader({ configs, clock, gone, breaker }), asked, clock, gone, open };
 }
 
 const slotFor = (endpointId: string) => makeSlot({ slots: [endpointId] }).slot;
@@ -67,9 +71,9 @@ test('a slot whose configuration cannot be had is put aside, and the next ones w
   const { loader, asked, clock } = setup(undefined);
   const slot = slotFor(makeEndpoint().endpointId);
   expect(loader.capOf(TENANT, LANE, clock.nowMs())).toBe(1);
-  expect(await loader.load(slot)).toEqual({ kind: 'aside', lanes: null });
+  expect(await loader.load(slot)).toEqual({ kind: 'aside', reason: 'unavailable', lanes: null });
   expect(loader.capOf(TENANT, LANE, clock.nowMs())).toBeGreaterThan(1);
-  expect(await loader.load(slot)).toEqual({ kind: 'aside', lanes: null });
+  expect(await loader.load(slot)).toEqual({ kind: 'aside', reason: 'unavailable', lanes: null });
   expect(asked).toHaveLength(1);
 });
 
@@ -91,17 +95,101 @@ test('the cap is the quota as of now', () => {
   expect(loader.capOf(TENANT, LANE, NOW)).toBe(50);
 });
 
-test('the shares of the lanes of a tenant add up to its cap, and none is without', () => {
-  const lanes = fc.uniqueArray(fc.nat(63), { minLength: 1, maxLength: 8 });
+test('the shares of a tenant over its lanes, those that still drain included, add up to its cap', () => {
+  const lanes = fc.uniqueArray(fc.nat(20), { minLength: 1, maxLength: 8 });
+  const draining = fc.uniqueArray(fc.nat(20), { maxLength: 4 });
   fc.assert(
-    fc.property(lanes, fc.integer({ min: 1, max: 500 }), (pinned, cap) => {
-      const tenant = makeTenant([], { lanes: pinned });
+    fc.property(lanes, draining, fc.integer({ min: 1, max: 500 }), (pinned, drainingLanes, cap) => {
+      const tenant = makeTenant([], { lanes: pinned, drainingLanes });
       const capped = { ...tenant, quotas: { ...tenant.quotas, maxConcurrentDeliveries: cap } };
-      const shares = pinned.map((lane) => shareOfCap(capped, lane));
+      const sharing = [...new Set([...pinned, ...drainingLanes])];
+      const shares = sharing.map((lane) => shareOfCap(capped, lane));
       const sum = shares.reduce((total, share) => total + share, 0);
-      expect(sum).toBe(Math.max(cap, pinned.length));
+      expect(sum).toBe(Math.max(cap, sharing.length));
       expect(Math.min(...shares)).toBeGreaterThan(0);
       expect(shareOfCap(capped, 64)).toBe(1);
     }),
   );
+});
+
+test('a paused endpoint puts its slots aside, to come back to the lanes its tenant has', async () => {
+  const endpoint = makeEndpoint({ state: 'paused', pauseMode: 'hold' });
+  const { loader } = setup(makeTenant([endpoint], { lanes: [4] }));
+  expect(await loader.load(slotFor(endpoint.endpointId))).toEqual({
+    kind: 'aside',
+    reason: 'paused',
+    lanes: [4],
+  });
+});
+
+test.each([
+  ['gone', /410/],
+  ['auto_disabled', /failed for too long/],
+])('what waits for an endpoint that was disabled as %s is a dead letter', async (stateReason, detail) => {
+  const endpoint = makeEndpoint({ state: 'disabled', stateReason });
+  const { loader } = setup(makeTenant([endpoint]));
+  const loaded = await loader.load(slotFor(endpoint.endpointId));
+  expect(loaded).toEqual({ kind: 'gone', detail: expect.stringMatching(detail), lanes: [LANE] });
+});
+
+test.each([null, 'person'])(
+  'what waits for an endpoint disabled by a person (%j) is cancelled',
+  async (stateReason) => {
+    const endpoint = makeEndpoint({ state: 'disabled', stateReason });
+    const { loader } = setup(makeTenant([endpoint]));
+    expect(await loader.load(slotFor(endpoint.endpointId))).toEqual({
+      kind: 'cancelled',
+      reason: 'endpoint_disabled',
+    });
+  },
+);
+
+test('an endpoint that answered 410 is gone here at once, until its URL changes or a minute has passed', async () => {
+  const endpoint = makeEndpoint();
+  const { loader, gone, clock } = setup(makeTenant([endpoint]));
+  gone.add(endpoint, clock.nowMs());
+  expect(await loader.load(slotFor(endpoint.endpointId))).toMatchObject({ kind: 'gone' });
+  clock.advance(60_000);
+  expect(await loader.load(slotFor(endpoint.endpointId))).toMatchObject({ kind: 'ready' });
+});
+
+test('a delivery that was cancelled by request is, whether or not its endpoint is active', async () => {
+  for (const state of ['active', 'paused'] as const) {
+    const endpoint = makeEndpoint({ state });
+    const cancellation = { revision: 6, endpointId: endpoint.endpointId, eventId: null };
+    const { loader } = setup(makeTenant([endpoint], { revision: 6, cancellations: [cancellation] }));
+    expect(await loader.load(slotFor(endpoint.endpointId))).toEqual({
+      kind: 'cancelled',
+      reason: 'cancelled_by_request',
+    });
+  }
+});
+
+test('what was accepted after a cancellation is not cancelled by it', async () => {
+  const endpoint = makeEndpoint();
+  const cancellation = { revision: 5, endpointId: null, eventId: null };
+  const { loader } = setup(makeTenant([endpoint], { cancellations: [cancellation] }));
+  expect(await loader.load(slotFor(endpoint.endpointId))).toMatchObject({ kind: 'ready' });
+});
+
+test('the limits of an endpoint are those of its configuration, with the host of its URL', () => {
+  const endpoint = makeEndpoint({ url: 'https://receiver.example:8443/a', maxConcurrency: 3, maxPerSec: 7 });
+  const { loader } = setup(makeTenant([endpoint]));
+  expect(loader.limitsOf(TENANT, endpoint.endpointId)).toEqual({
+    maxConcurrency: 3,
+    maxPerSec: 7,
+    host: 'receiver.example:8443',
+  });
+  expect(loader.limitsOf(TENANT, 'ep_unknown')).toBeNull();
+  expect(setup(undefined).loader.limitsOf(TENANT, endpoint.endpointId)).toBeNull();
+});
+
+test('what only moves to a tier does not wait for the rate of its endpoint', () => {
+  const paused = makeEndpoint({ state: 'paused', maxPerSec: 1 });
+  const failing = makeEndpoint({ maxPerSec: 1 });
+  const { loader, open } = setup(makeTenant([paused, failing]));
+  expect(loader.limitsOf(TENANT, paused.endpointId)).toMatchObject({ maxPerSec: null });
+  expect(loader.limitsOf(TENANT, failing.endpointId)).toMatchObject({ maxPerSec: 1 });
+  open.add(failing.endpointId);
+  expect(loader.limitsOf(TENANT, failing.endpointId)).toMatchObject({ maxPerSec: null });
 });

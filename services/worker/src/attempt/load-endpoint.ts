@@ -1,24 +1,39 @@
+import type { EndpointId } from '@posthorn/contracts';
 import type { Clock } from '@posthorn/runtime';
-import type { EndpointConfig, Lookup, TenantConfig, TenantConfigs } from '@posthorn/tenant-config';
+import {
+  type EndpointConfig,
+  isCancelled,
+  type Lookup,
+  type TenantConfig,
+  type TenantConfigs,
+} from '@posthorn/tenant-config';
 import type { DeliverySlot } from '../intake/delivery-work.ts';
-import type { CancelReason } from '../settle/made.ts';
+import type { Breaker } from '../schedule/breaker.ts';
+import type { EndpointLimits } from '../schedule/scheduler.ts';
+import type { CancelReason, Conclusion, Gone } from '../settle/made.ts';
+import type { GoneEndpoints } from './gone-endpoints.ts';
 
 /** Where a slot stands by its tenant's configuration of this moment. */
 export type Loaded =
   | { readonly kind: 'ready'; readonly tenant: TenantConfig; readonly endpoint: EndpointConfig }
   | { readonly kind: 'cancelled'; readonly reason: CancelReason }
-  | { readonly kind: 'aside'; readonly lanes: readonly number[] | null };
+  | Extract<Conclusion, { kind: 'aside' }>
+  | Gone;
 
 export interface EndpointLoader {
   /** Answers at once when the configuration is at hand. */
   load(slot: DeliverySlot): Loaded | Promise<Loaded>;
   /** Slots of a tenant that may be in flight in a lane now. */
   capOf(tenantId: string, lane: number, nowMs: number): number;
+  /** Null while the endpoint is not known. */
+  limitsOf(tenantId: string, endpointId: EndpointId): EndpointLimits | null;
 }
 
 export interface LoaderOptions {
   readonly configs: Pick<TenantConfigs, 'peek' | 'get'>;
   readonly clock: Clock;
+  readonly gone: Pick<GoneEndpoints, 'has'>;
+  readonly breaker: Pick<Breaker, 'isOpen'>;
 }
 
 /** A tenant that is not known yet is asked about by one slot; the others wait for the answer, and with it the cap. */
@@ -30,9 +45,13 @@ const UNAVAILABLE_FOR_MS = 1_000;
 const GRACE_MS = 200;
 const MAX_UNAVAILABLE_TENANTS = 10_000;
 
+const UNAVAILABLE: Loaded = { kind: 'aside', reason: 'unavailable', lanes: null };
+
 /** Looks an endpoint up when its attempt is due, not when its record came in: a deletion holds for what waits. */
-export function createEndpointLoader({ configs, clock }: LoaderOptions): EndpointLoader {
+export function createEndpointLoader(options: LoaderOptions): EndpointLoader {
+  const { configs, clock, breaker } = options;
   const unavailableUntil = new Map<string, number>();
+  const limitsBy = new WeakMap<EndpointConfig, EndpointLimits>();
 
   function remember(tenantId: string): void {
     if (unavailableUntil.size >= MAX_UNAVAILABLE_TENANTS) unavailableUntil.clear();
@@ -50,7 +69,7 @@ export function createEndpointLoader({ configs, clock }: LoaderOptions): Endpoin
     const { tenantId } = slot.work;
     const lookup = await configs.get(tenantId, atLeastRevision);
     if (lookup.kind === 'unavailable') remember(tenantId);
-    return judge(slot, lookup);
+    return judge(options, slot, lookup);
   }
 
   return {
@@ -59,11 +78,11 @@ export function createEndpointLoader({ configs, clock }: LoaderOptions): Endpoin
       const tenant = configs.peek(tenantId);
       if (tenant !== undefined) {
         const endpoint = tenant.endpoints.get(slot.endpointId);
-        if (endpoint !== undefined) return stateOf(tenant, endpoint);
+        if (endpoint !== undefined) return stateOf(options, slot, tenant, endpoint);
         // The endpoint may be younger than our copy, never younger than the event's own revision.
         if (tenant.revision >= event.revision) return { kind: 'cancelled', reason: 'endpoint_unknown' };
       } else if (isUnavailable(tenantId, clock.nowMs() - GRACE_MS)) {
-        return { kind: 'aside', lanes: null };
+        return UNAVAILABLE;
       }
       return ask(slot, event.revision);
     },
@@ -72,48 +91,93 @@ export function createEndpointLoader({ configs, clock }: LoaderOptions): Endpoin
       if (tenant !== undefined) return shareOfCap(tenant, lane);
       return isUnavailable(tenantId, nowMs) ? CAP_WHILE_UNAVAILABLE : CAP_WHILE_UNKNOWN;
     },
+    limitsOf(tenantId, endpointId) {
+      const endpoint = configs.peek(tenantId)?.endpoints.get(endpointId);
+      if (endpoint === undefined) return null;
+      let limits = limitsBy.get(endpoint);
+      if (limits === undefined) {
+        limits = readLimits(endpoint);
+        limitsBy.set(endpoint, limits);
+      }
+      // What only moves to a tier costs the receiver nothing, and must not wait for its rate.
+      return limits.maxPerSec !== null && breaker.isOpen(endpointId)
+        ? { ...limits, maxPerSec: null }
+        : limits;
+    },
   };
 }
 
-function judge(slot: DeliverySlot, lookup: Lookup): Loaded {
+function readLimits({ url, state, maxConcurrency, maxPerSec }: EndpointConfig): EndpointLimits {
+  const host = URL.parse(url)?.host ?? '';
+  return { maxConcurrency, maxPerSec: state === 'active' ? maxPerSec : null, host };
+}
+
+function judge(options: LoaderOptions, slot: DeliverySlot, lookup: Lookup): Loaded {
   switch (lookup.kind) {
     case 'found': {
       const endpoint = lookup.config.endpoints.get(slot.endpointId);
       if (endpoint === undefined) return { kind: 'cancelled', reason: 'endpoint_unknown' };
-      return stateOf(lookup.config, endpoint);
+      return stateOf(options, slot, lookup.config, endpoint);
     }
     case 'unknown_tenant':
       return { kind: 'cancelled', reason: 'tenant_unknown' };
     case 'unavailable':
-      return { kind: 'aside', lanes: null };
+      return UNAVAILABLE;
     default:
       return lookup satisfies never;
   }
 }
 
-function stateOf(tenant: TenantConfig, endpoint: EndpointConfig): Loaded {
-  switch (endpoint.state) {
+const DISABLED_AFTER: Readonly<Record<string, string>> = {
+  gone: 'the receiver answered 410 Gone',
+  auto_disabled: 'the endpoint was disabled because it failed for too long',
+};
+
+function stateOf(
+  options: LoaderOptions,
+  slot: DeliverySlot,
+  tenant: TenantConfig,
+  endpoint: EndpointConfig,
+): Loaded {
+  const { endpointId, state } = endpoint;
+  const { lanes } = tenant;
+  // Asked in every state: it forgets what the configuration shows by now.
+  const isGone = options.gone.has(endpoint, options.clock.nowMs());
+  if (state === 'deleted') return { kind: 'cancelled', reason: 'endpoint_deleted' };
+  const { eventId, revision } = slot.work.event;
+  if (isCancelled(tenant, { revision, endpointId, eventId })) {
+    return { kind: 'cancelled', reason: 'cancelled_by_request' };
+  }
+  if (isGone) return { kind: 'gone', detail: DISABLED_AFTER.gone!, lanes };
+  switch (state) {
     case 'active':
       return { kind: 'ready', tenant, endpoint };
-    case 'disabled':
+    case 'paused':
+      return { kind: 'aside', reason: 'paused', lanes };
+    case 'disabled': {
+      const detail = DISABLED_AFTER[endpoint.stateReason ?? 'person'];
+      if (detail !== undefined) return { kind: 'gone', detail, lanes };
       return { kind: 'cancelled', reason: 'endpoint_disabled' };
-    case 'deleted':
-      return { kind: 'cancelled', reason: 'endpoint_deleted' };
+    }
     default:
-      return endpoint.state satisfies never;
+      return state satisfies never;
   }
 }
 
 /**
- * A tenant's cap is split over its lanes, so that their sum is exact wherever the lanes are. A lane it has left keeps
- * one place until it has drained.
+ * A tenant's cap is split over its lanes, so that their sum is exact wherever the lanes are. Lanes it has left and that
+ * have not drained yet have their part; a lane that is none of either keeps one place, to move away what it holds.
  */
-export function shareOfCap(tenant: Pick<TenantConfig, 'lanes' | 'quotas'>, lane: number): number {
+export function shareOfCap(
+  tenant: Pick<TenantConfig, 'lanes' | 'drainingLanes' | 'quotas'>,
+  lane: number,
+): number {
   const cap = Math.max(1, tenant.quotas.maxConcurrentDeliveries);
-  const { lanes } = tenant;
-  if (lanes.length === 1 && lanes[0] === lane) return cap;
-  const place = lanes.indexOf(lane);
+  const { lanes, drainingLanes } = tenant;
+  const sharing = drainingLanes.length === 0 ? lanes : [...new Set([...lanes, ...drainingLanes])];
+  if (sharing.length === 1 && sharing[0] === lane) return cap;
+  const place = sharing.indexOf(lane);
   if (place === -1) return 1;
-  const share = Math.floor(cap / lanes.length) + (place < cap % lanes.length ? 1 : 0);
+  const share = Math.floor(cap / sharing.length) + (place < cap % sharing.length ? 1 : 0);
   return Math.max(1, share);
 }

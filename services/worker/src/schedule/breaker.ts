@@ -11,7 +11,7 @@ export interface BreakerOptions {
   readonly maxProbeMs: number;
   /** Endpoints kept count of; beyond it the least recently used is forgotten. */
   readonly maxEndpoints: number;
-  onTransition?(to: CircuitMode, endpointId: EndpointId): void;
+  onTransition?(to: CircuitMode, endpointId: EndpointId, from: CircuitMode): void;
 }
 
 export type CircuitMode = 'closed' | 'open' | 'half_open';
@@ -164,7 +164,8 @@ class EndpointBreaker implements Breaker {
   #turn(endpointId: EndpointId, circuit: Circuit, to: CircuitMode): void {
     if (circuit.mode === 'closed') this.#open += 1;
     if (to === 'closed') this.#open -= 1;
+    const from = circuit.mode;
     circuit.mode = to;
-    this.#options.onTransition?.(to, endpointId);
+    this.#options.onTransition?.(to, endpointId, from);
   }
 }

@@ -1,6 +1,7 @@
 import {
   type AttemptedEntry,
   type CancelledEntry,
+  type DeadLetteredEntry,
   type DeliveryId,
   deriveDeliveryId,
 } from '@posthorn/contracts';
@@ -33,12 +34,23 @@ export function buildAttempted(slot: DeliverySlot, made: Made, standing: Standin
     nextDueAtMs: standing.nextDueAtMs,
     responseBody: encodeBody(made.body, failed ? MAX_FAILURE_BODY_BYTES : MAX_SUCCESS_BODY_BYTES),
     traceId: traceIdOf(made.traceparent),
+    ...(made.urlHash === undefined ? {} : { urlHash: made.urlHash }),
   };
 }
 
 export function buildCancelled(slot: DeliverySlot, reason: CancelReason, nowMs: number): CancelledEntry {
   const deliveryId = deriveDeliveryId(slot.work.event.eventId, slot.endpointId, slot.work.delivery.run);
   return { kind: 'cancelled', ...subject(slot, deliveryId, nowMs), reason };
+}
+
+/** Of a delivery that went to the dead letters without a request. */
+export function buildDeadLettered(
+  slot: DeliverySlot,
+  dead: Pick<DeadLetteredEntry, 'deliveryId' | 'reason' | 'failure' | 'error'>,
+  nowMs: number,
+): DeadLetteredEntry {
+  const { deliveryId, reason, failure, error } = dead;
+  return { kind: 'dead_lettered', ...subject(slot, deliveryId, nowMs), reason, failure, error };
 }
 
 function subject(slot: DeliverySlot, deliveryId: DeliveryId, nowMs: number) {

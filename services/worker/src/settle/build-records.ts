@@ -1,12 +1,19 @@
 import {
   chooseTier,
   type DeadLetterReason,
+  type EffortMeta,
+  effortOf,
   encodeDeadLetter,
   encodeDelivery,
+  encodeEffort,
+  encodeSettled,
   encodeWait,
   eventHeaders,
+  type FailureClass,
   type Headers,
   laneOf,
+  MAC_HEADER,
+  recordMac,
   type Tier,
   type TopicNames,
   tenantPartition,
@@ -15,7 +22,6 @@ import {
 import type { OutboundRecord } from '@posthorn/kafka';
 import type { DeliverySlot } from '../intake/delivery-work.ts';
 import type { Made } from './made.ts';
-import type { Failure } from './retry-policy.ts';
 
 /** Where a slot's records go. */
 export interface RecordLayout {
@@ -25,6 +31,8 @@ export interface RecordLayout {
   readonly lanes: number;
   /** Partitions of `dead-letters`. */
   readonly deadLetterPartitions: number;
+  /** What dead letters are authenticated with. */
+  readonly macKey: Uint8Array;
 }
 
 export interface TieredRecord {
@@ -39,24 +47,33 @@ export function buildRetry(
   made: Made,
   delayMs: number,
 ): TieredRecord {
-  const lane = laneOf(slot.endpointId, made.lanes);
-  const attempt = slot.work.delivery.attempt + 1;
-  return onTier(layout, slot, { lane, attempt, delayMs, bounces: 0, traceparent: made.traceparent });
+  const { spentMs, circuitMs } = effortOf(slot.work.headers);
+  return onTier(layout, slot, {
+    lane: laneOf(slot.endpointId, made.lanes),
+    attempt: slot.work.delivery.attempt + 1,
+    delayMs,
+    bounces: 0,
+    effort: { spentMs: spentMs + made.durationMs + delayMs, circuitMs },
+    traceparent: made.traceparent,
+  });
 }
 
-/** The same attempt of a slot, later: it could not be tried. `lanes` is null when its tenant is not known. */
-export function buildAside(
-  layout: RecordLayout,
-  slot: DeliverySlot,
-  delayMs: number,
-  lanes: readonly number[] | null,
-): TieredRecord {
-  const { event, delivery, bounces, record } = slot.work;
+/** A wait without an attempt. `lanes` is null when the tenant is not known; the effort when it costs no budget. */
+export interface Aside {
+  readonly delayMs: number;
+  readonly lanes: readonly number[] | null;
+  readonly effort?: EffortMeta;
+}
+
+/** The same attempt of a slot, later: it could not be tried. */
+export function buildAside(layout: RecordLayout, slot: DeliverySlot, aside: Aside): TieredRecord {
+  const { event, delivery, bounces, record, headers } = slot.work;
   return onTier(layout, slot, {
-    lane: lanes === null ? record.partition : laneOf(slot.endpointId, lanes),
+    lane: aside.lanes === null ? record.partition : laneOf(slot.endpointId, aside.lanes),
     attempt: delivery.attempt,
-    delayMs,
+    delayMs: aside.delayMs,
     bounces: bounces + 1,
+    effort: aside.effort ?? effortOf(headers),
     traceparent: event.traceparent,
   });
 }
@@ -66,56 +83,69 @@ interface Wait {
   readonly attempt: number;
   readonly delayMs: number;
   readonly bounces: number;
+  readonly effort: EffortMeta;
   readonly traceparent: string;
 }
 
 function onTier(layout: RecordLayout, slot: DeliverySlot, wait: Wait): TieredRecord {
-  const { delivery } = slot.work;
   const { lane, attempt, delayMs, bounces } = wait;
   const tier = chooseTier(layout.tiers, delayMs);
   const headers = {
     ...carried(slot, wait.traceparent),
-    ...encodeDelivery({
-      slots: [slot.endpointId],
-      run: delivery.run,
-      round: delivery.round,
-      attempt,
-      lane,
-    }),
+    ...deliveryHeaders(slot, attempt, lane),
+    ...encodeEffort(wait.effort),
     ...encodeWait({ delayMs, returnTo: 'deliveries', bounces }),
   };
   const partition = lane % tierPartitions(layout.lanes);
   return { tier, record: outbound(layout.topics.tier(tier), partition, slot, headers) };
 }
 
-export function buildDeadLetter(
-  layout: RecordLayout,
-  slot: DeliverySlot,
-  made: Made,
-  dead: { readonly failure: Failure; readonly reason: DeadLetterReason; readonly nowMs: number },
-): OutboundRecord {
-  const { delivery, tenantId } = slot.work;
-  const { run, round, attempt } = delivery;
-  const headers = {
-    ...carried(slot, made.traceparent),
-    ...encodeDelivery({
-      slots: [slot.endpointId],
-      run,
-      round,
-      attempt,
-      lane: laneOf(slot.endpointId, made.lanes),
-    }),
+export interface DeadLetter {
+  readonly reason: DeadLetterReason;
+  readonly failure: FailureClass;
+  readonly status: number | null;
+  readonly error: string;
+  /** Requests made in this round. */
+  readonly attempts: number;
+  readonly nowMs: number;
+  readonly lanes: readonly number[];
+  readonly traceparent: string;
+}
+
+/** What a round has spent is left behind: a replay starts with nothing spent. */
+export function buildDeadLetter(layout: RecordLayout, slot: DeliverySlot, dead: DeadLetter): OutboundRecord {
+  const { delivery, tenantId, payload } = slot.work;
+  const headers: Headers = {
+    ...carried(slot, dead.traceparent),
+    ...deliveryHeaders(slot, delivery.attempt, laneOf(slot.endpointId, dead.lanes)),
     ...encodeDeadLetter({
       reason: dead.reason,
-      lastFailure: dead.failure.failure,
-      lastStatus: dead.failure.status,
-      lastError: dead.failure.detail,
-      attempts: attempt,
+      lastFailure: dead.failure,
+      lastStatus: dead.status,
+      lastError: dead.error,
+      attempts: dead.attempts,
       failedAtMs: dead.nowMs,
     }),
   };
+  headers[MAC_HEADER] = recordMac(layout.macKey, headers, payload);
   const partition = tenantPartition(tenantId, layout.deadLetterPartitions);
   return outbound(layout.topics.deadLetters, partition, slot, headers);
+}
+
+const NO_PAYLOAD = Buffer.alloc(0);
+
+/** Tells the owner of a lane that was ours what we have settled of it. It reads the overflow however deep its lane is. */
+export function buildSettled(layout: RecordLayout, slot: DeliverySlot): OutboundRecord {
+  const { overflow } = layout.topics;
+  const { topic, partition, offset } = slot.work.record;
+  const from = topic === overflow ? 'overflow' : 'deliveries';
+  const headers = encodeSettled({ topic: from, offset, slot: slot.index });
+  return { topic: overflow, partition, key: slot.work.tenantId, value: NO_PAYLOAD, headers };
+}
+
+function deliveryHeaders(slot: DeliverySlot, attempt: number, lane: number): Headers {
+  const { run, round } = slot.work.delivery;
+  return encodeDelivery({ slots: [slot.endpointId], run, round, attempt, lane });
 }
 
 function carried(slot: DeliverySlot, traceparent: string): Headers {

@@ -1,4 +1,4 @@
-import type { DeadLetterReason, DeliveryId } from '@posthorn/contracts';
+import type { DeadLetteredEntry, DeadLetterReason, DeliveryId } from '@posthorn/contracts';
 import { type Logger, traceIdOf } from '@posthorn/runtime';
 import type { DeliverySlot } from '../intake/delivery-work.ts';
 import type { CancelReason, Made } from './made.ts';
@@ -30,6 +30,13 @@ export function logAttempt(log: Logger, slot: DeliverySlot, made: Made, verdict:
   } else {
     log.info({ ...fields, ...failure, reason: verdict.reason, attempts: attempt }, 'delivery dead-lettered');
   }
+}
+
+/** Of a delivery that was given up without a request. */
+export function logDeadLettered(log: Logger, slot: DeliverySlot, entry: DeadLetteredEntry): void {
+  const { deliveryId, reason, failure, error, attempt } = entry;
+  const fields = subject(slot, deliveryId, slot.work.event.traceparent);
+  log.info({ ...fields, failure, error, reason, attempts: attempt - 1 }, 'delivery dead-lettered');
 }
 
 export function logCancelled(

@@ -20,6 +20,8 @@ const failed = (over: Partial<FailedAttempt> = {}): FailedAttempt => ({
   round: 0,
   attempt: 1,
   scheduleMs: null,
+  maxRetryMs: null,
+  spentMs: 0,
   ...over,
 });
 
@@ -75,4 +77,45 @@ test('deliveries that fail together are spread', () => {
     decideNext(jittered, failed({ deliveryId: `delivery ${i}` }), failure()),
   );
   expect(new Set(delays.map((step) => (step.kind === 'retry' ? step.delayMs : 0))).size).toBeGreaterThan(40);
+});
+
+test('a wait that would go beyond the time budget is not begun; one that just fits is', () => {
+  const at = (spentMs: number) =>
+    decideNext(policy, failed({ attempt: 2, maxRetryMs: 6_000, spentMs }), failure());
+  expect(at(2_000)).toEqual({ kind: 'retry', delayMs: 4_000 });
+  expect(at(2_001)).toEqual({ kind: 'dead_letter', reason: 'time_exhausted' });
+});
+
+test('a Retry-After beyond the time budget ends the round', () => {
+  const step = decideNext(policy, failed({ maxRetryMs: 60_000 }), failure({ retryAfterMs: 61_000 }));
+  expect(step).toEqual({ kind: 'dead_letter', reason: 'time_exhausted' });
+});
+
+test('a used-up schedule is the reason, whatever the time', () => {
+  expect(decideNext(policy, failed({ attempt: 6, maxRetryMs: 1, spentMs: 99 }), failure())).toEqual({
+    kind: 'dead_letter',
+    reason: 'attempts_exhausted',
+  });
+});
+
+test('no round spends more time than its budget on waits and attempts, the last attempt aside', () => {
+  const round = fc.record({
+    maxRetryMs: fc.integer({ min: 1, max: 1_000_000 }),
+    durations: fc.array(fc.integer({ min: 0, max: 60_000 }), { minLength: 10, maxLength: 10 }),
+    retryAfterMs: fc.option(fc.integer({ min: 1, max: 3_600_000 })),
+  });
+  fc.assert(
+    fc.property(round, ({ maxRetryMs, durations, retryAfterMs }) => {
+      let spentMs = 0;
+      for (const [index, durationMs] of durations.entries()) {
+        spentMs += durationMs;
+        const attempt = failed({ attempt: index + 1, maxRetryMs, spentMs });
+        const step = decideNext({ ...policy, jitterPercent: 10 }, attempt, failure({ retryAfterMs }));
+        if (step.kind === 'dead_letter') return;
+        spentMs += step.delayMs;
+        expect(spentMs).toBeLessThanOrEqual(maxRetryMs);
+      }
+      throw new Error('the schedule ends before');
+    }),
+  );
 });
