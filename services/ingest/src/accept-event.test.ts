@@ -149,6 +149,36 @@ describe('posting an event', () => {
   });
 });
 
+describe('an event with a delivery time', () => {
+  const DAY_MS = 86_400_000;
+  const at = (ms: number): string => new Date(bundle.clock.nowMs() + ms).toISOString();
+
+  it('carries it, and the answer says it', async () => {
+    bundle.addEndpoint('acme');
+    const { status, body } = await bundle.post('/events', { ...event, deliver_at: at(7 * DAY_MS) });
+    expect([status, body.deliver_at, body.webhooks_queued]).toEqual([202, at(7 * DAY_MS), 1]);
+    expect(decodeEvent(bundle.sent[0]!.headers).deliverAtMs).toBe(bundle.clock.nowMs() + 7 * DAY_MS);
+  });
+
+  it('that is past is delivered at once', async () => {
+    const { status, body } = await bundle.post('/events', { ...event, deliver_at: at(0) });
+    expect(status).toBe(202);
+    expect(body).not.toHaveProperty('deliver_at');
+    expect(decodeEvent(bundle.sent[0]!.headers)).not.toHaveProperty('deliverAtMs');
+  });
+
+  it('that is more than 7 days ahead is refused with the latest that would do', async () => {
+    const { status, body } = await bundle.post('/events', { ...event, deliver_at: at(7 * DAY_MS + 1) });
+    expect(status).toBe(400);
+    expect(body.errors).toEqual([
+      {
+        pointer: '/deliver_at',
+        detail: `is ${at(7 * DAY_MS + 1)}, more than 7 days ahead: send ${at(7 * DAY_MS)} or earlier, or post the event later`,
+      },
+    ]);
+  });
+});
+
 describe('the event rate', () => {
   it('answers 429 with the limit and when to come back, then takes events again', async () => {
     bundle.addTenant('acme', { maxEventsPerSec: 2 });

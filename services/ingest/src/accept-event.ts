@@ -12,7 +12,7 @@ import { ProduceError } from '@posthorn/kafka';
 import { type Clock, type Logger, type Tracing, traceIdOf } from '@posthorn/runtime';
 import { matchingEndpoints, type TenantConfig } from '@posthorn/tenant-config';
 import type { Caller } from './auth.ts';
-import { authorise, type TenantLookups } from './authorise.ts';
+import { authorise, refuseReserved, type TenantLookups } from './authorise.ts';
 import { type PostedEvent, parseEvent } from './parse-event.ts';
 import { isProblem, type Problem, type ProblemCode, problem, retryAfter } from './problem.ts';
 import type { RateWindow } from './rate-window.ts';
@@ -42,6 +42,8 @@ export interface AcceptedEvent {
   readonly tenant_id: string;
   readonly type: string;
   readonly webhooks_queued: number;
+  /** When the first attempts are due; left out for at once. */
+  readonly deliver_at?: string;
   /** All of them, or none when there are more than MAX_DELIVERY_IDS. */
   readonly delivery_ids?: readonly DeliveryId[];
 }
@@ -54,11 +56,11 @@ export async function acceptEvent(
   parts: AcceptParts,
   request: EventRequest,
 ): Promise<AcceptedEvent | Problem> {
-  const event = parseEvent(request.body);
+  const event = parseEvent(request.body, parts.clock.nowMs());
   if (isProblem(event)) return event;
   const tenant = await authorise(parts.tenants, request.caller, event.tenantId);
   if (isProblem(tenant)) return tenant;
-  const refusal = admit(parts, tenant);
+  const refusal = refuseReserved(tenant.tenantId) ?? admit(parts, tenant);
   if (refusal) return refusal;
   const endpointIds = matchingEndpoints(tenant, event.type, event.labels, tenant.revision);
   const stamped = stamp(parts, tenant, event, request.traceparent);
@@ -144,6 +146,7 @@ async function produce(parts: AcceptParts, stamped: StampedEvent): Promise<Probl
         revision: tenant.revision,
         retentionDays: tenant.retentionDays,
         traceparent: hop.traceparent,
+        ...(event.deliverAtMs === null ? {} : { deliverAtMs: event.deliverAtMs }),
       }),
     });
     return null;
@@ -187,6 +190,7 @@ function answer(
     tenant_id: tenant.tenantId,
     type: event.type,
     webhooks_queued: endpointIds.length,
+    ...(event.deliverAtMs === null ? {} : { deliver_at: new Date(event.deliverAtMs).toISOString() }),
   };
   if (endpointIds.length > MAX_DELIVERY_IDS) return accepted;
   return { ...accepted, delivery_ids: endpointIds.map((id) => deriveDeliveryId(eventId, id, 0)) };

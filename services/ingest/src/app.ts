@@ -1,4 +1,5 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { JournalEntry } from '@posthorn/contracts';
 import type { HealthCheck } from '@posthorn/runtime';
 import type { TenantConfigs } from '@posthorn/tenant-config';
 import Fastify, { type FastifyRequest } from 'fastify';
@@ -9,11 +10,17 @@ import type { TenantLookups } from './authorise.ts';
 import type { IngestMetrics } from './metrics.ts';
 import { isProblem, problem, retryAfter, sendProblem } from './problem.ts';
 import { readJsonBody } from './read-json.ts';
+import { cancelRoutes } from './routes/cancel.ts';
+import { webhookChangeRoutes } from './routes/change-webhooks.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { deliveryRoutes } from './routes/deliveries.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
+import { jobRoutes } from './routes/jobs.ts';
+import { laneRoutes } from './routes/lanes.ts';
 import { quotaRoutes } from './routes/quotas.ts';
+import { setAsideRoutes } from './routes/set-aside.ts';
+import { startJobRoutes } from './routes/start-jobs.ts';
 import { tenantRoutes } from './routes/tenants.ts';
 import { type WebhookParts, webhookRoutes } from './routes/webhooks.ts';
 import type { LoadShedder } from './shed-load.ts';
@@ -38,6 +45,10 @@ export interface AppParts extends AcceptParts, WebhookParts {
   readonly ingestMetrics: IngestMetrics;
   readonly reportDatabaseDown: () => void;
   readonly replayTopic: string;
+  /** Under it records in `replay` are signed, so that the dispatcher knows them for ours. */
+  readonly macKey: Buffer;
+  /** Resolves once the entry is acknowledged. @throws JournalError */
+  readonly journal: (entry: JournalEntry) => Promise<void>;
   readonly journalPartitions: number;
   /** Partitions of `deliveries`: new tenants are pinned to one of them. */
   readonly lanes: number;
@@ -118,10 +129,16 @@ function apiRoutes(app: App, parts: AppParts): void {
   shedLoad(app, parts);
   requireKey(app, parts.keys);
   tenantRoutes(app, parts);
+  laneRoutes(app, parts);
   webhookRoutes(app, parts);
+  webhookChangeRoutes(app, parts);
   quotaRoutes(app, parts);
   deliveryRoutes(app, parts);
   deadLetterRoutes(app, parts);
+  startJobRoutes(app, parts);
+  jobRoutes(app, parts);
+  cancelRoutes(app, parts);
+  setAsideRoutes(app, parts);
   eventRoutes(app, parts);
 }
 

@@ -1,3 +1,4 @@
+import { OPERATOR_TENANT_ID } from '@posthorn/contracts';
 import type { TenantConfig, TenantConfigs } from '@posthorn/tenant-config';
 import { type Caller, mayActFor } from './auth.ts';
 import { type Problem, problem, retryAfter } from './problem.ts';
@@ -31,6 +32,15 @@ export const unknownTenant = (tenantId: string): Problem =>
 
 export const operatorsOnly = (caller: Caller): Problem | null =>
   caller.kind === 'operator' ? null : problem('forbidden', 'this needs an operator key');
+
+/** The operator's own tenant has webhooks for operational events and nothing else that a customer has. */
+export const refuseReserved = (tenantId: string): Problem | null =>
+  tenantId === OPERATOR_TENANT_ID
+    ? problem(
+        'tenant_reserved',
+        `the tenant ${OPERATOR_TENANT_ID} takes webhooks for operational events alone`,
+      )
+    : null;
 
 /** A change is confirmed once every live replica of this service works with it; null when that is so. */
 export async function confirmChange(

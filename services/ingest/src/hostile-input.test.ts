@@ -12,15 +12,49 @@ beforeAll(async () => {
 });
 afterAll(() => bundle.app.close());
 
-const ROUTES_WITH_BODY = [
-  '/tenants',
-  '/webhooks',
-  '/events',
-  '/events/01890a5d-ac96-774b-bcce-b302099a8057/replay',
-  '/dlq/01890a5d-ac96-774b-bcce-b302099a8057_0123456789abcdef/retry',
+const AN_EVENT = '01890a5d-ac96-774b-bcce-b302099a8057';
+const A_DELIVERY = `${AN_EVENT}_0123456789abcdef`;
+const A_WEBHOOK = 'ep_01890a5dac96774bbcceb302099a8057';
+
+type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+/** Every route that takes a body, if only an empty one. */
+const BODY_ROUTES: [Method, string][] = [
+  ['POST', '/tenants'],
+  ['POST', '/tenants/acme/cancel'],
+  ['PUT', '/tenants/acme/lanes'],
+  ['PATCH', '/quotas/acme'],
+  ['POST', '/webhooks'],
+  ['PATCH', `/webhooks/${A_WEBHOOK}`],
+  ['DELETE', `/webhooks/${A_WEBHOOK}`],
+  ['POST', `/webhooks/${A_WEBHOOK}/pause`],
+  ['POST', `/webhooks/${A_WEBHOOK}/resume`],
+  ['POST', `/webhooks/${A_WEBHOOK}/cancel`],
+  ['POST', `/webhooks/${A_WEBHOOK}/recover`],
+  ['POST', `/webhooks/${A_WEBHOOK}/replay-missing`],
+  ['POST', '/events'],
+  ['POST', `/events/${AN_EVENT}/replay`],
+  ['POST', `/events/${AN_EVENT}/cancel`],
+  ['POST', '/dlq/retry'],
+  ['POST', `/dlq/${A_DELIVERY}/retry`],
+  ['DELETE', `/dlq/${A_DELIVERY}`],
+  ['POST', `/jobs/${AN_EVENT}/cancel`],
 ];
-const METHOD_OF: Record<string, 'POST' | 'PATCH'> = { '/quotas/acme': 'PATCH' };
-const BODY_ROUTES = [...ROUTES_WITH_BODY, '/quotas/acme'];
+/** Those that say all by their path. */
+const NEEDS_NO_BODY = /\/replay$|\/dlq\/.+\/retry$|\/cancel$|\/resume$/;
+const GET_ROUTES: [Method, string][] = [
+  ['GET', '/tenants/x'],
+  ['GET', '/tenants/x/lanes'],
+  ['GET', '/quotas/x'],
+  ['GET', '/webhooks'],
+  ['GET', '/webhooks/x'],
+  ['GET', '/events/x'],
+  ['GET', '/deliveries'],
+  ['GET', '/deliveries/x'],
+  ['GET', '/dlq'],
+  ['GET', '/jobs'],
+  ['GET', '/jobs/x'],
+  ['GET', '/set-aside'],
+];
 
 interface Refusal {
   readonly status: number;
@@ -98,14 +132,13 @@ const BODIES: [string, string | Buffer, ProblemCode?][] = [
 ];
 
 describe('a body that no route takes is refused with 4xx', () => {
-  for (const route of BODY_ROUTES) {
-    const method = METHOD_OF[route] ?? 'POST';
+  for (const [method, route] of BODY_ROUTES) {
     it.each(BODIES)(`${method} ${route} with %s`, async (_name, payload, code) => {
-      const optional = route.endsWith('/replay') || route.endsWith('/retry');
+      const optional = method === 'DELETE' || NEEDS_NO_BODY.test(route);
       for (const prefix of ['/v1', '']) {
         const refusal = await send(method, `${prefix}${route}`, { payload });
         // An empty body is a fault only where one is needed.
-        if (optional && payload === '') expectProblem(refusal);
+        if (optional && payload === '') expect(refusal.status).toBeLessThan(500);
         else expectProblem(refusal, code);
       }
     });
@@ -136,6 +169,7 @@ describe('a body that no route takes is refused with 4xx', () => {
 
 const EVENT = { tenant_id: 'acme', type: 'order.created', payload: 1 };
 const WEBHOOK = { tenant_id: 'acme', url: 'https://a.example/' };
+const BULK = { tenant_id: 'acme' };
 const WRONG_TYPES = [
   null,
   true,
@@ -214,6 +248,24 @@ const FIELDS: [string, object, string, unknown[]][] = [
     [[-1], ['1'], [604_801], [300_000, 304_801], [1e308, 1e308], Array(21).fill(1), [null]],
   ],
   ['/webhooks', WEBHOOK, 'attempt_timeout_ms', [99, 60_001, 1_000.5, '1000']],
+  ['/webhooks', WEBHOOK, 'max_concurrency', [0, 10_001, '5']],
+  ['/webhooks', WEBHOOK, 'max_per_sec', [0, 10_001, '5']],
+  ['/webhooks', WEBHOOK, 'max_retry_seconds', [0, 604_801, '5']],
+  [
+    '/events',
+    EVENT,
+    'deliver_at',
+    ['2999-01-01T00:00:00Z', 'tomorrow', 1_700_000_000, '2026-02-30T00:00:00Z'],
+  ],
+  ['/dlq/retry', BULK, 'tenant_id', ['a.b', '../x', 'x'.repeat(65)]],
+  ['/dlq/retry', BULK, 'webhook_id', ['ep_x', '*', `${A_WEBHOOK}'--`]],
+  ['/dlq/retry', BULK, 'event_type', ['*', 'a..b']],
+  ['/dlq/retry', BULK, 'since', ['yesterday', '2026-01-01']],
+  ['/dlq/retry', BULK, 'until', ['yesterday', '2026-01-01']],
+  ['/dlq/retry', BULK, 'reason', ["x' or 1=1", 'é', 'x'.repeat(65)]],
+  ['/dlq/retry', BULK, 'delivery_ids', [['x'], [AN_EVENT], Array(1_001).fill(A_DELIVERY)]],
+  ['/dlq/retry', BULK, 'dry_run', ['true', 1]],
+  ['/dlq/retry', BULK, 'rate_per_sec', [0, 1_001, 1e9]],
   ['/tenants', { tenant_id: 'new' }, 'tenant_id', ['a.b', '..', 'é', 'e\u0301', 'x'.repeat(65)]],
   ['/tenants', { tenant_id: 'new' }, 'name', ['x'.repeat(201), 'a\u0000', '\ud800']],
   [
@@ -237,6 +289,7 @@ const FITTING: Record<string, (value: unknown) => boolean> = {
   quotas: (value) => typeof value === 'object' && value !== null && JSON.stringify(value) === '{}',
   name: (value) => value === '',
   description: (value) => value === '',
+  dry_run: (value) => value === true,
   retry_schedule: (value) => Array.isArray(value) && value.length === 0,
 };
 
@@ -285,6 +338,50 @@ const IDS = [
   'ep_ffffffffffffffffffffffffffffffff',
 ];
 
+/** The same for the routes that change a webhook or lanes, over one that is there. */
+const CHANGES: [Method, string, object, string, unknown[]][] = [
+  ['PATCH', '/webhooks/:id', {}, 'url', ['ftp://a.example/', 'http://', null]],
+  ['PATCH', '/webhooks/:id', {}, 'event_types', [[''], [], Array(51).fill('a'), null]],
+  ['PATCH', '/webhooks/:id', {}, 'retry_schedule', [[-1], 'fast', [604_801], Array(21).fill(1)]],
+  ['PATCH', '/webhooks/:id', {}, 'attempt_timeout_ms', [99, 60_001, '1000']],
+  ['PATCH', '/webhooks/:id', {}, 'max_concurrency', [0, 10_001, '5']],
+  ['PATCH', '/webhooks/:id', {}, 'max_per_sec', [0, 10_001, '5']],
+  ['PATCH', '/webhooks/:id', {}, 'max_retry_seconds', [0, 604_801, '5']],
+  ['PATCH', '/webhooks/:id', {}, 'enabled', [0, 'true', null]],
+  ['PATCH', '/webhooks/:id', {}, 'state', ['active', 'deleted', null]],
+  ['PATCH', '/webhooks/:id', {}, 'tenant_id', ['other', null]],
+  ['POST', '/webhooks/:id/pause', {}, 'mode', [null, 'Hold', 'stop', '', 1, ['hold']]],
+  ['POST', '/webhooks/:id/recover', {}, 'since', [null, 'yesterday', 1_700_000_000]],
+  [
+    'POST',
+    '/webhooks/:id/replay-missing',
+    { since: '2026-01-01T00:00:00Z' },
+    'until',
+    [null, 'now', '2025-01-01T00:00:00Z'],
+  ],
+  ['PUT', '/tenants/acme/lanes', {}, 'count', [0, -1, 1.5, '2', 16, 1e9, null]],
+  [
+    'PUT',
+    '/tenants/acme/lanes',
+    {},
+    'lanes',
+    [[], [-1], [0], [16], [1, 1], ['1'], [null], Array(1_025).fill(1), null],
+  ],
+];
+
+describe('a wrong value of a change is refused by its pointer', () => {
+  it.each(CHANGES)('%s %s %j with a wrong %s', async (method, route, valid, field, wrong) => {
+    const { body: webhook } = await bundle.post('/webhooks', WEBHOOK);
+    const url = route.replace(':id', webhook.webhook_id);
+    for (const value of wrong) {
+      const refusal = await send(method, url, { payload: JSON.stringify({ ...valid, [field]: value }) });
+      expectProblem(refusal, 'invalid_request');
+      expect(refusal.body.errors?.[0]?.pointer.startsWith(`/${field}`), JSON.stringify(value)).toBe(true);
+    }
+    bundle.webhooks.clear();
+  });
+});
+
 describe('an id that cannot be', () => {
   it.each(IDS)('%s is refused with 4xx on every path that takes one', async (id) => {
     for (const prefix of ['/v1', '']) {
@@ -294,8 +391,26 @@ describe('an id that cannot be', () => {
         `/events/${id}`,
         `/deliveries/${id}`,
         `/quotas/${id}`,
+        `/tenants/${id}/lanes`,
+        `/jobs/${id}`,
       ])
         expectProblem(await send('GET', prefix + path));
+      for (const path of [
+        `/events/${id}/cancel`,
+        `/tenants/${id}/cancel`,
+        `/webhooks/${id}/cancel`,
+        `/webhooks/${id}/resume`,
+        `/jobs/${id}/cancel`,
+      ])
+        expectProblem(await send('POST', prefix + path, { payload: '{}' }));
+      for (const path of [`/webhooks/${id}`, `/dlq/${id}`])
+        expectProblem(await send('DELETE', prefix + path, { payload: '{}' }));
+      const since = '{"since":"2026-01-01T00:00:00Z"}';
+      expectProblem(await send('POST', `${prefix}/webhooks/${id}/recover`, { payload: since }));
+      expectProblem(await send('POST', `${prefix}/webhooks/${id}/replay-missing`, { payload: since }));
+      expectProblem(await send('POST', `${prefix}/webhooks/${id}/pause`, { payload: '{"mode":"hold"}' }));
+      expectProblem(await send('PATCH', `${prefix}/webhooks/${id}`, { payload: '{"enabled":true}' }));
+      expectProblem(await send('PUT', `${prefix}/tenants/${id}/lanes`, { payload: '{"count":1}' }));
       expectProblem(await send('POST', `${prefix}/events/${id}/replay`, { payload: '{}' }));
       expectProblem(await send('POST', `${prefix}/dlq/${id}/retry`, { payload: '{}' }));
       expectProblem(await send('PATCH', `${prefix}/quotas/${id}`, { payload: '{"max_webhooks":1}' }));
@@ -331,6 +446,24 @@ describe('a query that cannot be', () => {
     expect(refusal.body.errors?.[0]?.pointer).toMatch(/^\?/);
   });
 
+  it.each(['limit=0', 'limit=501', 'offset=-1', 'before=x', 'nope=1'])(
+    '/set-aside?%s is refused by the name of its parameter',
+    async (query) => {
+      const refusal = await send('GET', `/set-aside?${query}`);
+      expectProblem(refusal, 'invalid_request');
+      expect(refusal.body.errors?.[0]?.pointer).toMatch(/^\?/);
+    },
+  );
+
+  it.each(['limit=0', 'limit=101', 'nope=1'])(
+    '/jobs?%s is refused by the name of its parameter',
+    async (query) => {
+      const refusal = await send('GET', `/jobs?${query}`);
+      expectProblem(refusal, 'invalid_request');
+      expect(refusal.body.errors?.[0]?.pointer).toMatch(/^\?/);
+    },
+  );
+
   it('names the tenant where a list needs one', async () => {
     expectProblem(await send('GET', '/webhooks'), 'invalid_request');
     expectProblem(await send('GET', '/webhooks?tenant_id=a.b'), 'tenant_not_found');
@@ -354,7 +487,11 @@ describe('a request that no route takes', () => {
   it.each([
     ['GET', '/v1/events', 'POST'],
     ['PUT', '/events', 'POST'],
-    ['DELETE', '/webhooks/x', 'GET, HEAD'],
+    ['PUT', '/webhooks/x', 'DELETE, GET, HEAD, PATCH'],
+    ['GET', '/webhooks/x/pause', 'POST'],
+    ['DELETE', '/jobs/x', 'GET, HEAD'],
+    ['POST', '/tenants/acme/lanes', 'GET, HEAD, PUT'],
+    ['POST', '/set-aside', 'GET, HEAD'],
     ['POST', '/health', 'GET, HEAD'],
     ['GET', '/dlq/x/retry', 'POST'],
     ['DELETE', '/quotas/acme', 'GET, HEAD, PATCH'],
@@ -376,8 +513,8 @@ describe('a request that no route takes', () => {
     ';',
     'é',
   ])('a body of type %s is 415', async (type) => {
-    for (const route of BODY_ROUTES) {
-      const refusal = await send(METHOD_OF[route] ?? 'POST', route, {
+    for (const [method, route] of BODY_ROUTES) {
+      const refusal = await send(method, route, {
         payload: 'a=1',
         headers: { 'content-type': type },
       });
@@ -387,8 +524,8 @@ describe('a request that no route takes', () => {
 
   it('a body larger than the route takes is 413', async () => {
     const payload = `{"tenant_id":"${'x'.repeat(400_000)}"}`;
-    for (const route of BODY_ROUTES)
-      expectProblem(await send(METHOD_OF[route] ?? 'POST', route, { payload }), 'payload_too_large');
+    for (const [method, route] of BODY_ROUTES)
+      expectProblem(await send(method, route, { payload }), 'payload_too_large');
   });
 
   it.each(['/%', '/%zz', '/events/%e0%a4%a', '/%c3%28'])('the path %s is 4xx', async (path) => {
@@ -407,8 +544,7 @@ describe('a request that no route takes', () => {
     `Bearer ${'x'.repeat(5_000)}`,
     'Bearer éééééééééééééééééé',
   ])('with the Authorization %j it is 401 on every route, whatever its body', async (authorization) => {
-    for (const route of [...BODY_ROUTES, '/dlq', '/webhooks/x', '/events/x', '/deliveries/x', '/tenants/x']) {
-      const method = METHOD_OF[route] ?? (ROUTES_WITH_BODY.includes(route) ? 'POST' : 'GET');
+    for (const [method, route] of [...BODY_ROUTES, ...GET_ROUTES]) {
       const response = await bundle.app.inject({
         method,
         url: route,
@@ -420,8 +556,10 @@ describe('a request that no route takes', () => {
     }
   });
 
-  it('a key of a tenant may neither make tenants nor change quotas', async () => {
+  it('a key of a tenant may neither make tenants nor change quotas or lanes, nor see what was set aside', async () => {
     const headers = { authorization: `Bearer ${ACME_KEY}` };
+    expectProblem(await send('PUT', '/tenants/acme/lanes', { payload: '{"count":1}', headers }), 'forbidden');
+    expectProblem(await send('GET', '/set-aside', { headers }), 'forbidden');
     expectProblem(await send('POST', '/tenants', { payload: '{"tenant_id":"new"}', headers }), 'forbidden');
     expectProblem(
       await send('PATCH', '/quotas/acme', { payload: '{"max_webhooks":9}', headers }),

@@ -4,6 +4,7 @@ import type { Metrics } from '@posthorn/runtime';
 export interface Gauged {
   bufferedBytes(): number;
   bufferedRecords(): number;
+  journalBufferedBytes(): number;
   requestsInFlight(): number;
   requestBytesInFlight(): number;
   cachedKeys(): number;
@@ -57,6 +58,11 @@ export function createIngestMetrics(metrics: Metrics): IngestMetrics {
 function registerGauges(metrics: Metrics, gauged: Gauged): void {
   metrics.gaugeOf('posthorn_ingest_buffered_bytes', 'Event bytes waiting for Kafka.', gauged.bufferedBytes);
   metrics.gaugeOf('posthorn_ingest_buffered_records', 'Events waiting for Kafka.', gauged.bufferedRecords);
+  metrics.gaugeOf(
+    'posthorn_ingest_journal_buffered_bytes',
+    'Bytes of journal entries waiting for Kafka.',
+    gauged.journalBufferedBytes,
+  );
   metrics.gaugeOf('posthorn_ingest_requests_in_flight', 'Requests under way.', gauged.requestsInFlight);
   metrics.gaugeOf(
     'posthorn_ingest_request_bytes',

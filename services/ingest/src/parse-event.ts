@@ -12,6 +12,7 @@ import {
 import { type Member, readMemberKey } from './payload-span.ts';
 import { type Fault, invalidRequest, isProblem, type Problem, problem } from './problem.ts';
 import { checkJson, NOT_AN_OBJECT } from './read-json.ts';
+import { normaliseTime, TIME_RULE } from './read-time.ts';
 import { pointerTo } from './validation.ts';
 
 export interface PostedEvent {
@@ -20,11 +21,13 @@ export interface PostedEvent {
   readonly labels: Labels;
   /** RFC 3339 in UTC; null when the sender gave none. */
   readonly occurredAt: string | null;
+  /** Unix milliseconds; null for at once, and so for a time that is past. */
+  readonly deliverAtMs: number | null;
   /** A view of the request's own bytes. */
   readonly payload: Buffer;
 }
 
-const FIELDS = ['tenant_id', 'type', 'payload', 'labels', 'timestamp', 'occurred_at'] as const;
+const FIELDS = ['tenant_id', 'type', 'payload', 'labels', 'timestamp', 'occurred_at', 'deliver_at'] as const;
 type Field = (typeof FIELDS)[number];
 type Found = Partial<Record<Field, Member>>;
 
@@ -38,7 +41,7 @@ export const MAX_EVENT_REQUEST_BYTES = MAX_EVENT_BYTES + ENVELOPE_BYTES;
  * Reads the envelope of `POST /events` by hand: only its small members are parsed, the payload is a span of the body,
  * and every fault is listed. Of a member that comes twice the last one counts, as in JSON.parse.
  */
-export function parseEvent(body: Buffer): PostedEvent | Problem {
+export function parseEvent(body: Buffer, nowMs: number): PostedEvent | Problem {
   const document = checkJson(body);
   if (document === null) return NOT_AN_OBJECT;
   if (isProblem(document)) return document;
@@ -55,6 +58,7 @@ export function parseEvent(body: Buffer): PostedEvent | Problem {
     payload: payload ? body.subarray(payload.valueStart, payload.valueEnd) : missing('payload', faults),
     labels: found.labels ? readLabels(readValue(body, found.labels), faults) : NO_LABELS,
     occurredAt: readOccurredAt(body, found, faults),
+    deliverAtMs: readDeliverAt(body, found, nowMs, faults),
   };
   return faults.length > 0 ? invalidRequest(faults) : event;
 }
@@ -131,8 +135,6 @@ export function labelFault(key: string, value: unknown): string | null {
 export const isPlainText = (text: string): boolean =>
   !/[\u0000-\u001f\u007f-\u009f]/.test(text) && text.isWellFormed();
 
-const TIME_RULE = 'must be an RFC 3339 time such as 2026-01-31T12:00:00Z, from 1970 on';
-
 function readOccurredAt(body: Buffer, found: Found, faults: Fault[]): string | null {
   if (found.timestamp && found.occurred_at) {
     faults.push({ pointer: '/timestamp', detail: 'says the same as occurred_at: give one of them' });
@@ -147,20 +149,22 @@ function readOccurredAt(body: Buffer, found: Found, faults: Fault[]): string | n
   return read;
 }
 
-const RFC_3339 =
-  /^(\d{4})-(\d\d)-(\d\d)[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
+/** As long as every topic that it may wait in keeps records. */
+export const MAX_DELIVER_AHEAD_MS = 7 * 24 * 3_600_000;
 
-/** An RFC 3339 time in UTC to the millisecond, null when it is none or before 1970 (RFC 3339 §5.6, no leap seconds). */
-export function normaliseTime(value: unknown): string | null {
-  if (typeof value !== 'string') return null;
-  const parts = RFC_3339.exec(value);
-  if (!parts) return null;
-  const [year, month, day] = [Number(parts[1]), Number(parts[2]), Number(parts[3])];
-  const date = new Date(Date.UTC(year, month - 1, day));
-  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return null;
-  const ms = Date.parse(value.toUpperCase());
-  return ms >= 0 && ms < MAX_TIME_MS ? new Date(ms).toISOString() : null;
+function readDeliverAt(body: Buffer, found: Found, nowMs: number, faults: Fault[]): number | null {
+  if (!found.deliver_at) return null;
+  const value = readValue(body, found.deliver_at);
+  const time = normaliseTime(value);
+  if (time === null) {
+    faults.push({ pointer: '/deliver_at', detail: TIME_RULE });
+    return null;
+  }
+  const atMs = Date.parse(time);
+  if (atMs > nowMs + MAX_DELIVER_AHEAD_MS) {
+    const latest = new Date(nowMs + MAX_DELIVER_AHEAD_MS).toISOString();
+    const detail = `is ${time}, more than 7 days ahead: send ${latest} or earlier, or post the event later`;
+    faults.push({ pointer: '/deliver_at', detail });
+  }
+  return atMs > nowMs ? atMs : null;
 }
-
-/** The end of year 9999: a later one is written with a sign, which RFC 3339 has not. */
-const MAX_TIME_MS = Date.UTC(10_000, 0, 1);

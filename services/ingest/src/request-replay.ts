@@ -1,11 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { type EndpointId, encodeEvent, encodeReplay, MAX_SLOTS, tenantPartition } from '@posthorn/contracts';
+import {
+  type EndpointId,
+  encodeEvent,
+  encodeReplay,
+  type Headers,
+  MAC_HEADER,
+  MAX_SLOTS,
+  recordMac,
+  tenantPartition,
+} from '@posthorn/contracts';
 import type { EventPayload } from '@posthorn/db';
 import { type OutboundRecord, ProduceError } from '@posthorn/kafka';
 import Type, { type Static } from 'typebox';
 import { produceProblem } from './accept-event.ts';
 import type { AppParts } from './app.ts';
-import type { Problem } from './problem.ts';
+import type { Caller } from './auth.ts';
+import { authorise } from './authorise.ts';
+import { isProblem, type Problem } from './problem.ts';
 
 export const ReplayStarted = Type.Object({
   event_id: Type.String(),
@@ -18,12 +29,17 @@ interface ReplayRequest {
   readonly tenantId: string;
   readonly event: EventPayload;
   readonly endpointIds: readonly EndpointId[];
-  /** The key that asked, and the id it named: a dead letter's delivery or an event. */
-  readonly actor: string;
+  /** Who asked, and the id he named: a dead letter's delivery or an event. */
+  readonly caller: Caller;
   readonly subject: string;
+  /** Where the one delivery must stand, so that a request that comes twice replays once. */
+  readonly expect?: { readonly run: number; readonly round: number };
 }
 
-type ReplayParts = Pick<AppParts, 'store' | 'send' | 'tracing' | 'log' | 'replayTopic' | 'journalPartitions'>;
+type ReplayParts = Pick<
+  AppParts,
+  'store' | 'tenants' | 'macKey' | 'send' | 'tracing' | 'log' | 'replayTopic' | 'journalPartitions'
+>;
 
 /**
  * Asks for the event to be sent to these endpoints again, by records in the replay topic. The dispatcher decides what
@@ -34,11 +50,14 @@ export async function requestReplay(
   parts: ReplayParts,
   request: ReplayRequest,
 ): Promise<ReplayStarted | Problem> {
-  const { tenantId, event, endpointIds, actor, subject } = request;
+  const { tenantId, event, endpointIds, caller, subject } = request;
+  const tenant = await authorise(parts.tenants, caller, tenantId);
+  if (isProblem(tenant)) return tenant;
   const replayId = randomUUID();
-  await parts.store.auditReplay(tenantId, 'replay.requested', subject, actor);
+  await parts.store.audit(tenantId, 'replay.requested', subject, caller.keyId);
   try {
-    await Promise.all(toRecords(parts, request, replayId).map((record) => parts.send(record)));
+    const records = toRecords(parts, request, replayId, tenant.revision);
+    await Promise.all(records.map((record) => parts.send(record)));
   } catch (error) {
     if (error instanceof ProduceError) return produceProblem(error.code);
     throw error;
@@ -53,29 +72,35 @@ export async function requestReplay(
 
 function toRecords(
   parts: ReplayParts,
-  { tenantId, event, endpointIds }: ReplayRequest,
+  { tenantId, event, endpointIds, expect }: ReplayRequest,
   replayId: string,
+  revision: number,
 ): OutboundRecord[] {
-  const headers = encodeEvent({
+  const eventHeaders = encodeEvent({
     eventId: event.eventId,
     tenantId,
     type: event.type,
     labels: event.labels,
     occurredAt: event.occurredAt.toISOString(),
     contentType: event.contentType,
-    revision: event.revision,
+    // The tenant's own of now: what was cancelled before this replay was asked for does not hold for it.
+    revision,
     retentionDays: event.retentionDays,
     traceparent: parts.tracing.begin(undefined),
   });
   const records: OutboundRecord[] = [];
   for (let from = 0; from < endpointIds.length; from += MAX_SLOTS) {
     const slots = endpointIds.slice(from, from + MAX_SLOTS);
+    const headers: Headers = {
+      ...eventHeaders,
+      ...encodeReplay({ slots, replayId, ...(expect ? { expect } : {}) }),
+    };
     records.push({
       topic: parts.replayTopic,
       partition: tenantPartition(tenantId, parts.journalPartitions),
       key: tenantId,
       value: event.payload,
-      headers: { ...headers, ...encodeReplay({ slots, replayId }) },
+      headers: { ...headers, [MAC_HEADER]: recordMac(parts.macKey, headers, event.payload) },
     });
   }
   return records;

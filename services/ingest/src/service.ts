@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { topicNames, topicSpecs } from '@posthorn/contracts';
+import { deriveMacKey, topicNames, topicSpecs } from '@posthorn/contracts';
 import { type Database, openDatabase } from '@posthorn/db';
 import { checkUrl, createAddressPolicy } from '@posthorn/egress';
+import { createJournalWriter, type JournalWriter } from '@posthorn/journal';
 import {
   type Admin,
   connectKafka,
@@ -58,6 +59,7 @@ interface Resources {
   readonly client: KafkaClient;
   readonly admin: Admin;
   readonly producer: Producer;
+  readonly journal: JournalWriter;
   readonly kafka: KafkaWatch;
   readonly postgres: PostgresWatch;
 }
@@ -69,7 +71,7 @@ export function createIngest(options: IngestOptions): Ingest {
   const resources = openResources(options, ingestMetrics);
   const isReady = (): boolean => lifecycle.mode === 'running';
   const app = createApp(wireApp(options, resources, ingestMetrics, isReady));
-  const { database, lookups, store, configs, client, admin, producer, kafka, postgres } = resources;
+  const { database, lookups, store, configs, client, admin, producer, journal, kafka, postgres } = resources;
   // Stopped from the end: first no request is taken any more, then those under way end, then connections close.
   const parts: Part[] = [
     { name: 'tracing', stop: () => options.tracing.stop() },
@@ -90,6 +92,7 @@ export function createIngest(options: IngestOptions): Ingest {
     { name: 'postgres watch', start: () => postgres.start(), stop: () => postgres.stop() },
     { name: 'tenant configuration', start: () => configs.start(), stop: () => configs.stop() },
     { name: 'producer', start: () => producer.start(), stop: () => producer.stop() },
+    { name: 'journal', stop: () => journal.stop() },
     { name: 'kafka watch', start: () => kafka.start(), stop: () => kafka.stop() },
     {
       name: 'http',
@@ -109,6 +112,9 @@ export function createIngest(options: IngestOptions): Ingest {
   };
 }
 
+/** Cancellations and removed dead letters: a hundred bytes each. */
+const MAX_JOURNAL_BUFFERED_BYTES = 1024 * 1024;
+
 function openResources({ config, log, clock }: IngestOptions, ingestMetrics: IngestMetrics): Resources {
   const url = config.databaseUrl;
   const database = openDatabase({
@@ -126,7 +132,16 @@ function openResources({ config, log, clock }: IngestOptions, ingestMetrics: Ing
   const store = openStore(database, lookups);
   const client = connectKafka({ brokers: [...config.kafkaBrokers], clientId: 'posthorn-ingest' }, log);
   const admin = createAdmin(client);
-  const kafka = createKafkaWatch({ admin, topic: topicNames(config.topicPrefix).events, log });
+  const topics = topicNames(config.topicPrefix);
+  const kafka = createKafkaWatch({ admin, topic: topics.events, log });
+  const producer = createProducer(client, {
+    deliveryTimeoutMs: config.produceTimeoutMs,
+    maxBufferedBytes: config.maxBufferedBytes,
+    onRequest: (report) => {
+      kafka.observe(report);
+      ingestMetrics.observeProduce(report.outcome, report.durationMs);
+    },
+  });
   return {
     database,
     lookups,
@@ -143,13 +158,14 @@ function openResources({ config, log, clock }: IngestOptions, ingestMetrics: Ing
       maxAgeMs: config.configMaxAgeMs,
       replicaId: `ingest-${randomBytes(8).toString('hex')}`,
     }),
-    producer: createProducer(client, {
-      deliveryTimeoutMs: config.produceTimeoutMs,
-      maxBufferedBytes: config.maxBufferedBytes,
-      onRequest: (report) => {
-        kafka.observe(report);
-        ingestMetrics.observeProduce(report.outcome, report.durationMs);
-      },
+    producer,
+    journal: createJournalWriter({
+      producer,
+      topic: topics.journal,
+      partitions: config.journalPartitions,
+      maxBufferedBytes: MAX_JOURNAL_BUFFERED_BYTES,
+      // Somebody waits for the answer and can ask again.
+      maxSends: 1,
     }),
     postgres: createPostgresWatch({
       ping: () => lookups.ping(),
@@ -161,7 +177,7 @@ function openResources({ config, log, clock }: IngestOptions, ingestMetrics: Ing
 
 function wireApp(
   { config, log, clock, tracing }: IngestOptions,
-  { store, configs, producer, kafka, postgres, ...rest }: Resources,
+  { store, configs, producer, journal, kafka, postgres }: Resources,
   ingestMetrics: IngestMetrics,
   isReady: () => boolean,
 ): AppParts {
@@ -183,6 +199,7 @@ function wireApp(
   ingestMetrics.gaugeFrom({
     bufferedBytes: () => producer.bufferedBytes,
     bufferedRecords: () => producer.bufferedRecords,
+    journalBufferedBytes: () => journal.stats().bufferedBytes,
     requestsInFlight: () => shedder.requests,
     requestBytesInFlight: () => shedder.bytes,
     cachedKeys: () => keys.size,
@@ -208,8 +225,10 @@ function wireApp(
     },
     countDeadLetters: (tenantId) => postgres.countDeadLetters(tenantId),
     reportDatabaseDown: () => postgres.reportDown(),
+    macKey: deriveMacKey(config.secretsKey.bytes),
+    journal: (entry) => journal.append(entry),
     send: (record) => producer.send(record),
-    checks: healthChecks({ store, configs, producer, kafka, postgres, ...rest }),
+    checks: healthChecks({ kafka, postgres }),
     eventsTopic: topics.events,
     eventPartitions: config.eventPartitions,
     replayTopic: topics.replay,
@@ -220,7 +239,7 @@ function wireApp(
 }
 
 /** Without Postgres events of cached tenants are still accepted, without Kafka none are. */
-const healthChecks = ({ kafka, postgres }: Resources): HealthCheck[] => [
+const healthChecks = ({ kafka, postgres }: Pick<Resources, 'kafka' | 'postgres'>): HealthCheck[] => [
   { name: 'kafka', required: true, isUp: () => kafka.up },
   { name: 'postgres', required: false, isUp: () => postgres.up },
 ];

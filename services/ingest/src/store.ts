@@ -1,11 +1,8 @@
 import {
   type ApiKeyRow,
   type AttemptRow,
-  type CreateEndpointResult,
   countDeadLetters,
   countOperatorKeys,
-  createEndpoint,
-  createTenant,
   type Database,
   DatabaseTimeoutError,
   type DeadLetterFilter,
@@ -25,41 +22,31 @@ import {
   findTenant,
   insertApiKey,
   insertAuditEntry,
-  inTransaction,
   listAttempts,
   listDeadLetters,
   listDeliveriesOfEvent,
   listEndpoints,
-  type NewEndpoint,
-  type NewTenant,
+  listSetAside,
   type Quotas,
+  type SetAsideRow,
   type TenantSummary,
-  updateQuotas,
+  tenantLoad,
   within,
 } from '@posthorn/db';
 import type { MintedKey } from './auth.ts';
+import { type ConfigurationChanges, openChanges } from './change-configuration.ts';
+import { type Jobs, openJobs } from './start-job.ts';
 
 /**
  * What this service asks Postgres, each question bounded in time. A change and its audit row commit together:
  * `actor` is the id of the key that asked.
  */
-export interface Store {
+export interface Store extends ConfigurationChanges, Jobs {
   findApiKey(keyHash: Buffer): Promise<ApiKeyRow | null>;
   /** An operator key that is there already stays as it is. */
   addOperatorKey(key: Omit<MintedKey, 'key'>): Promise<void>;
   countOperatorKeys(): Promise<number>;
-  createTenant(
-    tenant: NewTenant,
-    key: MintedKey,
-    actor: string,
-  ): Promise<{ kind: 'created'; change: number } | { kind: 'exists' }>;
   findTenant(tenantId: string): Promise<(TenantSummary & { quotas: Quotas }) | null>;
-  updateQuotas(
-    tenantId: string,
-    quotas: Partial<Quotas>,
-    actor: string,
-  ): Promise<{ change: number; quotas: Quotas } | null>;
-  createEndpoint(tenantId: string, endpoint: NewEndpoint, actor: string): Promise<CreateEndpointResult>;
   /** Of any tenant when `tenantId` is null. */
   findEndpoint(tenantId: string | null, endpointId: string): Promise<EndpointRow | null>;
   listEndpoints(tenantId: string, limit: number): Promise<EndpointRow[]>;
@@ -75,7 +62,11 @@ export interface Store {
     page: DeadLetterFilter & { readonly limit: number; readonly offset: number },
   ): Promise<{ rows: DeadLetterRow[]; total: number }>;
   deadLetterCounts(): Promise<ReadonlyMap<string, number>>;
-  auditReplay(tenantId: string, action: string, subject: string, actor: string): Promise<void>;
+  /** What a tenant uses now: dead letters, and what workers have said within the last seconds. */
+  findUsage(tenantId: string): Promise<{ deadLetters: number; inFlight: number; queued: number }>;
+  listSetAside(page: { readonly limit: number; readonly offset: number }): Promise<SetAsideRow[]>;
+  /** Of what changes no configuration. */
+  audit(tenantId: string, action: string, subject: string, actor: string): Promise<void>;
 }
 
 /** Longer than a statement may take in the server, so that its own answer comes first. */
@@ -87,51 +78,16 @@ export const KEY_LOOKUP_TIMEOUT_MS = 1_000;
 export function openStore({ sql }: Pick<Database, 'sql'>, lookups: Pick<Database, 'sql'>): Store {
   const ask = <T>(query: Promise<T>): Promise<T> => within(STORE_TIMEOUT_MS, query);
   return {
+    ...bounded(openChanges(sql)),
+    ...bounded(openJobs(sql)),
     findApiKey: (keyHash) => within(KEY_LOOKUP_TIMEOUT_MS, findApiKey(lookups.sql, keyHash)),
     addOperatorKey: ({ keyId, keyHash }) =>
       ask(insertApiKey(sql, { keyId, keyHash, kind: 'operator', tenantId: null })).then(() => undefined),
     countOperatorKeys: () => ask(countOperatorKeys(sql)),
-    createTenant: (tenant, key, actor) =>
-      ask(
-        inTransaction(sql, async (transaction) => {
-          const { tenantId } = tenant;
-          const created = await createTenant(transaction, tenant);
-          if (created.kind === 'exists') return created;
-          await insertApiKey(transaction, { ...key, kind: 'tenant', tenantId });
-          await insertAuditEntry(transaction, {
-            actor,
-            action: 'tenant.created',
-            tenantId,
-            subject: tenantId,
-          });
-          return created;
-        }),
-      ),
     findTenant: async (tenantId) => {
       const [tenant, quotas] = await ask(Promise.all([findTenant(sql, tenantId), findQuotas(sql, tenantId)]));
       return tenant && quotas ? { ...tenant, quotas } : null;
     },
-    updateQuotas: (tenantId, quotas, actor) =>
-      ask(
-        inTransaction(sql, async (transaction) => {
-          const updated = await updateQuotas(transaction, tenantId, quotas);
-          if (!updated) return null;
-          const detail = { ...quotas } as Record<string, number | string>;
-          const entry = { actor, action: 'quotas.updated', tenantId, subject: tenantId, detail };
-          await insertAuditEntry(transaction, entry);
-          return updated;
-        }),
-      ),
-    createEndpoint: (tenantId, endpoint, actor) =>
-      ask(
-        inTransaction(sql, async (transaction) => {
-          const result = await createEndpoint(transaction, tenantId, endpoint);
-          if (result.kind !== 'created') return result;
-          const subject = endpoint.endpointId;
-          await insertAuditEntry(transaction, { actor, action: 'endpoint.created', tenantId, subject });
-          return result;
-        }),
-      ),
     findEndpoint: (tenantId, endpointId) =>
       ask(
         tenantId === null
@@ -152,9 +108,25 @@ export function openStore({ sql }: Pick<Database, 'sql'>, lookups: Pick<Database
       return { rows, total };
     },
     deadLetterCounts: () => ask(deadLetterCounts(lookups.sql)),
-    auditReplay: (tenantId, action, subject, actor) =>
+    findUsage: async (tenantId) => {
+      const [deadLetters, load] = await ask(
+        Promise.all([countDeadLetters(sql, tenantId), tenantLoad(sql, tenantId)]),
+      );
+      return { deadLetters, ...load };
+    },
+    listSetAside: (page) => ask(listSetAside(sql, page)),
+    audit: (tenantId, action, subject, actor) =>
       ask(insertAuditEntry(sql, { actor, action, tenantId, subject })),
   };
+}
+
+/** Each question gets the time of one. */
+function bounded<T extends object>(questions: T): T {
+  const entries = Object.entries(questions).map(([name, ask]) => [
+    name,
+    (...given: unknown[]) => within(STORE_TIMEOUT_MS, ask(...given)),
+  ]);
+  return Object.fromEntries(entries) as T;
 }
 
 /** SQLSTATE classes of a server that is away, full, stopping or out of time. */

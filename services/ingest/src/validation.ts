@@ -3,6 +3,7 @@ import Type, { type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { Settings } from 'typebox/system';
 import { type Fault, invalidRequest, MAX_FAULTS, ProblemError } from './problem.ts';
+import { normaliseTime, TIME_RULE } from './read-time.ts';
 
 // One more than is listed, so that the answer can say that there are more.
 Settings.Set({ maxErrors: MAX_FAULTS + 1 });
@@ -26,16 +27,54 @@ export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, http
   return (value: unknown) => {
     if (isOptional && value === null) return { value };
     if (validator.Check(value)) return { value };
-    const faults = validator.Errors(value).flatMap((error) => toFaults(error, isBody));
+    const faults = perBranch(validator.Errors(value)).flatMap((error) => toFaults(error, isBody));
     return { error: new ProblemError(invalidRequest(faults)) };
   };
 };
 
 interface SchemaError {
   readonly keyword: string;
+  readonly schemaPath: string;
   readonly instancePath: string;
   readonly params: object;
   readonly message: string;
+}
+
+/**
+ * A value that fits no branch of a union has faults in every branch. Shown are those of the branch whose type it has,
+ * else in one line what the branches take.
+ */
+function perBranch(errors: readonly SchemaError[]): SchemaError[] {
+  const unions = errors.filter(({ keyword }) => keyword === 'anyOf');
+  let kept = [...errors];
+  for (const union of unions) {
+    const inBranch = (error: SchemaError) => error.schemaPath.startsWith(`${union.schemaPath}/anyOf/`);
+    const branches = kept.filter(inBranch);
+    const meant = branches.filter(({ keyword }) => !SAYS_WHAT_FITS.has(keyword));
+    const shown = meant.length > 0 ? meant : [{ ...union, message: `must be ${takes(branches)}` }];
+    kept = [...kept.filter((error) => error !== union && !inBranch(error)), ...shown];
+  }
+  return kept;
+}
+
+const SAYS_WHAT_FITS = new Set(['type', 'const', 'enum']);
+
+function takes(branches: readonly SchemaError[]): string {
+  const values = branches.filter(({ keyword }) => keyword !== 'type');
+  // The type of a constant says less than the constant.
+  const types = branches.filter(
+    ({ keyword, schemaPath }) =>
+      keyword === 'type' && !values.some((value) => value.schemaPath === schemaPath),
+  );
+  const texts = [
+    ...types.map(({ params }) => (params as { type: string }).type),
+    ...values.flatMap(({ params }) => allowed(params)),
+  ];
+  return [...new Set(texts)].join(' or ');
+}
+
+function allowed(params: { allowedValue?: unknown; allowedValues?: readonly unknown[] }): string[] {
+  return (params.allowedValues ?? [params.allowedValue]).map((value) => JSON.stringify(value));
 }
 
 function toFaults(error: SchemaError, isBody: boolean): Fault[] {
@@ -52,10 +91,25 @@ function toFaults(error: SchemaError, isBody: boolean): Fault[] {
         pointer: at(`${error.instancePath}/${name}`),
         detail: 'is required',
       }));
+    case 'const':
+    case 'enum':
+      return [{ pointer: at(error.instancePath), detail: `must be ${allowed(error.params).join(' or ')}` }];
     default:
       return [{ pointer: at(error.instancePath), detail: error.message }];
   }
 }
+
+/** The body of a request that says all by its path. */
+export const NoBody = Type.Optional(Type.Object({}, { additionalProperties: false }));
+
+/** A field that may also be null. */
+export const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+
+export const Time = Type.Refine(
+  Type.String(),
+  (text) => normaliseTime(text) !== null,
+  () => TIME_RULE,
+);
 
 /** A query parameter that is a whole number, written in digits. */
 export const integerText = (min: number, max: number) =>

@@ -481,7 +481,8 @@ describe('without Kafka', () => {
     const gone = connectKafka({ brokers: ['127.0.0.1:1'], clientId: 'ingest-test' }, log);
     const producer = createProducer(gone, { deliveryTimeoutMs: 500 });
     void producer.start().catch(() => undefined);
-    const config = { tenantId: 'acme', revision: 1, lanes: [0], retentionDays: 30, endpoints: new Map() };
+    const lanes = { lanes: [0], drainingLanes: [], lanesRevision: 0, cancellations: [] };
+    const config = { tenantId: 'acme', revision: 1, ...lanes, retentionDays: 30, endpoints: new Map() };
     const quotas = {
       maxEventsPerSec: 100,
       maxConcurrentDeliveries: 1,

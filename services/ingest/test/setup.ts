@@ -1,16 +1,25 @@
-import { deriveDeliveryId, type EndpointId, mintEndpointId, mintEventId } from '@posthorn/contracts';
+import {
+  deriveDeliveryId,
+  deriveMacKey,
+  type EndpointId,
+  type JournalEntry,
+  mintEndpointId,
+  mintEventId,
+} from '@posthorn/contracts';
 import type { DeadLetterRow, DeliveryRow, EndpointRow, EventPayload, Quotas } from '@posthorn/db';
+import { JournalError } from '@posthorn/journal';
 import type { OutboundRecord, ProduceAck } from '@posthorn/kafka';
 import { createLogger, createMetrics, createTracing } from '@posthorn/runtime';
 import type { EndpointVersion, Lookup, TenantConfig } from '@posthorn/tenant-config';
 import { parseSecretsKey } from '@posthorn/tenant-config';
 import { createFakeClock, type FakeClock } from '@posthorn/testkit';
-import { type App, createApp } from '../src/app.ts';
+import { type App, type AppParts, createApp } from '../src/app.ts';
 import { createKeys, hashKey } from '../src/auth.ts';
 import { createIngestMetrics } from '../src/metrics.ts';
 import { createRateWindow } from '../src/rate-window.ts';
 import { createLoadShedder } from '../src/shed-load.ts';
 import type { Store } from '../src/store.ts';
+import { createFakeEngine, type FakeEngine } from './fake-engine.ts';
 
 export const OPERATOR_KEY = 'phk_op_test_key_0123456789';
 export const ACME_KEY = 'phk_tn_acme_key_0123456789';
@@ -22,6 +31,8 @@ export const QUOTAS: Quotas = {
   maxWebhooks: 3,
   dlqPolicy: 'refuse',
 };
+
+export const MAC_KEY = deriveMacKey(Buffer.alloc(32));
 
 // One for all: each registry starts observers of the process.
 const ingestMetrics = createIngestMetrics(createMetrics('ingest'));
@@ -36,13 +47,19 @@ export interface Bundle {
   readonly events: Map<string, { tenantId: string; event: EventPayload; deliveries: DeliveryRow[] }>;
   readonly deadLetters: DeadLetterRow[];
   readonly counts: Map<string, number>;
+  readonly journaled: JournalEntry[];
+  readonly webhooks: Map<string, EndpointRow>;
+  readonly engine: FakeEngine;
   /** Set to act as a database that is away, or with a bug. */
   failStore: Error | null;
   failSend: Error | null;
+  failJournal: boolean;
   /** A change that no other replica applies. */
   neverApplied: boolean;
   post(path: string, body: unknown, key?: string): Promise<Answer>;
   get(path: string, key?: string): Promise<Answer>;
+  /** Of any other method. */
+  call(method: 'PATCH' | 'PUT' | 'DELETE', path: string, body?: unknown, key?: string): Promise<Answer>;
   addTenant(tenantId: string, quotas?: Partial<Quotas>): TenantConfig;
   addEndpoint(tenantId: string, version?: Partial<EndpointVersion>): EndpointId;
   /** An event in the record, with one delivery for each endpoint. */
@@ -57,13 +74,13 @@ export interface Answer {
   readonly body: any;
 }
 
-export async function setup(limits: { maxRequests?: number; maxBytes?: number } = {}): Promise<Bundle> {
+export async function setup(limits?: { maxRequests?: number; maxBytes?: number }): Promise<Bundle> {
   const clock = createFakeClock();
   const fakes = createFakes(clock);
   const logged: Record<string, unknown>[] = [];
   const log = createLogger('ingest', 'info', { write: (line) => void logged.push(JSON.parse(line)) });
-  const { maxRequests = 100, maxBytes = 10_000_000 } = limits;
-  const app = createApp({
+  const { maxRequests = 100, maxBytes = 10_000_000 } = limits ?? {};
+  const parts: AppParts = {
     keys: createKeys({
       findKey: (keyHash) => fakes.store.findApiKey(keyHash),
       isDatabaseUp: () => fakes.state.failStore === null,
@@ -88,14 +105,17 @@ export async function setup(limits: { maxRequests?: number; maxBytes?: number } 
     eventsTopic: 'events',
     eventPartitions: 8,
     replayTopic: 'replay',
+    macKey: MAC_KEY,
+    journal: fakes.journal,
     journalPartitions: 4,
     lanes: 16,
     maxConnections: 10,
     log,
     clock,
-  });
-  await app.ready();
-  const call = async (method: 'GET' | 'POST', url: string, body: unknown, key: string): Promise<Answer> => {
+  };
+  const app = await openApp(parts, limits === undefined);
+  type Method = 'GET' | 'POST' | Parameters<Bundle['call']>[0];
+  const call = async (method: Method, url: string, body: unknown, key: string): Promise<Answer> => {
     const payload = Buffer.isBuffer(body) || typeof body === 'string' ? body : JSON.stringify(body);
     const response = await app.inject({
       method,
@@ -122,16 +142,62 @@ export async function setup(limits: { maxRequests?: number; maxBytes?: number } 
     events: fakes.events,
     deadLetters: fakes.deadLetters,
     counts: fakes.counts,
+    journaled: fakes.journaled,
+    webhooks: fakes.webhooks,
+    engine: fakes.engine,
     addTenant: fakes.addTenant,
     addEndpoint: fakes.addEndpoint,
     addEvent: fakes.addEvent,
     post: (path: string, body: unknown, key = OPERATOR_KEY) => call('POST', path, body, key),
     get: (path: string, key = OPERATOR_KEY) => call('GET', path, undefined, key),
+    call: (method: Method, path: string, body?: unknown, key = OPERATOR_KEY) => call(method, path, body, key),
+  });
+}
+
+let shared: { readonly app: App; parts: AppParts } | undefined;
+
+/** Compiling its schemas takes long: one app serves the tests of a file, each with parts of its own. */
+async function openApp(parts: AppParts, mayShare: boolean): Promise<App> {
+  if (!mayShare) {
+    const app = createApp(parts);
+    await app.ready();
+    return app;
+  }
+  if (shared) shared.parts = parts;
+  else {
+    const first: { app?: App; parts: AppParts } = { parts };
+    first.app = createApp(late(() => (shared ?? first).parts));
+    shared = first as { app: App; parts: AppParts };
+    await shared.app.ready();
+  }
+  return shared.app;
+}
+
+/** Stands for what `current` gives at the time of each look or call. */
+function late<T extends object>(current: () => T): T {
+  return new Proxy({} as T, {
+    get(_target, name) {
+      const look = (): unknown => current()[name as keyof T];
+      const value = look();
+      if (typeof value === 'function') {
+        return (...given: unknown[]) =>
+          (current() as Record<PropertyKey, (...all: unknown[]) => unknown>)[name]!(...given);
+      }
+      const isPlain = typeof value === 'object' && value !== null && !Array.isArray(value);
+      return isPlain && !Buffer.isBuffer(value) ? late(() => look() as object) : value;
+    },
   });
 }
 
 function createFakes(clock: FakeClock) {
-  const state = { failStore: null as Error | null, failSend: null as Error | null, neverApplied: false };
+  const state = {
+    failStore: null as Error | null,
+    failSend: null as Error | null,
+    failJournal: false,
+    neverApplied: false,
+  };
+  const counts = new Map<string, number>();
+  const journaled: JournalEntry[] = [];
   const sent: OutboundRecord[] = [];
   const tenants = new Map<string, TenantConfig>();
   const webhooks = new Map<string, EndpointRow>();
@@ -149,7 +215,10 @@ function createFakes(clock: FakeClock) {
     const config = {
       tenantId,
       revision: change++,
-      lanes: [0],
+      lanes: [1],
+      drainingLanes: [],
+      lanesRevision: 0,
+      cancellations: [],
       retentionDays: 30,
       quotas: { ...QUOTAS, ...quotas },
       endpoints: new Map(),
@@ -167,9 +236,14 @@ function createFakes(clock: FakeClock) {
       tenantId,
       url: 'https://a.example/',
       state: 'active' as const,
+      stateReason: null,
+      pauseMode: null,
       secrets: [],
       retryScheduleMs: null,
       attemptTimeoutMs: null,
+      maxConcurrency: null,
+      maxPerSec: null,
+      maxRetryMs: null,
       versions: [{ validFrom: revision, validUntil: null, eventTypes: ['*'], labels: {}, ...version }],
     };
     const endpoints = new Map(config.endpoints).set(endpointId, endpoint);
@@ -225,6 +299,14 @@ function createFakes(clock: FakeClock) {
   const deliveryOf = (deliveryId: string) =>
     [...events.values()].flatMap(({ deliveries }) => deliveries).find((row) => row.deliveryId === deliveryId);
 
+  const engine = createFakeEngine({
+    tenants,
+    webhooks,
+    counts,
+    now: () => new Date(clock.nowMs()),
+    nextChange: () => change++,
+    answer,
+  });
   const store: Store = {
     findApiKey: (keyHash) =>
       answer(() => [...keys].find(([key]) => hashKey(key).equals(keyHash))?.[1] ?? null),
@@ -238,7 +320,14 @@ function createFakes(clock: FakeClock) {
     findTenant: (tenantId) =>
       answer(() => {
         const config = tenants.get(tenantId);
-        return config ? { ...config, name: '', lanes: [0], createdAt } : null;
+        if (!config) return null;
+        return {
+          ...config,
+          name: '',
+          lanes: [...config.lanes],
+          drainingLanes: [...config.drainingLanes],
+          createdAt,
+        };
       }),
     updateQuotas: (tenantId, quotas) =>
       answer(() => {
@@ -246,7 +335,7 @@ function createFakes(clock: FakeClock) {
         if (!config) return null;
         const next = { ...config, quotas: { ...config.quotas, ...quotas }, revision: change++ };
         tenants.set(tenantId, next);
-        return { change: next.revision, quotas: next.quotas };
+        return { kind: 'changed' as const, change: next.revision, quotas: next.quotas };
       }),
     createEndpoint: (tenantId, endpoint) =>
       answer(() => {
@@ -258,11 +347,15 @@ function createFakes(clock: FakeClock) {
         webhooks.set(endpoint.endpointId, {
           ...endpoint,
           tenantId,
+          maxConcurrency: endpoint.maxConcurrency ?? null,
+          maxPerSec: endpoint.maxPerSec ?? null,
+          maxRetryMs: endpoint.maxRetryMs ?? null,
           eventTypes: [...endpoint.eventTypes],
           labels: { ...endpoint.labels },
           retryScheduleMs: endpoint.retryScheduleMs && [...endpoint.retryScheduleMs],
           state: 'active',
           stateReason: null,
+          pauseMode: null,
           createdAt,
           updatedAt: createdAt,
         });
@@ -291,7 +384,11 @@ function createFakes(clock: FakeClock) {
         return { rows: rows.slice(offset, offset + limit), total: rows.length };
       }),
     deadLetterCounts: () => answer(() => new Map()),
-    auditReplay: () => answer(() => undefined),
+    ...engine.store,
+  };
+  const journal = async (entry: JournalEntry): Promise<void> => {
+    if (state.failJournal) throw new JournalError('not_written', 'away');
+    journaled.push(entry);
   };
   const send = async (record: OutboundRecord): Promise<ProduceAck> => {
     if (state.failSend) throw state.failSend;
@@ -310,10 +407,13 @@ function createFakes(clock: FakeClock) {
     },
     whenApplied: async () => !state.neverApplied,
   };
-  const counts = new Map<string, number>();
   return {
     state,
     store,
+    journal,
+    journaled,
+    webhooks,
+    engine,
     send,
     sent,
     tenants,

@@ -5,10 +5,11 @@ import type { App, AppParts } from '../app.ts';
 import { mayActFor } from '../auth.ts';
 import { unknownTenant } from '../authorise.ts';
 import { findTenantOfDelivery } from '../find-tenant.ts';
+import { journalProblem } from '../journal-problem.ts';
 import { TENANT_ID_RULE } from '../parse-event.ts';
 import { isProblem, type Problem, problem, sendProblem } from '../problem.ts';
 import { ReplayStarted, requestReplay } from '../request-replay.ts';
-import { integerText } from '../validation.ts';
+import { integerText, NoBody } from '../validation.ts';
 import { unknownDelivery } from './deliveries.ts';
 
 const DEFAULT_LIMIT = 50;
@@ -56,6 +57,7 @@ const Retried = Type.Intersect([
 export function deadLetterRoutes(app: App, parts: AppParts): void {
   listDeadLetters(app, parts);
   retryDeadLetter(app, parts);
+  removeDeadLetter(app, parts);
 }
 
 function listDeadLetters(app: App, parts: AppParts): void {
@@ -113,13 +115,13 @@ function retryDeadLetter(app: App, parts: AppParts): void {
       const event = await parts.store.findEvent(tenantId, delivery.eventId);
       if (event === null) return sendProblem(reply, PAYLOAD_EXPIRED);
       const { endpointId } = delivery;
-      const actor = request.caller.keyId;
       const started = await requestReplay(parts, {
         tenantId,
         event,
         endpointIds: [endpointId],
-        actor,
+        caller: request.caller,
         subject: deliveryId,
+        expect: { run: delivery.run, round: delivery.round },
       });
       if (isProblem(started)) return sendProblem(reply, started);
       return reply.code(202).send({ delivery_id: deliveryId, webhook_id: endpointId, ...started });
@@ -127,9 +129,30 @@ function retryDeadLetter(app: App, parts: AppParts): void {
   );
 }
 
-const NoBody = Type.Optional(Type.Object({}, { additionalProperties: false }));
+/** It leaves the list and the count as soon as the recorder has read the journal; its delivery stays `failed`. */
+function removeDeadLetter(app: App, parts: AppParts): void {
+  const schema = { body: NoBody, response: { 202: Removed } };
+  app.delete<{ Params: { delivery_id: string } }>('/dlq/:delivery_id', { schema }, async (request, reply) => {
+    const { delivery_id: deliveryId } = request.params;
+    const { keyId } = request.caller;
+    const tenantId = await findTenantOfDelivery(parts, request.caller, deliveryId);
+    const delivery = tenantId === null ? null : await parts.store.findDelivery(tenantId, deliveryId);
+    if (tenantId === null || delivery === null) return sendProblem(reply, unknownDelivery(deliveryId));
+    if (delivery.state !== 'failed') return sendProblem(reply, notDead(delivery.state));
+    await parts.store.audit(tenantId, 'dead_letter.removed', deliveryId, keyId);
+    const atMs = parts.clock.nowMs();
+    const unwritten = await journalProblem(
+      parts.journal({ kind: 'dead_letter_removed', tenantId, deliveryId, reason: 'person', atMs }),
+    );
+    if (unwritten) return sendProblem(reply, unwritten);
+    parts.log.info({ tenant_id: tenantId, delivery_id: deliveryId, key_id: keyId }, 'dead letter removed');
+    return reply.code(202).send({ delivery_id: deliveryId });
+  });
+}
+
+const Removed = Type.Object({ delivery_id: Type.String() });
 
 const notDead = (state: string): Problem =>
-  problem('not_a_dead_letter', `the delivery is ${state}; only a failed one is retried`);
+  problem('not_a_dead_letter', `the delivery is ${state}; only a failed one is a dead letter`);
 
 const PAYLOAD_EXPIRED: Problem = problem('payload_expired', 'the event is past its retention');

@@ -13,6 +13,7 @@ const Accepted = Type.Object({
   tenant_id: Type.String(),
   type: Type.String(),
   webhooks_queued: Type.Integer(),
+  deliver_at: Type.Optional(Type.String()),
   delivery_ids: Type.Optional(Type.Array(Type.String())),
 });
 
@@ -89,7 +90,7 @@ function renderEvent(tenantId: string, event: EventPayload, deliveries: readonly
   return `${head.slice(0, -1)},"payload":${payload},"deliveries":${JSON.stringify(deliveries)}}`;
 }
 
-const unknownEvent = (eventId: string): Problem =>
+export const unknownEvent = (eventId: string): Problem =>
   problem(
     'event_not_found',
     `there is no event ${JSON.stringify(eventId.slice(0, 64))}, or it is not recorded yet`,
@@ -111,12 +112,11 @@ function replayEvent(app: App, parts: AppParts): void {
       const wanted = [...new Set(request.body?.webhook_ids ?? reached)];
       const strangers = strangersAmong(request.body?.webhook_ids ?? [], reached);
       if (strangers) return sendProblem(reply, strangers);
-      const actor = request.caller.keyId;
       const started = await requestReplay(parts, {
         tenantId,
         event,
         endpointIds: wanted,
-        actor,
+        caller: request.caller,
         subject: eventId,
       });
       if (isProblem(started)) return sendProblem(reply, started);

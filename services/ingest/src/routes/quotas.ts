@@ -2,8 +2,11 @@ import type { Quotas } from '@posthorn/db';
 import type { TenantConfig } from '@posthorn/tenant-config';
 import Type, { type Static } from 'typebox';
 import type { App, AppParts } from '../app.ts';
-import { authorise, confirmChange, operatorsOnly, unknownTenant } from '../authorise.ts';
+import { authorise, confirmChange, operatorsOnly, refuseReserved, unknownTenant } from '../authorise.ts';
 import { isProblem, sendProblem } from '../problem.ts';
+import { isDatabaseAway } from '../store.ts';
+import { Nullable } from '../validation.ts';
+import { tooManyLanes } from './lanes.ts';
 
 /** The bounds are those of the database, and of one tenant's rate window in memory. */
 export const Limits = Type.Object({
@@ -32,6 +35,8 @@ const Usage = Type.Object({
     events_sent: Type.Integer(),
     dlq_count: Type.Integer(),
     webhooks: Type.Integer(),
+    concurrent_deliveries: Nullable(Type.Integer()),
+    queued: Nullable(Type.Integer()),
   }),
   remaining: Type.Object({ events: Type.Integer(), dlq: Type.Integer(), webhooks: Type.Integer() }),
 });
@@ -42,34 +47,38 @@ export function quotaRoutes(app: App, parts: AppParts): void {
     { schema: { response: { 200: Usage } } },
     async (request, reply) => {
       const tenant = await authorise(parts.tenants, request.caller, request.params.tenant);
-      return isProblem(tenant) ? sendProblem(reply, tenant) : reply.send(viewUsage(parts, tenant));
+      if (isProblem(tenant)) return sendProblem(reply, tenant);
+      const refused = refuseReserved(tenant.tenantId);
+      return refused ? sendProblem(reply, refused) : reply.send(await viewUsage(parts, tenant));
     },
   );
   app.patch<{ Params: { tenant: string }; Body: Static<typeof QuotaChanges> }>(
     '/quotas/:tenant',
     { schema: { body: QuotaChanges, response: { 200: Usage } } },
     async (request, reply) => {
-      const refused = operatorsOnly(request.caller);
-      if (refused) return sendProblem(reply, refused);
       const { tenant: tenantId } = request.params;
+      const refused = operatorsOnly(request.caller) ?? refuseReserved(tenantId);
+      if (refused) return sendProblem(reply, refused);
       const known = await authorise(parts.tenants, request.caller, tenantId);
       if (isProblem(known)) return sendProblem(reply, known);
       const { keyId } = request.caller;
       const updated = await parts.store.updateQuotas(tenantId, toQuotas(request.body), keyId);
-      if (!updated) return sendProblem(reply, unknownTenant(tenantId));
+      if (updated === null) return sendProblem(reply, unknownTenant(tenantId));
+      if (updated.kind === 'over_cap') return sendProblem(reply, tooManyLanes(updated.lanes, updated.cap));
       const open = await confirmChange(parts.tenants, updated.change, { tenant_id: tenantId });
       if (open) return sendProblem(reply, open);
       parts.log.info({ tenant_id: tenantId, key_id: keyId }, 'quotas changed');
-      return reply.send(viewUsage(parts, { ...known, quotas: updated.quotas }));
+      return reply.send(await viewUsage(parts, { ...known, quotas: updated.quotas }));
     },
   );
 }
 
-/** The events of this process in the last second; the dead letters as of the last look, at most 2 s ago. */
-function viewUsage(parts: AppParts, tenant: TenantConfig): Static<typeof Usage> {
+/** The events of this process in the last second; with Postgres away the last known dead letters, and no load. */
+async function viewUsage(parts: AppParts, tenant: TenantConfig): Promise<Static<typeof Usage>> {
   const { tenantId, quotas, endpoints } = tenant;
   const eventsSent = parts.rate.used(tenantId, parts.clock.monotonicMs());
-  const dlqCount = parts.countDeadLetters(tenantId);
+  const stored = await storedUsage(parts, tenantId);
+  const dlqCount = stored?.deadLetters ?? parts.countDeadLetters(tenantId);
   let webhooks = 0;
   for (const endpoint of endpoints.values()) if (endpoint.state !== 'deleted') webhooks += 1;
   const left = (limit: number, used: number): number => Math.max(0, limit - used);
@@ -77,13 +86,29 @@ function viewUsage(parts: AppParts, tenant: TenantConfig): Static<typeof Usage> 
     tenant_id: tenantId,
     limits: viewLimits(quotas),
     dlq_policy: quotas.dlqPolicy,
-    current_usage: { events_sent: eventsSent, dlq_count: dlqCount, webhooks },
+    current_usage: {
+      events_sent: eventsSent,
+      dlq_count: dlqCount,
+      webhooks,
+      concurrent_deliveries: stored?.inFlight ?? null,
+      queued: stored?.queued ?? null,
+    },
     remaining: {
       events: left(quotas.maxEventsPerSec, eventsSent),
       dlq: left(quotas.maxDlqSize, dlqCount),
       webhooks: left(quotas.maxWebhooks, webhooks),
     },
   };
+}
+
+async function storedUsage({ store, reportDatabaseDown }: AppParts, tenantId: string) {
+  try {
+    return await store.findUsage(tenantId);
+  } catch (error) {
+    if (!isDatabaseAway(error)) throw error;
+    reportDatabaseDown();
+    return null;
+  }
 }
 
 export function viewLimits(quotas: Quotas): Static<typeof Limits> {

@@ -1,7 +1,14 @@
-import { decodeEvent, deriveDeliveryId, isEndpointId, tenantPartition } from '@posthorn/contracts';
+import {
+  decodeEvent,
+  decodeReplay,
+  deriveDeliveryId,
+  hasValidMac,
+  isEndpointId,
+  tenantPartition,
+} from '@posthorn/contracts';
 import { ProduceError } from '@posthorn/kafka';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ACME_KEY, type Bundle, OTHER_KEY, QUOTAS, setup } from '../../test/setup.ts';
+import { ACME_KEY, type Bundle, MAC_KEY, OTHER_KEY, QUOTAS, setup } from '../../test/setup.ts';
 
 let bundle: Bundle;
 beforeEach(async () => {
@@ -135,7 +142,7 @@ describe('quotas', () => {
         max_webhooks: 3,
       },
       dlq_policy: 'refuse',
-      current_usage: { events_sent: 1, dlq_count: 40, webhooks: 1 },
+      current_usage: { events_sent: 1, dlq_count: 40, webhooks: 1, concurrent_deliveries: 4, queued: 7 },
       remaining: { events: 99, dlq: 60, webhooks: 2 },
     });
     bundle.clock.advance(1_000);
@@ -153,6 +160,15 @@ describe('quotas', () => {
       limits: { max_events_per_sec: 1, max_dlq_size: 100 },
       dlq_policy: 'warn',
     });
+  });
+
+  it('are shown while Postgres is away, but for what only workers know', async () => {
+    bundle.counts.set('acme', 40);
+    await bundle.get('/quotas/acme', ACME_KEY);
+    bundle.failStore = Object.assign(new Error('away'), { code: 'ECONNREFUSED' });
+    const { status, body } = await bundle.get('/quotas/acme', ACME_KEY);
+    expect(status).toBe(200);
+    expect(body.current_usage).toMatchObject({ dlq_count: 40, concurrent_deliveries: null, queued: null });
   });
 
   it('of an unknown tenant are 404', async () => {
@@ -226,7 +242,9 @@ describe('a replay', () => {
     expect(record).toMatchObject({ topic: 'replay', key: 'acme', partition: tenantPartition('acme', 4) });
     expect(record?.headers.ph_replay_id).toBe(body.replay_id);
     expect(record?.value?.toString()).toBe('{"id": 12345678901234567890}');
-    expect(decodeEvent(record!.headers)).toMatchObject({ eventId, revision: 7, labels: { region: 'eu' } });
+    const { revision } = bundle.tenants.get('acme')!;
+    expect(decodeEvent(record!.headers)).toMatchObject({ eventId, revision, labels: { region: 'eu' } });
+    for (const { headers, value } of bundle.sent) expect(hasValidMac(MAC_KEY, headers, value!)).toBe(true);
   });
 
   it('asks for chosen webhooks, and refuses those that never had the event', async () => {
@@ -290,7 +308,10 @@ describe('dead letters', () => {
     expect(status).toBe(202);
     expect(body).toMatchObject({ delivery_id: deliveryId, event_id: eventId, webhook_id: endpointId });
     expect(bundle.sent).toHaveLength(1);
-    expect(bundle.sent[0]?.headers.ph_slots).toBe(endpointId);
+    const [record] = bundle.sent;
+    expect(record?.headers.ph_slots).toBe(endpointId);
+    expect(decodeReplay(record!.headers).expect).toEqual({ run: 0, round: 0 });
+    expect(hasValidMac(MAC_KEY, record!.headers, record!.value!)).toBe(true);
   });
 
   it('are 409 when they are none, and 410 when the payload is gone', async () => {

@@ -3,7 +3,7 @@ import type { Quotas, TenantSummary } from '@posthorn/db';
 import Type, { type Static } from 'typebox';
 import type { App, AppParts } from '../app.ts';
 import { mayActFor, mintKey } from '../auth.ts';
-import { confirmChange, operatorsOnly, unknownTenant } from '../authorise.ts';
+import { confirmChange, operatorsOnly, refuseReserved, unknownTenant } from '../authorise.ts';
 import { isPlainText, TENANT_ID_RULE } from '../parse-event.ts';
 import { problem, sendProblem } from '../problem.ts';
 import { DlqPolicy, GivenLimits, Limits, toQuotas, viewLimits } from './quotas.ts';
@@ -30,6 +30,8 @@ const Tenant = Type.Object({
   quotas: Limits,
   dlq_policy: DlqPolicy,
   retention_days: Type.Integer(),
+  lanes: Type.Array(Type.Integer()),
+  draining_lanes: Type.Array(Type.Integer()),
   created_at: Type.String(),
 });
 const CreatedTenant = Type.Intersect([Tenant, Type.Object({ api_key: Type.String() })]);
@@ -42,6 +44,8 @@ export function tenantRoutes(app: App, parts: AppParts): void {
       const refused = operatorsOnly(request.caller);
       if (refused) return sendProblem(reply, refused);
       const { tenant_id: tenantId, name = '', quotas, dlq_policy, retention_days } = request.body;
+      const reserved = refuseReserved(tenantId);
+      if (reserved) return sendProblem(reply, reserved);
       const key = mintKey('tenant');
       const tenant = {
         tenantId,
@@ -87,6 +91,8 @@ function viewTenant(row: TenantSummary & { quotas: Quotas }): Static<typeof Tena
     quotas: viewLimits(row.quotas),
     dlq_policy: row.quotas.dlqPolicy,
     retention_days: row.retentionDays,
+    lanes: row.lanes,
+    draining_lanes: row.drainingLanes,
     created_at: row.createdAt.toISOString(),
   };
 }
