@@ -17,5 +17,6 @@ export type {
 export { createConsumer } from './group-consumer.ts';
 export type { OutboundRecord, ProduceAck, ProduceErrorCode, ProduceReport } from './outbound.ts';
 export { ProduceError } from './outbound.ts';
+export { overwriteCommitted } from './overwrite-committed.ts';
 export type { Producer, ProducerOptions } from './producer.ts';
 export { createProducer } from './producer.ts';

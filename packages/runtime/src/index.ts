@@ -1,5 +1,6 @@
 export * from './clock.ts';
 export * from './config.ts';
+export * from './failpoint.ts';
 export * from './health.ts';
 export * from './lifecycle.ts';
 export * from './logger.ts';

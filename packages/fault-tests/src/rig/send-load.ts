@@ -32,7 +32,8 @@ export interface EventSender {
 /** Longer than ingest's own deadline: whoever gives up later than this knows nothing. */
 const ANSWER_TIMEOUT_MS = 10_000;
 const TICK_MS = 5;
-const CONNECTIONS = 64;
+/** None waits for another: what takes its time is the API, not the sender. */
+const CONNECTIONS = 2_000;
 /** No byte of the request can have been taken. */
 const NEVER_SENT = new Set(['ECONNREFUSED', 'UND_ERR_CONNECT_TIMEOUT']);
 

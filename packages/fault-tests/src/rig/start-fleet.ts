@@ -10,7 +10,10 @@ export interface Member {
   readonly up: boolean;
   /** What it has said of late. */
   readonly lines: ServiceProcess['lines'];
+  /** Tries again for a while, as an orchestrator does. */
   start(environment?: Readonly<Record<string, string>>): Promise<void>;
+  /** @throws Error with its last lines when it does not start. */
+  startOnce(environment?: Readonly<Record<string, string>>): Promise<void>;
   /** SIGKILL. */
   kill(): Promise<void>;
   /** SIGTERM; resolves with the exit code. */
@@ -103,6 +106,7 @@ function createMember(service: ServiceName, index: number, options: FleetOptions
     get lines() {
       return process?.lines ?? [];
     },
+    startOnce: (environment = {}) => startOnce(environment),
     async start(environment = {}) {
       const deadline = performance.now() + START_WITHIN_MS;
       for (;;) {

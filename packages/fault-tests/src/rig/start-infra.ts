@@ -25,17 +25,24 @@ export interface Infra extends Cluster {
 const PROXIED_CLIENTS = 5;
 let runs = 0;
 
-export async function startInfra(say: (line: string) => void, brokers: 1 | 3): Promise<Infra> {
+/** Data lies in `place` when it is given. */
+export async function startInfra(
+  say: (line: string) => void,
+  brokers: 1 | 3,
+  place?: string,
+): Promise<Infra> {
   await checkJava();
   const libs = await ensureKafkaJars(join(ROOT, 'infra/kafka/pom.xml'), join(ROOT, '.toolchain'), say);
   runs += 1;
-  const dir = join(ROOT, '.posthorn', `test-faults-${process.pid}-${runs}`);
-  await mkdir(join(dir, 'logs'), { recursive: true });
+  const name = `test-faults-${process.pid}-${runs}`;
+  const dir = join(ROOT, '.posthorn', name);
+  const data = place ? join(place, name) : dir;
+  await Promise.all([join(dir, 'logs'), data].map((each) => mkdir(each, { recursive: true })));
   // The name by which the next run knows what a killed one left behind.
   const { add } = openRunFile(join(dir, 'run.json'), 'test run');
   const [cluster, database] = await Promise.all([
-    startCluster({ dir, libs, count: brokers, proxiedClients: PROXIED_CLIENTS, onSpawn: add }),
-    startPostgres(dir, add),
+    startCluster({ dir: data, libs, count: brokers, proxiedClients: PROXIED_CLIENTS, onSpawn: add }),
+    startPostgres(data, add),
   ]);
   return {
     ...cluster,
@@ -46,7 +53,7 @@ export async function startInfra(say: (line: string) => void, brokers: 1 | 3): P
     createDatabase: () => createDatabase(database.url),
     async close() {
       await Promise.all([database.kill(), ...cluster.brokers.map((broker) => broker.kill())]);
-      await removeWithElsewhere(join(dir, 'postgres'));
+      await removeWithElsewhere(join(data, 'postgres'));
       await rm(dir, { recursive: true, force: true });
     },
   };

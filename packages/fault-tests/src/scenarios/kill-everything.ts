@@ -6,10 +6,10 @@ import { runKills } from '../plan/run-kills.ts';
 import { type History, writeHistory } from '../report/history.ts';
 import { addRows, type KindRow, kindRows } from '../report/kind-rows.ts';
 import { makeTenants } from '../rig/make-tenants.ts';
-import type { Latency } from '../rig/measure-latency.ts';
-import { measureBaseline, RECOVER_WITHIN_MS, type Recovery, recover } from '../rig/recover.ts';
+import { measureBaseline, recover } from '../rig/recover.ts';
 import { type Rig, startRig } from '../rig/start-rig.ts';
 import type { Finding, Scenario, World } from './scenario.ts';
+import { recoveryComplaints, verdictFigures } from './under-load.ts';
 
 const TENANTS = 6;
 const EVENTS_PER_SEC = 100;
@@ -75,7 +75,7 @@ async function runRound(
   const recovery = await recover(rig, load, baseline);
   const { verdict, evidence } = await judge.judge();
   const complaints = [...complaintsOf(verdict), ...recoveryComplaints(recovery)];
-  const figures = roundFigures(verdict, baseline, recovery);
+  const figures = verdictFigures(verdict, baseline, recovery);
   world.say(
     `  round: ${Object.entries(figures)
       .map(([name, value]) => `${name} ${value}`)
@@ -92,41 +92,6 @@ async function runRound(
 
 const inRound = (sent: readonly { sentAtMs: number }[], atMs: number): boolean =>
   sent.length > 0 && sent[0]!.sentAtMs <= atMs;
-
-export function recoveryComplaints({ latencyBackMs, backlogZeroMs, backlog }: Recovery): string[] {
-  const within = (ms: number | null) => ms !== null && ms <= RECOVER_WITHIN_MS;
-  return [
-    ...(within(latencyBackMs) ? [] : [`latency was not back within ${RECOVER_WITHIN_MS / 1_000} s`]),
-    ...(within(backlogZeroMs)
-      ? []
-      : [`the backlog was not 0 within ${RECOVER_WITHIN_MS / 1_000} s: ${JSON.stringify(backlog)}`]),
-  ];
-}
-
-function roundFigures(
-  verdict: Awaited<ReturnType<RoundJudge['judge']>>['verdict'],
-  baseline: Latency,
-  recovery: Recovery,
-): Round['figures'] {
-  const { repeats } = verdict;
-  return {
-    sent: verdict.sent,
-    ok: verdict.ok,
-    refused: verdict.refused,
-    unknown: verdict.unknown,
-    arrivals: verdict.arrivals,
-    lost: verdict.lost.length,
-    duplicates: repeats.all,
-    second_copies: repeats.copies,
-    bound: repeats.bound,
-    oldest_settled_ms: Math.round(repeats.oldestSettledMs),
-    baseline_p95_ms: Math.round(baseline.p95Ms),
-    latency_back_ms: rounded(recovery.latencyBackMs),
-    backlog_zero_ms: rounded(recovery.backlogZeroMs),
-  };
-}
-
-const rounded = (ms: number | null): number | null => (ms === null ? null : Math.round(ms));
 
 function conclude(rig: Rig, rounds: readonly Round[]): Finding {
   const total = (name: string) => rounds.reduce((sum, { figures }) => sum + (figures[name] ?? 0), 0);

@@ -1,0 +1,119 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { nowMs } from '../now.ts';
+import { makeTenant } from '../rig/make-tenants.ts';
+import { type Latency, measureLatency } from '../rig/measure-latency.ts';
+import { type Rig, startRig } from '../rig/start-rig.ts';
+import { byForm } from './choose.ts';
+import type { Finding, Scenario, World } from './scenario.ts';
+import { takeNotes } from './under-load.ts';
+
+/** Both p99s are of a few hundred requests on one machine: less than this apart is noise. */
+const NOISE_MS = 25;
+const SETTLE_MS = 4_000;
+
+export const hangingEndpoint: Scenario = {
+  id: 'D19',
+  title: 'one endpoint of many that hangs leaves the others alone',
+  async run(world) {
+    const endpoints = byForm(world, { short: 100, tenMinutes: 200, long: 1_000 });
+    const perTenant = 20;
+    return compare(world, {
+      mostTimes: 2,
+      eventsPerSec: 60,
+      async prepare(rig) {
+        for (let tenant = 0; tenant < endpoints / perTenant; tenant++)
+          await makeTenant(
+            rig,
+            Array.from({ length: perTenant }, (_, index) => ({
+              label: index === 0 ? 'first-prompt' : `e${index}-prompt`,
+              eventTypes: [`load.e${index}`],
+            })),
+          );
+      },
+      types: Array.from({ length: perTenant }, (_, index) => `load.e${index}`),
+      disturb: async (rig) => {
+        await rig.receiver.behave(rig.targets[0]!.path, { hangs: true });
+        return async () => rig.receiver.behave(rig.targets[0]!.path, {});
+      },
+      figures: { endpoints },
+    });
+  },
+};
+
+export const greedyTenants: Scenario = {
+  id: 'D20',
+  title: 'a tenant at 50 times its quota, and one whose receiver takes 30 s, leave the others alone',
+  async run(world) {
+    return compare(world, {
+      mostTimes: 1.2,
+      eventsPerSec: 40,
+      async prepare(rig) {
+        for (let tenant = 0; tenant < 4; tenant++) await makeTenant(rig, [{ label: 'prompt' }]);
+      },
+      types: ['load.any'],
+      disturb: async (rig) => {
+        const others = [...rig.senders];
+        const greedy = await makeTenant(rig, [{ label: 'greedy' }], { quotas: { max_events_per_sec: 5 } });
+        const slow = await makeTenant(rig, [{ label: 'stuck', behaviour: { delayMs: 30_000 } }]);
+        rig.senders.splice(0, rig.senders.length, ...others);
+        const loads = [
+          rig.events.start({ eventsPerSec: 250, senders: [greedy], types: ['load.any'] }),
+          rig.events.start({ eventsPerSec: 20, senders: [slow], types: ['load.any'] }),
+        ];
+        return async () => {
+          await Promise.all(loads.map((load) => load.stop()));
+        };
+      },
+      figures: {},
+    });
+  },
+};
+
+interface Comparison {
+  readonly mostTimes: number;
+  readonly eventsPerSec: number;
+  readonly types: readonly string[];
+  readonly figures: Finding['figures'];
+  prepare(rig: Rig): Promise<void>;
+  /** Resolves with what ends the disturbance. */
+  disturb(rig: Rig): Promise<() => Promise<unknown>>;
+}
+
+/** The same load with and without the disturbance; the latency of those it must not reach. */
+async function compare(world: World, comparison: Comparison): Promise<Finding> {
+  const windowMs = byForm(world, { short: 8_000, tenMinutes: 10_000, long: 30_000 });
+  const rig = await startRig(world.infra);
+  const { notes, figures, broken } = takeNotes();
+  try {
+    await comparison.prepare(rig);
+    const { eventsPerSec, types } = comparison;
+    const load = rig.events.start({ eventsPerSec, senders: rig.senders, types });
+    await delay(SETTLE_MS);
+    const alone = await measure(rig, windowMs);
+    const end = await comparison.disturb(rig);
+    await delay(SETTLE_MS);
+    const beside = await measure(rig, windowMs);
+    await end();
+    await load.stop();
+    notes.figure('p99_alone_ms', alone.p99Ms);
+    notes.figure('p99_beside_ms', beside.p99Ms);
+    const limitMs = Math.max(comparison.mostTimes * alone.p99Ms, alone.p99Ms + NOISE_MS);
+    notes.expect(
+      beside.p99Ms <= limitMs,
+      `p99 went from ${Math.round(alone.p99Ms)} to ${Math.round(beside.p99Ms)} ms`,
+    );
+    const expected = (0.95 * eventsPerSec * windowMs) / 1_000;
+    notes.expect(beside.count >= expected, `${beside.count} arrivals where ${Math.round(expected)} were due`);
+    return { figures: { ...comparison.figures, ...figures }, complaints: broken };
+  } finally {
+    await rig.close();
+  }
+}
+
+async function measure(rig: Rig, windowMs: number): Promise<Latency> {
+  const fromMs = nowMs();
+  await delay(windowMs);
+  const untilMs = nowMs();
+  await delay(1_000);
+  return measureLatency(rig.events.sent, await rig.receiver.arrivals(), { label: 'prompt', fromMs, untilMs });
+}

@@ -1,0 +1,54 @@
+import type { ServiceName } from '@posthorn/system-tests';
+import { type Rig, startRig } from '../rig/start-rig.ts';
+import type { Scenario } from './scenario.ts';
+import { type Notes, takeNotes } from './under-load.ts';
+
+interface Unsafe {
+  readonly what: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly reason: RegExp;
+}
+
+const UNSAFE: readonly Unsafe[] = [
+  {
+    what: 'topics with fewer replicas in sync than promised',
+    environment: { KAFKA_REPLICATION_FACTOR: '2', KAFKA_MIN_INSYNC_REPLICAS: '2' },
+    reason: /min\.insync\.replicas|replic/i,
+  },
+  { what: 'topics that are missing', environment: { KAFKA_TOPIC_PREFIX: 'none.' }, reason: /none\./ },
+  { what: 'another number of lanes', environment: { LANES: '16' }, reason: /partitions/i },
+  { what: 'a setting that is no number', environment: { ADMIN_PORT: 'high' }, reason: /ADMIN_PORT/ },
+];
+const SERVICES: readonly ServiceName[] = ['ingest', 'dispatcher', 'worker', 'recorder'];
+
+export const refuseUnsafe: Scenario = {
+  id: 'D9',
+  title: 'a service refuses to start against unsafe topics or settings, and says why',
+  async run(world) {
+    const rig = await startRig(world.infra);
+    const { notes, figures, broken } = takeNotes();
+    try {
+      for (const service of SERVICES)
+        for (const unsafe of UNSAFE) await expectRefusal(rig, notes, service, unsafe);
+      notes.figure('refused', SERVICES.length * UNSAFE.length - broken.length);
+      return { figures, complaints: broken };
+    } finally {
+      await rig.close();
+    }
+  },
+};
+
+async function expectRefusal(rig: Rig, notes: Notes, service: ServiceName, unsafe: Unsafe): Promise<void> {
+  const member = rig.fleet.member(`${service}-1`);
+  await member.stop();
+  const error = await member.startOnce(unsafe.environment).then(
+    () => undefined,
+    (failure: Error) => failure,
+  );
+  if (error === undefined) notes.expect(false, `${service} started with ${unsafe.what}`);
+  else
+    notes.expect(
+      unsafe.reason.test(error.message),
+      `${service} does not name ${unsafe.what}: ${error.message.slice(0, 300)}`,
+    );
+}
