@@ -21,15 +21,15 @@ test('docs/configuration.md and .env.example are what the services declare', asy
 });
 
 test('a key is shown with default, unit, what is expected and what it means', () => {
-  expect(configurationPage(specs)).toContain('| `PORT` | `3` | x | an integer from 1 to 9 | A port. |');
+  expect(configurationPage(specs, '')).toContain('| `PORT` | `3` | x | an integer from 1 to 9 | A port. |');
 });
 
 test('a key without a default is required, and its text cannot break the table', () => {
-  expect(configurationPage(specs)).toContain('| `NAME` | **required** |  | text | A \\| name. |');
+  expect(configurationPage(specs, '')).toContain('| `NAME` | **required** |  | text | A \\| name. |');
 });
 
 test('the default of a secret is shown nowhere', () => {
-  expect(configurationPage(specs) + envExample(specs)).not.toContain('hunter2');
+  expect(configurationPage(specs, '') + envExample(specs)).not.toContain('hunter2');
 });
 
 test('the example names each key once with the services that read it', () => {

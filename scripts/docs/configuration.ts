@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { ConfigKey, ConfigSpec } from '@posthorn/runtime';
 import { root } from '../checks/repository.ts';
+import { engineTable } from './engine-limits.ts';
 
 /** In the order in which an event meets them; the set-up job last. */
 export const SERVICES = ['ingest', 'dispatcher', 'worker', 'recorder', 'setup'] as const;
@@ -27,7 +28,7 @@ export async function loadSpecs(): Promise<ServiceSpec[]> {
   return specs;
 }
 
-export function configurationPage(specs: readonly ServiceSpec[]): string {
+export function configurationPage(specs: readonly ServiceSpec[], engine = engineTable(specs)): string {
   return `# Configuration
 
 <!-- Generated from the services' src/config.ts by \`npm run docs:generate\`; edit there. -->
@@ -35,6 +36,15 @@ export function configurationPage(specs: readonly ServiceSpec[]): string {
 Each service reads its environment once, at the start. A value that is missing or not as expected stops the start with
 one message that lists every fault (secrets are not shown). An empty value counts as not given. \`.env.example\` has all
 keys; Node reads such a file with \`--env-file\`.
+
+## The engine: limits, thresholds, defaults
+
+What bounds the way of a delivery, from its lane to its record, in one place. *Fixed* is what a promise depends on, or
+what nobody has needed to change; the numbers are read from the source. Limits of one tenant
+(\`max_concurrent_deliveries\`, \`max_events_per_sec\`, \`max_dlq_size\`, \`max_webhooks\`) and of one endpoint
+(\`max_concurrency\`, \`max_per_sec\`, \`max_retry_seconds\`, its schedule, its deadline) are set through the API.
+
+${engine}
 
 ${specs.map(({ service, spec }) => section(service, Object.values(spec))).join('\n')}`;
 }

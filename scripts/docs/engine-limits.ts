@@ -1,0 +1,382 @@
+import type { ConfigKey } from '@posthorn/runtime';
+import { readText } from '../checks/repository.ts';
+import type { ServiceSpec } from './configuration.ts';
+
+/**
+ * The one table of what bounds the delivery engine. Keys come from the services' declarations, what is fixed from the
+ * constants in the source: nothing of it is written down twice, and a name that is gone stops the generator.
+ */
+interface Part {
+  readonly part: string;
+  /** `service: KEY`. */
+  readonly keys: readonly string[];
+  readonly fixed: readonly Fixed[];
+}
+
+interface Fixed {
+  readonly limit: string;
+  readonly file: string;
+  /** Name of a constant, or of a property in the file where only one has it. */
+  readonly name: string;
+  readonly unit: string;
+  readonly meaning: string;
+}
+
+const fixed = (limit: string, unit: string, file: string, name: string, meaning: string): Fixed => ({
+  limit,
+  file,
+  name,
+  unit,
+  meaning,
+});
+
+const TIERS = 'packages/contracts/src/tiers.ts';
+const TOPICS = 'packages/contracts/src/topics.ts';
+const CONSUMER = 'packages/kafka/src/group-consumer.ts';
+const SERVICE = 'services/worker/src/service.ts';
+
+const PARTS: readonly Part[] = [
+  {
+    part: 'Caps and turns',
+    keys: [
+      'worker: MAX_CONCURRENT_ATTEMPTS',
+      'worker: FAST_SHARE_PERCENT',
+      'worker: MAX_ENDPOINT_CONCURRENCY',
+      'worker: SLOW_ENDPOINT_SHARE_PERCENT',
+      'worker: MAX_HOST_CONCURRENCY',
+      'worker: MAX_UNSETTLED_SLOTS',
+    ],
+    fixed: [
+      fixed(
+        'a tenant is slow from',
+        'ms',
+        'services/worker/src/schedule/pace.ts',
+        'SLOW_MS',
+        'Mean time of its attempts from which a tenant may not use the share kept for fast ones.',
+      ),
+      fixed(
+        'quantum',
+        'ms',
+        'services/worker/src/schedule/turns.ts',
+        'QUANTUM_MS',
+        'Time in flight that a tenant, and an endpoint within it, gets per turn.',
+      ),
+    ],
+  },
+  {
+    part: 'Buffers and overflow',
+    keys: [
+      'worker: MAX_LANE_SLOTS',
+      'worker: MAX_BUFFERED_BYTES',
+      'worker: TENANT_BUFFER_SHARE_PERCENT',
+      'worker: MAX_OVERFLOW_MOVES',
+      'worker: MAX_OVERFLOW_SPANS',
+    ],
+    fixed: [
+      fixed('slots of a record', 'slots', TOPICS, 'MAX_SLOTS', 'Endpoints that one deliveries record names.'),
+      fixed('largest record', 'bytes', TOPICS, 'MAX_RECORD_BYTES', 'An event with its headers, or a batch.'),
+      fixed('journal batch', 'bytes', TOPICS, 'MAX_JOURNAL_BYTES', "A journal record's value."),
+    ],
+  },
+  {
+    part: 'Attempts and retries',
+    keys: [
+      'worker: ATTEMPT_TIMEOUT_MS',
+      'worker: RETRY_SCHEDULE',
+      'worker: RETRY_JITTER_PERCENT',
+      'worker: MAX_REPEATS',
+      'worker: REPEATS_KEPT_MS',
+    ],
+    fixed: [
+      fixed('span of a schedule', 'ms', TIERS, 'MAX_SCHEDULE_MS', 'All waits of a retry schedule together.'),
+      fixed(
+        'waits of a schedule',
+        'waits',
+        'services/worker/src/config.ts',
+        'MAX_RETRIES',
+        'Retries that a schedule can have.',
+      ),
+      fixed(
+        'Retry-After',
+        'ms',
+        'services/worker/src/attempt/classify.ts',
+        'MAX_RETRY_AFTER_MS',
+        'What a receiver can make us wait, at most.',
+      ),
+      fixed(
+        'URLs that answered 410',
+        'endpoints',
+        'services/worker/src/attempt/gone-endpoints.ts',
+        'MAX_GONE_ENDPOINTS',
+        'Remembered until the configuration says so; beyond it the oldest are asked again.',
+      ),
+      fixed(
+        'a 410 holds',
+        'ms',
+        'services/worker/src/attempt/gone-endpoints.ts',
+        'GONE_FOR_MS',
+        'How long a URL that answered 410 is not asked again while the configuration does not say so.',
+      ),
+    ],
+  },
+  {
+    part: 'Circuits and pauses',
+    keys: [
+      'worker: BREAKER_FAILURE_PERCENT',
+      'worker: BREAKER_MIN_ATTEMPTS',
+      'worker: BREAKER_WINDOW_MS',
+      'worker: BREAKER_FIRST_PROBE_MS',
+      'worker: BREAKER_MAX_PROBE_MS',
+      'worker: BREAKER_MAX_ENDPOINTS',
+      'worker: CIRCUIT_LEAST_WAIT_MS',
+      'worker: CIRCUIT_MAX_WAIT_MS',
+      'worker: CIRCUIT_LEAST_BUDGET_MS',
+      'worker: PAUSE_FIRST_WAIT_MS',
+      'worker: PAUSE_MAX_WAIT_MS',
+    ],
+    fixed: [
+      fixed(
+        'first wait of what is put aside',
+        'ms',
+        TIERS,
+        'FIRST_PUT_ASIDE_MS',
+        'While a configuration cannot be had; each one after it is twice as long.',
+      ),
+      fixed(
+        'longest wait of what is put aside',
+        'ms',
+        TIERS,
+        'LONGEST_PUT_ASIDE_MS',
+        'Bound of these waits.',
+      ),
+    ],
+  },
+  {
+    part: 'Tiers and release',
+    keys: [
+      'dispatcher: RETRY_TIERS',
+      'dispatcher: RELEASE_MAX_TIER_RECORDS',
+      'dispatcher: RELEASE_MAX_TIER_BYTES',
+      'dispatcher: RELEASE_MAX_PER_SEC',
+      'dispatcher: RELEASE_MAX_RATED_TENANTS',
+    ],
+    fixed: [
+      fixed('tiers', 'topics', TIERS, 'MAX_TIERS', 'Retry topics, at most.'),
+      fixed(
+        'look-ahead',
+        'of a delay',
+        TIERS,
+        'LOOK_AHEAD_SHARE',
+        'Share of its delay by which a tier is read ahead, so that odd waits need no further hop.',
+      ),
+      fixed(
+        'longest look-ahead',
+        'ms',
+        TIERS,
+        'MAX_LOOK_AHEAD_MS',
+        'Bound of the look-ahead, and of jitter.',
+      ),
+    ],
+  },
+  {
+    part: 'Configuration',
+    keys: [],
+    fixed: [
+      fixed(
+        'poll',
+        'ms',
+        'packages/tenant-config/src/tenant-configs.ts',
+        'DEFAULT_POLL_INTERVAL_MS',
+        'How often changes are looked for where nothing tells of them.',
+      ),
+      fixed(
+        'endpoints cached',
+        'endpoints',
+        'packages/tenant-config/src/tenant-configs.ts',
+        'DEFAULT_MAX_ENDPOINTS',
+        'Per process; tenants used least recently go first.',
+      ),
+      fixed(
+        'age of the cache',
+        'ms',
+        'packages/tenant-config/src/tenant-configs.ts',
+        'DEFAULT_MAX_AGE_MS',
+        'How long it is believed while Postgres is away.',
+      ),
+    ],
+  },
+  {
+    part: 'Fan-out, replay and jobs',
+    keys: [
+      'dispatcher: FAN_OUT_MAX_RECORDS',
+      'dispatcher: FAN_OUT_MAX_BYTES',
+      'dispatcher: CONFIG_MAX_WAIT_MS',
+      'dispatcher: SET_ASIDE_MAX_TRY_MS',
+      'dispatcher: SET_ASIDE_MAX_ROWS',
+      'dispatcher: REPLAY_MAX_RECORDS',
+      'dispatcher: REPLAY_MAX_UNKNOWN_WAIT_MS',
+      'dispatcher: REPLAY_MAX_UNKNOWN_RECORDS',
+      'dispatcher: REPLAY_MAX_JOBS',
+      'dispatcher: REPLAY_JOB_POLL_MS',
+      'dispatcher: REPLAY_JOB_LEASE_MS',
+    ],
+    fixed: [],
+  },
+  {
+    part: 'Offsets, fence and rebalancing',
+    keys: [],
+    fixed: [
+      fixed(
+        'map of finished records',
+        'characters',
+        'packages/kafka/src/window-encoding.ts',
+        'MAX_MAP_CHARS',
+        'Size of what a commit says of one lane; near it the lane is paused.',
+      ),
+      fixed(
+        'session',
+        'ms',
+        CONSUMER,
+        'sessionTimeoutMs',
+        'Without a heartbeat for so long a member is out.',
+      ),
+      fixed(
+        'commits, at most every',
+        'ms',
+        CONSUMER,
+        'commitIntervalMs.min',
+        'The next goes when the last is acknowledged, and not before.',
+      ),
+      fixed(
+        'commits, at least every',
+        'ms',
+        CONSUMER,
+        'commitIntervalMs.max',
+        'While there is something to say.',
+      ),
+      fixed('heartbeats', 'ms', CONSUMER, 'heartbeatIntervalMs', 'From one to the next.'),
+      fixed(
+        'fence margin',
+        'ms',
+        'packages/kafka/src/fence.ts',
+        'FENCE_MARGIN_MS',
+        'Nothing starts unless a heartbeat sent within the session less this has succeeded.',
+      ),
+      fixed(
+        'held margin',
+        'ms',
+        'packages/kafka/src/held-slots.ts',
+        'HELD_MARGIN_MS',
+        'What a new owner waits beyond the time that the last one may still take.',
+      ),
+      fixed(
+        'longest hold',
+        'ms',
+        'packages/kafka/src/held-slots.ts',
+        'MAX_HELD_MS',
+        'No slot is held for longer, whatever a map says.',
+      ),
+      fixed(
+        'drain of a stop',
+        'ms',
+        SERVICE,
+        'STOP_DRAIN_MS',
+        'What is in flight gets so long to end and be settled, the longest deadline included.',
+      ),
+      fixed(
+        'drain of a rebalance',
+        'ms',
+        SERVICE,
+        'REJOIN_DRAIN_MS',
+        'What is in flight gets so long before the lanes move.',
+      ),
+      fixed(
+        'produce',
+        'ms',
+        SERVICE,
+        'PRODUCE_TIMEOUT_MS',
+        'How long a record may take to be acknowledged before it is asked again, below the fence.',
+      ),
+    ],
+  },
+  {
+    part: 'Recording',
+    keys: [
+      'recorder: RECORDER_BATCH_ROWS',
+      'recorder: RECORDER_LINGER_MS',
+      'recorder: RECORDER_MAX_BUFFERED_RECORDS',
+      'recorder: RECORDER_MAX_BUFFERED_BYTES',
+    ],
+    fixed: [],
+  },
+];
+
+/** Services whose limits are the engine's; their keys that no part names stand at the end. */
+const ENGINE = ['worker', 'dispatcher', 'recorder'] as const;
+/** Shared by every service: where things are, not how much of them. */
+const SHARED = /^(LOG_LEVEL|OTEL_|TRACE_|ADMIN_|KAFKA_|DATABASE_|LANES|EVENT_PARTITIONS|JOURNAL_PARTITIONS)/;
+
+type Key = ConfigKey<unknown>;
+
+export function engineTable(specs: readonly ServiceSpec[]): string {
+  const keys = new Map(
+    specs.flatMap(({ service, spec }) =>
+      Object.values(spec).map((key: Key) => [`${service}: ${key.env}`, key] as const),
+    ),
+  );
+  const rows = PARTS.flatMap((part) => partRows(part, keys));
+  return [
+    '| part | limit | default | unit | set by | meaning |',
+    '|---|---|---|---|---|---|',
+    ...rows,
+    ...otherRows(keys),
+  ].join('\n');
+}
+
+function partRows({ part, keys, fixed }: Part, declared: ReadonlyMap<string, Key>): string[] {
+  return [
+    ...keys.map((name) => {
+      const key = declared.get(name);
+      if (key === undefined) throw new Error(`no service declares "${name}"`);
+      return keyRow(part, name, key);
+    }),
+    ...fixed.map(({ limit, file, name, unit, meaning }) =>
+      row([part, limit, `\`${constantOf(readText(file), name, file)}\``, unit, 'fixed', meaning]),
+    ),
+  ];
+}
+
+function otherRows(declared: ReadonlyMap<string, Key>): string[] {
+  const named = new Set(PARTS.flatMap(({ keys }) => keys));
+  return [...declared]
+    .filter(([name, key]) => {
+      const service = ENGINE.find((each) => name.startsWith(`${each}: `));
+      return service !== undefined && key.unit !== undefined && !SHARED.test(key.env) && !named.has(name);
+    })
+    .map(([name, key]) => keyRow('Other', name, key));
+}
+
+const keyRow = (part: string, name: string, key: Key): string =>
+  row([part, `\`${key.env}\``, `\`${key.fallback ?? ''}\``, key.unit ?? '', name.split(':')[0]!, key.doc]);
+
+const row = (cells: readonly string[]): string =>
+  `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;
+
+/**
+ * The number that `name` stands for in a source: `const NAME = 16 * 1_024;` or, in an object, `name: 2_000,`;
+ * `outer.name` is that of `outer: { name: 2_000 }`.
+ */
+export function constantOf(source: string, name: string, file: string): number {
+  const [inner, outer] = name.split('.').reverse();
+  if (outer !== undefined) {
+    const object = new RegExp(`\\b${outer}(?: =|:) \\{([^}]*)\\}`).exec(source)?.[1] ?? '';
+    return constantOf(`${object},`, inner!, file);
+  }
+  const found = [...source.matchAll(new RegExp(`\\b${name}(?: =|:) ([\\d_.*+ ]+)[;,]`, 'g'))];
+  if (found.length !== 1) throw new Error(`${file} has ${found.length} numbers called "${name}"`);
+  const sum = found[0]![1]!.split('+').map((term) => product(term));
+  return sum.reduce((total, term) => total + term, 0);
+}
+
+const product = (term: string): number =>
+  term.split('*').reduce((total, factor) => total * Number(factor.replaceAll('_', '')), 1);
