@@ -1,15 +1,15 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import {
   decodeDelivery,
   decodeEvent,
   decodeJournal,
-  deriveDeliveryId,
   encodeDelivery,
   encodeEvent,
   encodeWait,
   mintEndpointId,
   recordMac,
 } from '@posthorn/contracts';
+import { createJob, findJob } from '@posthorn/db';
 import type { TrackedRecord } from '@posthorn/kafka';
 import { type SignalledList, waitUntil } from '@posthorn/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -166,13 +166,8 @@ test('records that nobody can read are set aside and the partition goes on', asy
 test('a dead letter that is replayed starts its next round once, however often its record is read', async () => {
   const event = eventMeta();
   const { endpointId } = await around.addEndpoint(['*']);
-  const deliveryId = deriveDeliveryId(event.eventId, endpointId, 0);
-  const sql = around.database.sql;
-  await sql`
-    insert into deliveries (tenant_id, delivery_id, event_id, endpoint_id, event_type, run, state, round, attempt,
-                            standing, updated_at, retention_days, day)
-    values ('acme', ${deliveryId}, ${event.eventId}::uuid, ${endpointId}, ${event.type}, 0, 'failed', 0, 6, 1, now(),
-            30, ${new Date(1_700_000_000_000)}::date)`;
+  const { deliveryId } = await around.recordDeadLetter(event, endpointId);
+  const { sql } = around.database;
   const value = Buffer.from('{"dead":"letter"}');
   const headers = { ...encodeEvent(event), ph_slots: endpointId, ph_reason: 'attempts_exhausted' };
   const ph_mac = recordMac(macKeyOf(around.config), headers, value);
@@ -205,6 +200,34 @@ test('a dead letter that is replayed starts its next round once, however often i
   expect(made.map(({ state }) => state).sort()).toEqual(['dispatched', 'refused']);
   await journal.waitFor(() => entriesOf(event.eventId).length > 0, { what: 'the journal entry' });
   expect(entriesOf(event.eventId)).toMatchObject([{ kind: 'replayed', deliveryId, run: 0, round: 1 }]);
+});
+
+test('bulk replays ask for all that a filter finds, and for what was never sent', async () => {
+  const { endpointId } = await around.addEndpoint(['*']);
+  const [dead, missing] = [eventMeta(), eventMeta()];
+  const payload = Buffer.from('{"n":12345678901234567890}');
+  await around.recordDeadLetter(dead, endpointId, payload);
+  await around.recordEvent(missing, payload);
+  const { sql } = around.database;
+  const run = async (kind: 'dead_letters' | 'missing') => {
+    const jobId = randomUUID();
+    const filters = { endpointId };
+    const job = { jobId, tenantId: 'acme', kind, filters, ratePerSec: 1_000, total: 1, createdBy: 'key' };
+    await createJob(sql, job);
+    await waitUntil(async () => (await findJob(sql, 'acme', jobId))?.state === 'done', {
+      what: `the job of ${kind}`,
+    });
+    return findJob(sql, 'acme', jobId);
+  };
+  expect(await run('dead_letters')).toMatchObject({ done: 1, refused: 0, error: null });
+  const [again] = await untilDelivered(dead.eventId);
+  expect(again!.value.equals(payload)).toBe(true);
+  expect(decodeDelivery(again!.headers)).toMatchObject({ slots: [endpointId], run: 0, round: 1, attempt: 1 });
+  expect(await run('missing')).toMatchObject({ done: 1, refused: 0, error: null });
+  const [first] = await untilDelivered(missing.eventId);
+  expect(decodeDelivery(first!.headers)).toMatchObject({ slots: [endpointId], run: 0, round: 0, attempt: 1 });
+  await journal.waitFor(() => entriesOf(missing.eventId).length > 0, { what: 'the journal entry' });
+  expect(entriesOf(missing.eventId)).toMatchObject([{ kind: 'dispatched', endpointIds: [endpointId] }]);
 });
 
 test('health and metrics are served, with the lag of each group', async () => {

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
+  acceptedAtMs,
+  deriveDeliveryId,
   type EventMeta,
   encodeEvent,
   type Labels,
@@ -9,7 +11,15 @@ import {
   tenantPartition,
   topicSpecs,
 } from '@posthorn/contracts';
-import { createEndpoint, createTenant, type Database, openDatabase } from '@posthorn/db';
+import {
+  createEndpoint,
+  createTenant,
+  type Database,
+  openDatabase,
+  recordDay,
+  recordEvents,
+  type Sql,
+} from '@posthorn/db';
 import {
   type Admin,
   connectKafka,
@@ -50,6 +60,10 @@ export interface Surroundings {
     labels?: Labels,
   ): Promise<{ endpointId: string; revision: number }>;
   postEvent(given: Partial<EventMeta>, value?: Buffer): Promise<EventMeta>;
+  /** Puts the event into the record, as the recorder would. */
+  recordEvent(event: EventMeta, payload: Buffer): Promise<void>;
+  /** Puts a delivery that has failed into the record, with its event and its dead letter where there is a payload. */
+  recordDeadLetter(event: EventMeta, endpointId: string, payload?: Buffer): Promise<{ deliveryId: string }>;
   startDispatcher(environment?: Record<string, string>): Promise<Dispatcher>;
   stop(): Promise<void>;
 }
@@ -63,6 +77,7 @@ export async function setUp(): Promise<Surroundings> {
     LANES: '4',
     EVENT_PARTITIONS: '2',
     JOURNAL_PARTITIONS: '1',
+    REPLAY_JOB_POLL_MS: '100',
     ADMIN_PORT: '0',
     SECRETS_KEY: randomBytes(32).toString('base64'),
   };
@@ -126,6 +141,11 @@ export async function setUp(): Promise<Surroundings> {
       await producer.send({ topic: names.events, partition, key: event.tenantId, value, headers });
       return event;
     },
+    recordEvent: (event, payload) => recordEvent(database.sql, event, payload),
+    async recordDeadLetter(event, endpointId, payload) {
+      if (payload) await recordEvent(database.sql, event, payload);
+      return recordDeadLetter(database.sql, event, endpointId, payload !== undefined);
+    },
     async startDispatcher(more = {}) {
       const dispatcher = createDispatcher({
         config: readServiceConfig({ ...environment, ...more }),
@@ -149,4 +169,45 @@ export async function setUp(): Promise<Surroundings> {
       await database.close();
     },
   };
+}
+
+async function recordEvent(sql: Sql, event: EventMeta, payload: Buffer): Promise<void> {
+  await recordEvents(sql, {
+    tenantId: [event.tenantId],
+    eventId: [event.eventId],
+    type: [event.type],
+    labels: [JSON.stringify(event.labels)],
+    contentType: [event.contentType],
+    payload: [payload],
+    occurredAtMs: [Date.parse(event.occurredAt)],
+    acceptedAtMs: [acceptedAtMs(event.eventId)],
+    revision: [event.revision],
+    retentionDays: [event.retentionDays],
+    day: [recordDay(event.eventId)],
+  });
+}
+
+async function recordDeadLetter(
+  sql: Sql,
+  event: EventMeta,
+  endpointId: string,
+  listed: boolean,
+): Promise<{ deliveryId: string }> {
+  const deliveryId = deriveDeliveryId(event.eventId, endpointId, 0);
+  const day = new Date(acceptedAtMs(event.eventId));
+  await sql`
+    insert into deliveries (tenant_id, delivery_id, event_id, endpoint_id, event_type, run, state, round, attempt,
+                            standing, updated_at, retention_days, day)
+    values (${event.tenantId}, ${deliveryId}, ${event.eventId}::uuid, ${endpointId}, ${event.type}, 0, 'failed', 0,
+            6, 1, now(), 30, ${day}::date)`;
+  if (listed) {
+    await sql`
+      insert into dead_letters (delivery_id, tenant_id, endpoint_id, event_id, event_type, run, round, standing,
+                                reason, last_failure, last_status, last_error, attempts, failed_at, topic,
+                                partition, "offset", retention_days, day)
+      values (${deliveryId}, ${event.tenantId}, ${endpointId}, ${event.eventId}::uuid, ${event.type}, 0, 0, 1,
+              'attempts_exhausted', 'http_5xx', 503, '', 6, now() - interval '1 minute', 'dead-letters', 0, 0, 30,
+              ${day}::date)`;
+  }
+  return { deliveryId };
 }

@@ -1,28 +1,36 @@
-import type { EventPayload } from '@posthorn/db';
+import {
+  advanceJob,
+  claimJob,
+  type EventPayload,
+  findEventPayload,
+  finishJob,
+  type JobCursor,
+  leaveJob,
+  pageDeadLetters,
+  pageMissingEvents,
+  type ReplayJobRow,
+  type Sql,
+  within,
+} from '@posthorn/db';
 import type { ReplayTarget } from './build-replay-record.ts';
 
-/** Where a job is: opaque, kept as JSON. */
-export type JobCursor = unknown;
+export type Job = Pick<
+  ReplayJobRow,
+  'jobId' | 'tenantId' | 'kind' | 'filters' | 'ratePerSec' | 'total' | 'cursor' | 'createdAt'
+>;
 
-export interface Job {
-  readonly jobId: string;
-  readonly tenantId: string;
-  readonly kind: 'dead_letters' | 'recover' | 'missing';
-  readonly ratePerSec: number;
-  readonly total: number | null;
-  readonly cursor: JobCursor;
+export interface JobPage {
+  /** May be none although there is a next page. */
+  readonly targets: readonly ReplayTarget[];
+  /** Null: this was the last page. */
+  readonly next: JobCursor;
 }
 
 /** What jobs ask of Postgres. Every answer comes within a bound, or is an error. */
 export interface JobStore {
   /** Takes the job that has waited longest, or one whose dispatcher has not been heard of; null when there is none. */
   claim(): Promise<Job | null>;
-  /** What comes after the cursor; nothing at the end. */
-  page(
-    job: Job,
-    cursor: JobCursor,
-    limit: number,
-  ): Promise<{ readonly targets: readonly ReplayTarget[]; readonly cursor: JobCursor }>;
+  page(job: Job, cursor: JobCursor, limit: number): Promise<JobPage>;
   /** Null when its payload is past its retention. */
   loadEvent(tenantId: string, eventId: string): Promise<EventPayload | null>;
   /** Keeps the cursor, counts, and holds the lease; false when the job was cancelled or is another's. */
@@ -38,8 +46,39 @@ export interface JobStore {
   ): Promise<void>;
 }
 
-/** Takes no jobs: there is no table of them yet. */
-export function createJobStore(_sql: unknown, _lease: { owner: string; leaseMs: number }): JobStore {
-  const none = (): Promise<never> => Promise.reject(new Error('there are no jobs'));
-  return { claim: async () => null, page: none, loadEvent: none, advance: none, leave: none, finish: none };
+/** Below the time-out of a statement on the server: a page looks through many events. */
+const QUERY_TIMEOUT_MS = 10_000;
+
+export function createJobStore(
+  sql: Sql,
+  { owner, leaseMs }: { readonly owner: string; readonly leaseMs: number },
+): JobStore {
+  const bounded = <T>(query: Promise<T>): Promise<T> => within(QUERY_TIMEOUT_MS, query);
+  return {
+    claim: () => bounded(claimJob(sql, { owner, leaseMs })),
+    page: (job, cursor, limit) => bounded(readPage(sql, job, cursor, limit)),
+    loadEvent: (tenantId, eventId) => bounded(findEventPayload(sql, tenantId, eventId)),
+    advance: (jobId, step) => bounded(advanceJob(sql, jobId, owner, { ...step, leaseMs })),
+    leave: (jobId) => bounded(leaveJob(sql, jobId, owner)),
+    finish: (jobId, end) => bounded(finishJob(sql, jobId, owner, end)),
+  };
+}
+
+async function readPage(sql: Sql, job: Job, cursor: JobCursor, limit: number): Promise<JobPage> {
+  const { tenantId, filters } = job;
+  switch (job.kind) {
+    case 'dead_letters':
+    case 'recover': {
+      const untilMs = job.createdAt.getTime();
+      const page = await pageDeadLetters(sql, tenantId, filters, { cursor, limit, untilMs });
+      const targets = page.rows.map(({ run, round, ...row }) => ({ ...row, expect: { run, round } }));
+      return { targets, next: page.cursor };
+    }
+    case 'missing': {
+      const page = await pageMissingEvents(sql, tenantId, filters, { cursor, limit });
+      return { targets: page.rows.map((row) => ({ ...row, expect: null })), next: page.cursor };
+    }
+    default:
+      return job.kind satisfies never;
+  }
 }

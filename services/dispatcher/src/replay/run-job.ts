@@ -1,9 +1,9 @@
-import { isDataError } from '@posthorn/db';
+import { isDataError, type JobCursor } from '@posthorn/db';
 import type { OutboundRecord, Producer } from '@posthorn/kafka';
 import type { Clock, Logger, Tracing } from '@posthorn/runtime';
 import type { TenantConfigs } from '@posthorn/tenant-config';
 import { buildReplayRecord, type ReplayRecordOptions, type ReplayTarget } from './build-replay-record.ts';
-import type { Job, JobCursor, JobStore } from './job-store.ts';
+import type { Job, JobStore } from './job-store.ts';
 
 export interface RunJobOptions extends ReplayRecordOptions {
   readonly store: JobStore;
@@ -72,16 +72,16 @@ async function walk(
       await store.leave(job.jobId);
       return 'left';
     }
-    const { targets, cursor } = await store.page(job, position.cursor, pageSize);
-    if (targets.length === 0) {
+    const { targets, next } = await store.page(job, position.cursor, pageSize);
+    const done = await producePage(options, job, targets);
+    const step = { cursor: next ?? position.cursor, done, refused: targets.length - done };
+    ours = await store.advance(job.jobId, step);
+    position.cursor = step.cursor;
+    options.observe.asked(step.done, step.refused);
+    if (ours && next === null) {
       await store.finish(job.jobId, { state: 'done', error: null });
       return 'done';
     }
-    const done = await producePage(options, job, targets);
-    const refused = targets.length - done;
-    ours = await store.advance(job.jobId, { cursor, done, refused });
-    position.cursor = cursor;
-    options.observe.asked(done, refused);
     nextAtMs = Math.max(nextAtMs + (targets.length * 1_000) / job.ratePerSec, clock.monotonicMs());
     await options.pause(nextAtMs - clock.monotonicMs(), stop);
   }

@@ -11,6 +11,8 @@ const jobOf = (jobId: string): Job => ({
   ratePerSec: 100,
   total: 1,
   cursor: null,
+  filters: {},
+  createdAt: new Date(0),
 });
 
 function setup(queue: Job[], maxJobs = 2, store: Partial<JobStore> = {}) {
@@ -22,7 +24,7 @@ function setup(queue: Job[], maxJobs = 2, store: Partial<JobStore> = {}) {
       claim: async () => queue.shift() ?? null,
       page: async () => {
         await held.passed;
-        return { targets: [], cursor: null };
+        return { targets: [], next: null };
       },
       loadEvent: async () => null,
       advance: async () => true,
