@@ -125,7 +125,7 @@ export class Buffers<W extends Work> {
   }
 
   /** Calls back, so that it comes last. */
-  announceRoom({ lane, share }: Parcel<W>): void {
+  announceRoom({ lane, share }: Pick<Parcel<W>, 'lane' | 'share'>): void {
     if (lane.mode === 'lost') return;
     if (share.full && shareHasRoom(share)) {
       share.full = false;

@@ -1,4 +1,4 @@
-import { type Host, Hosts } from './hosts.ts';
+import { Hosts } from './hosts.ts';
 import type { Slot, Work } from './lane.ts';
 import type { EndpointQueue, TenantQueue } from './queues.ts';
 
@@ -9,6 +9,8 @@ export interface CapOptions {
   readonly maxUnsettled: number;
   /** Part of maxInFlight that only fast tenants may use. */
   readonly fastSharePercent: number;
+  /** Slots in flight of an endpoint without a limit of its own. */
+  readonly maxEndpointInFlight: number;
   /** Slots in flight at one destination host, over all tenants. */
   readonly maxHostInFlight: number;
   /** Part of a tenant's cap that its slow endpoints may use together while it has fast ones. */
@@ -50,22 +52,34 @@ export class Caps<W extends Work> {
     return tenant.takenBySlow < Math.max(1, share);
   }
 
-  take(slot: Slot<W>, host: Host<W> | null): void {
+  endpointIsFull(endpoint: EndpointQueue<W>, limit: number | null): boolean {
+    return endpoint.taken >= (limit ?? this.#options.maxEndpointInFlight);
+  }
+
+  start(slot: Slot<W>, host: string | null): void {
     const { tenant } = slot.queue;
-    slot.host = host;
+    slot.host = host === null ? null : this.hosts.take(host);
     tenant.inFlight.push(slot);
     this.inFlight += 1;
+    this.unsettled += 1;
     if (tenant.slow) this.slowInFlight += 1;
     this.#takeEndpoint(slot.queue);
   }
 
-  /** Its request has ended; its host is left to be freed. */
-  free(slot: Slot<W>): void {
+  /** Its place at its host is freed apart: somebody may wait for that. */
+  endRequest(slot: Slot<W>): void {
     const { tenant } = slot.queue;
+    slot.host = null;
     tenant.inFlight.remove(slot);
+    tenant.settling.push(slot);
     this.inFlight -= 1;
     if (tenant.slow) this.slowInFlight -= 1;
     this.#freeEndpoint(slot.queue);
+  }
+
+  settle(slot: Slot<W>): void {
+    slot.queue.tenant.settling.remove(slot);
+    this.unsettled -= 1;
   }
 
   /** An earlier owner's request is no request of this worker, but it is one to its tenant and endpoint. */

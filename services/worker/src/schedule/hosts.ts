@@ -49,11 +49,6 @@ export class Hosts<W extends Work> {
     this.#forget(host);
   }
 
-  wait(host: Host<W>, endpoint: EndpointQueue<W>): void {
-    endpoint.host = host;
-    host.waiting.push(endpoint);
-  }
-
   leave(endpoint: EndpointQueue<W>): void {
     const host = endpoint.host!;
     endpoint.host = null;

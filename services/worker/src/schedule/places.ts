@@ -3,6 +3,8 @@ import { type Host, slotsOf } from './hosts.ts';
 import type { Work } from './lane.ts';
 import { List } from './list.ts';
 import type { EndpointQueue, TenantQueue } from './queues.ts';
+import { nextStartMs } from './rates.ts';
+import type { EndpointLimits } from './scheduler.ts';
 import { ClassedTurns } from './turns.ts';
 import { Wakes } from './wakes.ts';
 
@@ -74,24 +76,24 @@ export class Places<W extends Work> {
     this.#tenantsAtCap.push(tenant);
   }
 
-  atCap(endpoint: EndpointQueue<W>): void {
-    this.#take(endpoint);
-    endpoint.place = 'at_cap';
-    this.#endpointsAtCap.push(endpoint);
-  }
-
-  atRate(endpoint: EndpointQueue<W>, untilMs: number): void {
-    this.#take(endpoint);
-    endpoint.place = 'at_rate';
-    this.#endpointsAtRate.push(endpoint);
-    endpoint.wake = this.wakes.at(untilMs, () => this.ready(endpoint));
-  }
-
-  atHost(endpoint: EndpointQueue<W>, host: Host<W>, nowMs: number): void {
-    this.#take(endpoint);
-    endpoint.place = 'at_host';
-    this.#caps.hosts.wait(host, endpoint);
-    this.#lookLater(host, nowMs);
+  /** Whether the caps and the rate of an endpoint let it start; where not it stands apart from now on. */
+  admit(endpoint: EndpointQueue<W>, limits: EndpointLimits, nowMs: number): boolean {
+    if (this.#caps.endpointIsFull(endpoint, limits.maxConcurrency)) {
+      this.#standApart(endpoint, 'at_cap', this.#endpointsAtCap);
+      return false;
+    }
+    const full = limits.host === null ? null : this.#caps.hosts.full(limits.host);
+    if (full !== null) {
+      this.#standApart(endpoint, 'at_host', full.waiting);
+      endpoint.host = full;
+      this.#lookLater(full, nowMs);
+      return false;
+    }
+    const startMs = limits.maxPerSec === null ? nowMs : nextStartMs(endpoint, limits.maxPerSec);
+    if (startMs <= nowMs) return true;
+    this.#standApart(endpoint, 'at_rate', this.#endpointsAtRate);
+    endpoint.wake = this.wakes.at(startMs, () => this.ready(endpoint));
+    return false;
   }
 
   /** Frees a place at a host, for whoever waits the longest. */
@@ -129,6 +131,16 @@ export class Places<W extends Work> {
       host: this.#caps.hosts.waitingSlots(),
       rate: slotsOf(this.#endpointsAtRate),
     };
+  }
+
+  #standApart(
+    endpoint: EndpointQueue<W>,
+    place: EndpointQueue<W>['place'],
+    list: List<EndpointQueue<W>>,
+  ): void {
+    this.#take(endpoint);
+    endpoint.place = place;
+    list.push(endpoint);
   }
 
   #lookLater(host: Host<W>, nowMs: number): void {

@@ -18,8 +18,6 @@ export interface EndpointLimits {
 }
 
 export interface SchedulerOptions extends CapOptions, BufferOptions {
-  /** Slots in flight of an endpoint without a limit of its own. */
-  readonly maxEndpointInFlight: number;
   /** What the first attempt of an unknown tenant is charged at its start. */
   readonly attemptTimeoutMs: number;
   /** Slots of a tenant that may be in flight in a lane. Asked at every turn: a changed quota holds at once. */

@@ -1,11 +1,11 @@
 import type { TenantId } from '@posthorn/contracts';
 import { Buffers } from './buffers.ts';
 import { Caps, takenOf } from './caps.ts';
-import type { Lane, Parcel, Slot, Work } from './lane.ts';
-import { estimateMs, isSlow, observe } from './pace.ts';
+import { Judge } from './judge.ts';
+import type { Lane, Parcel, Share, Slot, Work } from './lane.ts';
 import { Places } from './places.ts';
 import { type EndpointQueue, Queues, type TenantQueue } from './queues.ts';
-import { giveBack, nextStartMs, spend } from './rates.ts';
+import { giveBack, spend } from './rates.ts';
 import type {
   EndpointLimits,
   Moved,
@@ -25,6 +25,7 @@ export class TurnScheduler<W extends Work> implements Scheduler<W> {
   readonly #buffers: Buffers<W>;
   readonly #caps: Caps<W>;
   readonly #places: Places<W>;
+  readonly #judge: Judge<W>;
   readonly #pauses = new Set<PauseReason>();
 
   constructor(options: SchedulerOptions) {
@@ -32,6 +33,7 @@ export class TurnScheduler<W extends Work> implements Scheduler<W> {
     this.#buffers = new Buffers(options);
     this.#caps = new Caps(options);
     this.#places = new Places(this.#caps);
+    this.#judge = new Judge(this.#caps, this.#places, options.attemptTimeoutMs);
   }
 
   openLane(number: number): Lane {
@@ -83,46 +85,41 @@ export class TurnScheduler<W extends Work> implements Scheduler<W> {
   }
 
   drop(slot: Slot<W>): boolean {
-    if (slot.stage === 'held') this.#unhold(slot);
-    else if (slot.stage === 'queued') this.#unqueue(slot);
-    else return false;
-    this.#buffers.unqueued(slot.parcel);
-    this.#end(slot);
+    if (!this.#take(slot)) return false;
+    this.#buffers.announceRoom(slot.parcel);
     return true;
   }
 
   takeTail(lane: Lane, tenantId: TenantId, maxSlots: number): Moved<W>[] {
-    const share = this.#queues.find(lane.number, tenantId)?.shares.find((each) => each.lane === lane);
     const moved: Moved<W>[] = [];
-    if (share === undefined) return moved;
+    const share = this.#shareOf(lane, tenantId);
     let slots = 0;
-    for (let parcel = share.untouched.last; parcel !== null; parcel = share.untouched.last) {
-      slots += parcel.open;
+    for (let last = share?.untouched.last ?? null; last !== null; last = share!.untouched.last) {
+      slots += last.open;
       if (slots > maxSlots) break;
-      const queued = parcel.slots.filter((slot) => slot.stage === 'queued');
-      moved.push({ work: parcel.work, indexes: queued.map((slot) => slot.index) });
-      for (const slot of queued) this.drop(slot);
+      const queued = last.slots.filter((slot) => slot.stage === 'queued');
+      for (const slot of queued) this.#take(slot);
+      moved.push({ work: last.work, indexes: queued.map(({ index }) => index) });
     }
+    if (moved.length > 0) this.#buffers.announceRoom({ lane, share: share! });
     return moved.reverse();
   }
 
   hasRoomFor(lane: Lane, tenantId: TenantId, slots: number, bytes: number): boolean {
-    const tenant = this.#queues.find(lane.number, tenantId);
-    const share = tenant?.shares.find((each) => each.lane === lane);
+    const share = this.#shareOf(lane, tenantId);
     return share === undefined || this.#buffers.tenantHasRoom(share, slots, bytes);
   }
 
   queuedOf(lane: Lane, tenantId: TenantId): number {
-    const tenant = this.#queues.find(lane.number, tenantId);
-    return tenant?.shares.find((each) => each.lane === lane)?.slots ?? 0;
+    return this.#shareOf(lane, tenantId)?.slots ?? 0;
   }
 
   *underWay(lane: Lane, nowMs: number): Generator<UnderWay<W>, void> {
     for (const { held, inFlight, settling } of this.#queues.inLane(lane.number)) {
       for (const slot of held)
         if (slot.parcel.lane === lane) yield { slot, heldForMs: Math.max(0, slot.heldUntilMs - nowMs) };
-      for (const slot of inFlight) if (slot.parcel.lane === lane) yield { slot, heldForMs: null };
-      for (const slot of settling) if (slot.parcel.lane === lane) yield { slot, heldForMs: null };
+      for (const started of [inFlight, settling])
+        for (const slot of started) if (slot.parcel.lane === lane) yield { slot, heldForMs: null };
     }
   }
 
@@ -130,7 +127,7 @@ export class TurnScheduler<W extends Work> implements Scheduler<W> {
     this.#places.wakes.run(nowMs);
     if (this.paused || !this.#caps.anyMayStart) return null;
     for (let tenant = this.#places.firstTenant(); tenant !== null; tenant = this.#places.firstTenant()) {
-      if (this.#judgeTenant(tenant, nowMs)) continue;
+      if (this.#judge.tenant(tenant, nowMs)) continue;
       const slot = this.#startOf(tenant, nowMs);
       if (slot !== null) return slot;
     }
@@ -143,24 +140,14 @@ export class TurnScheduler<W extends Work> implements Scheduler<W> {
 
   release(slot: Slot<W>, tookMs: number): void {
     if (slot.stage !== 'in_flight') return;
-    const { queue } = slot;
-    const endedMs = slot.startedMs + tookMs;
-    observe(queue, tookMs);
-    observe(queue.tenant, tookMs);
-    queue.silentSinceMs = endedMs;
     this.#endRequest(slot, tookMs);
-    this.#judgeEndpoint(queue, endedMs);
-    this.#judgeTenant(queue.tenant, endedMs);
-    if (!queue.slow) queue.tenant.fastAnswerMs = endedMs;
-    slot.stage = 'settling';
-    queue.tenant.settling.push(slot);
+    this.#judge.answered(slot.queue, tookMs, slot.startedMs + tookMs);
   }
 
   settle(slot: Slot<W>): void {
-    if (slot.stage === 'in_flight') this.#endRequest(slot, 0);
-    else slot.queue.tenant.settling.remove(slot);
-    this.#caps.unsettled -= 1;
+    this.#endStart(slot);
     this.#end(slot);
+    this.#buffers.announceRoom(slot.parcel);
   }
 
   putBack(slot: Slot<W>): void {
@@ -169,8 +156,7 @@ export class TurnScheduler<W extends Work> implements Scheduler<W> {
       this.settle(slot);
       return;
     }
-    this.#endRequest(slot, 0);
-    this.#caps.unsettled -= 1;
+    this.#endStart(slot);
     const { maxPerSec } = this.#limitsOf(queue);
     if (maxPerSec !== null) giveBack(queue, maxPerSec);
     this.#buffers.queued(parcel);
@@ -178,7 +164,8 @@ export class TurnScheduler<W extends Work> implements Scheduler<W> {
   }
 
   recheckCaps(nowMs: number): void {
-    for (const tenant of this.#queues.all()) if (tenant.inFlight.length > 0) this.#judgeTenant(tenant, nowMs);
+    for (const tenant of this.#queues.all())
+      if (tenant.inFlight.length > 0) this.#judge.tenant(tenant, nowMs);
     this.#places.recheck();
   }
 
@@ -216,30 +203,13 @@ export class TurnScheduler<W extends Work> implements Scheduler<W> {
     for (;;) {
       const endpoint = tenant.endpointTurns.first(slowMayStart);
       if (endpoint === null) break;
-      if (this.#judgeEndpoint(endpoint, nowMs)) continue;
+      if (this.#judge.endpoint(endpoint, nowMs)) continue;
       const limits = this.#limitsOf(endpoint);
-      if (this.#mayStart(endpoint, limits, nowMs)) return this.#start(endpoint, limits, nowMs);
+      if (this.#places.admit(endpoint, limits, nowMs)) return this.#start(endpoint, limits, nowMs);
     }
     if (tenant.endpointTurns.length === 0) this.#places.restTenant(tenant);
     else this.#places.tenantAtCap(tenant);
     return null;
-  }
-
-  /** False: the endpoint stands apart now. */
-  #mayStart(endpoint: EndpointQueue<W>, limits: EndpointLimits, nowMs: number): boolean {
-    const { maxConcurrency, maxPerSec, host } = limits;
-    if (endpoint.taken >= (maxConcurrency ?? this.#options.maxEndpointInFlight)) {
-      this.#places.atCap(endpoint);
-      return false;
-    }
-    const full = host === null ? null : this.#caps.hosts.full(host);
-    if (full !== null) {
-      this.#places.atHost(endpoint, full, nowMs);
-      return false;
-    }
-    const startMs = maxPerSec === null ? nowMs : nextStartMs(endpoint, maxPerSec);
-    if (startMs > nowMs) this.#places.atRate(endpoint, startMs);
-    return startMs <= nowMs;
   }
 
   #start(endpoint: EndpointQueue<W>, { host, maxPerSec }: EndpointLimits, nowMs: number): Slot<W> {
@@ -248,14 +218,8 @@ export class TurnScheduler<W extends Work> implements Scheduler<W> {
     if (endpoint.taken === 0) endpoint.silentSinceMs = nowMs;
     slot.stage = 'in_flight';
     slot.startedMs = nowMs;
-    slot.chargedMs = estimateMs(
-      endpoint,
-      endpoint.tenant,
-      this.#silentMs(endpoint, nowMs),
-      this.#options.attemptTimeoutMs,
-    );
-    this.#caps.take(slot, host === null ? null : this.#caps.hosts.take(host));
-    this.#caps.unsettled += 1;
+    slot.chargedMs = this.#judge.estimateMs(endpoint, nowMs);
+    this.#caps.start(slot, host);
     if (maxPerSec !== null) spend(endpoint, maxPerSec, nowMs);
     this.#places.charge(endpoint, slot.chargedMs);
     if (endpoint.waiting.length === 0) this.#places.rest(endpoint);
@@ -266,12 +230,18 @@ export class TurnScheduler<W extends Work> implements Scheduler<W> {
   }
 
   #endRequest(slot: Slot<W>, tookMs: number): void {
-    const { queue, host } = slot;
-    this.#caps.free(slot);
-    this.#places.charge(queue, tookMs - slot.chargedMs);
+    const { host } = slot;
+    slot.stage = 'settling';
+    this.#caps.endRequest(slot);
+    this.#places.charge(slot.queue, tookMs - slot.chargedMs);
     if (host !== null) this.#places.freeHost(host);
-    slot.host = null;
-    this.#roomAt(queue);
+    this.#roomAt(slot.queue);
+  }
+
+  /** What was not released was not sent either, and costs nobody a turn. */
+  #endStart(slot: Slot<W>): void {
+    if (slot.stage === 'in_flight') this.#endRequest(slot, 0);
+    this.#caps.settle(slot);
   }
 
   /** A place under the caps of an endpoint and its tenant has come free. */
@@ -297,42 +267,29 @@ export class TurnScheduler<W extends Work> implements Scheduler<W> {
     this.#roomAt(slot.queue);
   }
 
-  #unqueue(slot: Slot<W>): void {
+  /** Ends a slot that waits. */
+  #take(slot: Slot<W>): boolean {
     const { queue } = slot;
-    queue.waiting.remove(slot);
+    if (slot.stage === 'held') this.#unhold(slot);
+    else if (slot.stage === 'queued') queue.waiting.remove(slot);
+    else return false;
     if (queue.waiting.length === 0) this.#places.rest(queue);
+    this.#buffers.unqueued(slot.parcel);
+    this.#end(slot);
+    return true;
   }
 
   #end(slot: Slot<W>): void {
     slot.stage = 'ended';
     this.#buffers.ended(slot.parcel);
     this.#queues.closed(slot.queue);
-    this.#buffers.announceRoom(slot.parcel);
+  }
+
+  #shareOf(lane: Lane, tenantId: TenantId): Share<W> | undefined {
+    return this.#queues.find(lane.number, tenantId)?.shares.find((share) => share.lane === lane);
   }
 
   #limitsOf({ tenant, endpointId }: EndpointQueue<W>): EndpointLimits {
     return this.#options.limitsOf(tenant.tenantId, endpointId) ?? NO_LIMITS;
-  }
-
-  #silentMs(endpoint: EndpointQueue<W>, nowMs: number): number {
-    return endpoint.taken === 0 ? 0 : nowMs - endpoint.silentSinceMs;
-  }
-
-  /** True: it has changed its class, and its turn comes among the others of that. */
-  #judgeEndpoint(endpoint: EndpointQueue<W>, nowMs: number): boolean {
-    const slow = isSlow(endpoint, this.#silentMs(endpoint, nowMs));
-    if (slow === endpoint.slow) return false;
-    this.#caps.classifyEndpoint(endpoint, slow);
-    endpoint.tenant.endpointTurns.classify(endpoint, slow);
-    return true;
-  }
-
-  #judgeTenant(tenant: TenantQueue<W>, nowMs: number): boolean {
-    const oldest = tenant.inFlight.first;
-    const slow = isSlow(tenant, oldest === null ? 0 : nowMs - oldest.startedMs);
-    if (slow === tenant.slow) return false;
-    this.#caps.classifyTenant(tenant, slow);
-    this.#places.classifyTenant(tenant, slow);
-    return true;
   }
 }
