@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { ConfigKey, ConfigSpec } from '@posthorn/runtime';
 import { root } from '../checks/repository.ts';
-import { engineTable } from './engine-limits.ts';
+import { engineTable } from './engine-table.ts';
 
 /** In the order in which an event meets them; the set-up job last. */
 export const SERVICES = ['ingest', 'dispatcher', 'worker', 'recorder', 'setup'] as const;

@@ -1,7 +1,7 @@
 import { integer } from '@posthorn/runtime';
 import { expect, test } from 'vitest';
 import { loadSpecs, type ServiceSpec } from './configuration.ts';
-import { constantOf, engineTable } from './engine-limits.ts';
+import { constantOf, engineTable } from './engine-table.ts';
 
 const specs = await loadSpecs();
 
