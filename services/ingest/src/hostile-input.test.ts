@@ -7,7 +7,8 @@ import { PROBLEMS, type ProblemCode } from './problem.ts';
 
 let bundle: Bundle;
 beforeAll(async () => {
-  bundle = await setup();
+  // An app of its own: it is listened to and closed here.
+  bundle = await setup({});
   bundle.addTenant('acme', { maxEventsPerSec: 1_000_000 });
 });
 afterAll(() => bundle.app.close());

