@@ -20,7 +20,7 @@ import type { RateWindow } from './rate-window.ts';
 export interface AcceptParts {
   readonly tenants: TenantLookups;
   readonly rate: RateWindow;
-  /** Dead letters of a tenant, at most 2 s old while Postgres answers. */
+  /** Dead letters of a tenant that has filled half of its quota, else 0; at most 2 s old while Postgres answers. */
   readonly countDeadLetters: (tenantId: string) => number;
   readonly send: (record: OutboundRecord) => Promise<ProduceAck>;
   readonly eventsTopic: string;

@@ -1,13 +1,14 @@
 import type { Logger } from '@posthorn/runtime';
 
 /**
- * What is known about Postgres without asking in a request: whether it answers, and how many dead letters each tenant
- * has. Modes: *up* and *down*; a failed question anywhere puts it down at once, the next answered ping up again.
+ * What is known about Postgres without asking in a request: whether it answers, and how many dead letters those
+ * tenants have that have filled half of their quota. Modes: *up* and *down*; a failed question anywhere puts it down at once, the next answered ping up again.
  * While it is down the last known counts hold.
  */
 export interface PostgresWatch {
   readonly up: boolean;
   reportDown(): void;
+  /** 0 while it is less than half of the quota. */
   countDeadLetters(tenantId: string): number;
   /** Resolves after the first round, whatever came of it. */
   start(): Promise<void>;

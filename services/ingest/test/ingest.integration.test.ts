@@ -9,6 +9,7 @@ import {
 } from '@posthorn/contracts';
 import {
   type Database,
+  moveDeadLetterCounts,
   type Quotas,
   recordDeadLetters,
   recordDeliveries,
@@ -246,6 +247,7 @@ describe('the record', () => {
       partition: [0],
       offset: [0],
     });
+    await moveDeadLetterCounts(database.sql, new Map([[tenantId, 1]]));
     return deliveryId;
   }
 
