@@ -1,9 +1,9 @@
 import type { Logger } from '@posthorn/runtime';
 
 /**
- * What is known about Postgres without asking in a request: whether it answers, and how many dead letters those
- * tenants have that have filled half of their quota. Modes: *up* and *down*; a failed question anywhere puts it down at once, the next answered ping up again.
- * While it is down the last known counts hold.
+ * What is known about Postgres without asking in a request: whether it answers, and how many dead letters those tenants
+ * have that have filled half of their quota. Modes: *up* and *down*; a failed question anywhere puts it down at once,
+ * the next answered ping up again. While it is down the last known counts hold.
  */
 export interface PostgresWatch {
   readonly up: boolean;

@@ -4,10 +4,10 @@ import type { ReplayJobFilters, ReplayJobKind } from '@posthorn/db';
 import type { FastifyReply } from 'fastify';
 import Type, { type Static } from 'typebox';
 import type { App, AppParts } from '../app.ts';
-import { type Caller, mayActFor } from '../auth.ts';
-import { unknownTenant } from '../authorise.ts';
+import type { Caller } from '../auth.ts';
+import { authorise } from '../authorise.ts';
 import { TENANT_ID_RULE } from '../parse-event.ts';
-import { invalidRequest, problem, sendProblem } from '../problem.ts';
+import { invalidRequest, isProblem, problem, sendProblem } from '../problem.ts';
 import { normaliseTime } from '../read-time.ts';
 import { Time } from '../validation.ts';
 import { disabledWebhook } from './change-webhooks.ts';
@@ -68,8 +68,8 @@ export function startJobRoutes(app: App, parts: AppParts): void {
     const { body, caller } = request;
     const tenantId = body.tenant_id ?? caller.tenantId;
     if (tenantId === null) return sendProblem(reply, TENANT_REQUIRED);
-    const mayAct = mayActFor(caller, tenantId) && (await parts.store.findTenant(tenantId)) !== null;
-    if (!mayAct) return sendProblem(reply, unknownTenant(tenantId));
+    const tenant = await authorise(parts.tenants, caller, tenantId);
+    if (isProblem(tenant)) return sendProblem(reply, tenant);
     return start(parts, reply, caller, { tenantId, kind: 'dead_letters', ...toWish(body) });
   });
   for (const [path, kind] of OF_WEBHOOK) {
