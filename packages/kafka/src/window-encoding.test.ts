@@ -1,6 +1,16 @@
+import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { type HeldSlot, MAX_HELD_MS } from './held-slots.ts';
 import { decodeMap, type Hole, MapEncoder } from './window-encoding.ts';
+
+interface Part {
+  gap: number;
+  length: number;
+  slots: number;
+  done: readonly number[];
+  held: readonly HeldSlot[];
+}
 
 /** Holes with at least one finished record between them, as a window makes them. */
 const holes = fc
@@ -8,20 +18,36 @@ const holes = fc
     fc.record({
       gap: fc.integer({ min: 1, max: 2 ** 30 }),
       length: fc.integer({ min: 1, max: 2 ** 30 }),
-      bits: fc.option(fc.uint8Array({ minLength: 1, maxLength: 8 }), { nil: null }),
+      slots: fc.integer({ min: 1, max: 64 }),
+      done: fc.oneof(fc.constant([]), fc.array(fc.nat(63), { maxLength: 6 })),
+      held: fc.oneof(fc.constant([]), heldSlots()),
     }),
     { maxLength: 60 },
   )
   .map((parts) => {
     let end = 0;
-    return parts.map(({ gap, length, bits }): Hole => {
-      const start = end + gap;
-      const slots = (bits?.length ?? 0) * 8;
-      const hole = { start, length: bits === null ? length : 1, bits, slots, held: null };
-      end = start + hole.length;
+    return parts.map((part): Hole => {
+      const hole = holeOf(end + part.gap, part);
+      end = hole.start + hole.length;
       return hole;
     });
   });
+
+function heldSlots() {
+  const leftMs = fc.integer({ min: 0, max: MAX_HELD_MS / 16 }).map((ticks) => ticks * 16);
+  return fc
+    .uniqueArray(fc.record({ slot: fc.nat(63), leftMs }), { selector: ({ slot }) => slot, maxLength: 6 })
+    .map((held) => held.sort((a, b) => a.slot - b.slot));
+}
+
+function holeOf(start: number, { length, slots, done, held }: Part): Hole {
+  const open = held.filter(({ slot }) => slot < slots && !done.includes(slot));
+  const partly = done.some((slot) => slot < slots);
+  if (open.length === 0 && !partly) return { start, length, bits: null, slots: 0, held: null };
+  const bits = new Uint8Array(Math.ceil(slots / 8));
+  for (const slot of done) if (slot < slots) bits[slot >> 3]! |= 1 << (slot & 7);
+  return { start, length: 1, bits, slots, held: open.length === 0 ? null : open };
+}
 
 function encode(
   offset: number,
@@ -31,9 +57,10 @@ function encode(
 ): [string, number] {
   const encoder = new MapEncoder(offset, maxChars);
   let end = offset;
-  for (const { start, length, bits } of list) {
+  for (const { start, length, bits, slots, held } of list) {
     if (bits === null) encoder.untouched(offset + start, length);
-    else encoder.partlyDone(offset + start, bits, bits.length * 8);
+    else if (held !== null) encoder.held(offset + start, bits, slots, held);
+    else encoder.partlyDone(offset + start, bits, slots);
     end = offset + start + length;
   }
   return [encoder.finish(end + trailing), end + trailing];
@@ -98,4 +125,59 @@ test('no metadata is no map', () => {
   expect(decodeMap(7, '').kind).toBe('missing');
   expect(decodeMap(7, null).kind).toBe('missing');
   expect(decodeMap(7, '====').kind).toBe('damaged');
+});
+
+const HELD = [{ slot: 0, leftMs: 100 }];
+
+test('the time that is left is rounded up, never down, and cut at the longest', () => {
+  const encoder = new MapEncoder(0);
+  encoder.held(0, null, 2, [
+    { slot: 0, leftMs: 0.1 },
+    { slot: 1, leftMs: Number.POSITIVE_INFINITY },
+  ]);
+  expect(decodeMap(0, encoder.finish(1))).toMatchObject({
+    map: {
+      holes: [
+        {
+          held: [
+            { slot: 0, leftMs: 16 },
+            { slot: 1, leftMs: MAX_HELD_MS },
+          ],
+        },
+      ],
+    },
+  });
+});
+
+test('a map without held slots is of the version that everybody reads', () => {
+  const versionOf = (encoder: MapEncoder) => Buffer.from(encoder.finish(9), 'base64')[0];
+  const quiet = new MapEncoder(0);
+  quiet.partlyDone(3, Uint8Array.of(1), 2);
+  const held = new MapEncoder(0);
+  held.held(3, null, 2, HELD);
+  const allHeld = new MapEncoder(0);
+  allHeld.allHeld(100);
+  expect([quiet, held, allHeld].map(versionOf)).toEqual([1, 2, 2]);
+});
+
+test('held slots in a map of the version before are damage', () => {
+  const encoder = new MapEncoder(0);
+  encoder.held(0, null, 1, HELD);
+  const bytes = Buffer.from(encoder.finish(1), 'base64');
+  bytes[0] = 1;
+  const prefix = Buffer.alloc(9);
+  prefix[0] = 1;
+  bytes.writeUInt32BE(crc32(bytes.subarray(5), crc32(prefix)), 1);
+  expect(decodeMap(0, bytes.toString('base64')).kind).toBe('damaged');
+});
+
+test('that all may be held takes the place of one hole', () => {
+  const encoder = new MapEncoder(5, 64);
+  encoder.allHeld(70_000);
+  encoder.untouched(5, 3);
+  const text = encoder.finish(10);
+  expect(text.length).toBeLessThan(24);
+  expect(decodeMap(5, text)).toMatchObject({
+    map: { allHeldMs: 70_000, end: 10, holes: [{ start: 5, length: 3 }] },
+  });
 });
