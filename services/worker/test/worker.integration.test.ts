@@ -1,8 +1,17 @@
-import { decodeDeadLetter, decodeDelivery, decodeWait, deriveDeliveryId } from '@posthorn/contracts';
+import {
+  decodeDeadLetter,
+  decodeDelivery,
+  decodeWait,
+  deriveDeliveryId,
+  deriveMacKey,
+  effortOf,
+  hasValidMac,
+} from '@posthorn/contracts';
+import { parseSecretsKey } from '@posthorn/tenant-config';
 import { type Receiver, startReceiver } from '@posthorn/testkit';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startWorld, type World } from './world.ts';
+import { SECRETS_KEY, startWorld, type World } from './world.ts';
 
 let world: World;
 let receiver: Receiver;
@@ -10,7 +19,11 @@ let worker: Awaited<ReturnType<World['startWorker']>>;
 
 beforeAll(async () => {
   [world, receiver] = await Promise.all([startWorld('worker'), startReceiver()]);
-  worker = await world.startWorker();
+  worker = await world.startWorker({
+    BREAKER_FIRST_PROBE_MS: '50',
+    CIRCUIT_LEAST_WAIT_MS: '60',
+    PAUSE_FIRST_WAIT_MS: '55',
+  });
 });
 afterAll(async () => {
   await worker?.stop();
@@ -123,6 +136,63 @@ test('an endpoint that was deleted is not sent to', async () => {
   await journaled(eventId, 1);
   expect(entriesOf(eventId)).toMatchObject([{ kind: 'cancelled', reason: 'endpoint_deleted' }]);
   expect(receiver.arrivals('/deleted')).toHaveLength(0);
+});
+
+const asideOf = (eventId: string) => world.waiting.items.filter(({ headers }) => headers.ce_id === eventId);
+const putAside = async (eventId: string) => {
+  await world.waiting.waitFor(() => asideOf(eventId).length > 0, { what: 'a record on a tier' });
+  return asideOf(eventId)[0]!;
+};
+
+test('what waits for an endpoint that a 410 disabled is a dead letter without a request', async () => {
+  await world.addTenant('disabled');
+  const endpoint = await world.addEndpoint('disabled', receiver.url('/disabled'));
+  receiver.answer('/disabled', { status: 410 });
+  const first = await world.post('disabled', [endpoint]);
+  await journaled(first.eventId, 1);
+  expect(entriesOf(first.eventId)).toMatchObject([
+    { failure: 'gone', urlHash: expect.stringMatching(/^[0-9a-f]{16}$/) },
+  ]);
+  const second = await world.post('disabled', [endpoint]);
+  await journaled(second.eventId, 1);
+  expect(entriesOf(second.eventId)).toMatchObject([{ kind: 'dead_lettered', reason: 'endpoint_gone' }]);
+  const dead = () => world.deadLetters.items.find(({ headers }) => headers.ce_id === second.eventId);
+  await world.deadLetters.waitFor(() => dead() !== undefined, { what: 'a dead letter' });
+  const key = deriveMacKey(parseSecretsKey(SECRETS_KEY).bytes);
+  expect(hasValidMac(key, dead()!.headers, dead()!.value)).toBe(true);
+  expect(receiver.arrivals('/disabled')).toHaveLength(1);
+});
+
+test('what comes for a paused endpoint waits on a tier, and no attempt is counted for it', async () => {
+  await world.addTenant('paused');
+  const endpoint = await world.addEndpoint('paused', receiver.url('/paused'));
+  await world.pause('paused', endpoint);
+  const { eventId } = await world.post('paused', [endpoint]);
+  const waiting = await putAside(eventId);
+  expect(decodeWait(waiting.headers)).toEqual({ delayMs: 55, returnTo: 'deliveries', bounces: 1 });
+  expect(decodeDelivery(waiting.headers)).toMatchObject({ attempt: 1 });
+  expect(effortOf(waiting.headers)).toEqual({ spentMs: 0, circuitMs: 0 });
+  expect(entriesOf(eventId)).toEqual([]);
+  expect(receiver.arrivals('/paused')).toHaveLength(0);
+});
+
+test('an endpoint that is down is sent single probes, until one comes through', async () => {
+  await world.addTenant('down');
+  const endpoint = await world.addEndpoint('down', receiver.url('/down'));
+  receiver.answer('/down', { status: 500 });
+  const failing = await Promise.all(Array.from({ length: 20 }, () => world.post('down', [endpoint])));
+  for (const { eventId } of failing) await journaled(eventId, 1);
+  const { eventId } = await world.post('down', [endpoint]);
+  const waiting = await putAside(eventId);
+  expect(decodeDelivery(waiting.headers)).toMatchObject({ attempt: 1 });
+  expect(effortOf(waiting.headers)).toEqual({ spentMs: 0, circuitMs: decodeWait(waiting.headers).delayMs });
+  expect(entriesOf(eventId)).toEqual([]);
+  expect(receiver.arrivals('/down')).toHaveLength(20);
+  receiver.answer('/down', { status: 200 });
+  await world.releaseWhenDue(waiting);
+  await journaled(eventId, 1);
+  expect(entriesOf(eventId)).toMatchObject([{ state: 'success', attempt: 1 }]);
+  expect(worker.lines).toContainEqual(expect.objectContaining({ msg: 'circuit closed' }));
 });
 
 test('an attempt ends with its deadline and is retried', async () => {

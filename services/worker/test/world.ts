@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   decodeDelivery,
   decodeJournal,
+  decodeWait,
   encodeDelivery,
   encodeEvent,
   type Headers,
@@ -13,7 +15,14 @@ import {
   topicSpecs,
   withoutWait,
 } from '@posthorn/contracts';
-import { createEndpoint, createTenant, openDatabase, type Quotas, updateQuotas } from '@posthorn/db';
+import {
+  changeEndpointState,
+  createEndpoint,
+  createTenant,
+  openDatabase,
+  type Quotas,
+  updateQuotas,
+} from '@posthorn/db';
 import {
   connectKafka,
   createAdmin,
@@ -32,7 +41,7 @@ import { createWorker } from '../src/service.ts';
 const TIERS = '50ms,200ms,1s';
 const LANES = 4;
 const JOURNAL_PARTITIONS = 2;
-const SECRETS_KEY = randomBytes(32).toString('base64');
+export const SECRETS_KEY = randomBytes(32).toString('base64');
 const log = createLogger('worker-test', 'silent');
 
 export interface Endpoint {
@@ -66,6 +75,16 @@ export async function startWorld(name: string) {
   const producer = createProducer(kafka, { deliveryTimeoutMs: 5_000 });
   await producer.start();
   const seen = await watch(kafka, prefix);
+  async function release({ headers: waiting, key, value }: TrackedRecord): Promise<void> {
+    const headers = withoutWait(waiting);
+    await producer.send({
+      topic: topics.deliveries,
+      partition: decodeDelivery(headers).lane,
+      key,
+      value,
+      headers,
+    });
+  }
   return {
     topics,
     ...seen,
@@ -76,22 +95,19 @@ export async function startWorld(name: string) {
     addEndpoint: (tenantId: string, url: string, options: EndpointOptions = {}) =>
       addEndpoint(database, tenantId, url, options),
     setQuotas: (tenantId: string, quotas: Partial<Quotas>) => updateQuotas(database.sql, tenantId, quotas),
+    pause: (tenantId: string, { endpointId }: Endpoint) =>
+      changeEndpointState(database.sql, tenantId, endpointId, { state: 'paused', reason: 'person' }),
     sql: database.sql,
     post: (tenantId: string, endpoints: readonly Endpoint[], options: PostOptions = {}) =>
       post(producer.send, topics.deliveries, tenantId, endpoints, options),
     postRaw: (headers: Headers) =>
       producer.send({ topic: topics.deliveries, partition: 1, key: null, value: Buffer.from('{}'), headers }),
-    /** Sends on what waits on a tier, as the releaser does once it is due. */
-    async release(record: TrackedRecord): Promise<void> {
-      const headers = withoutWait(record.headers);
-      const partition = decodeDelivery(headers).lane;
-      await producer.send({
-        topic: topics.deliveries,
-        partition,
-        key: record.key,
-        value: record.value,
-        headers,
-      });
+    /** Sends on what waits on a tier, as the releaser does, but at once. */
+    release,
+    /** The same after the wait that the record asks for, where the worker's own clock decides what becomes of it. */
+    async releaseWhenDue(record: TrackedRecord): Promise<void> {
+      await delay(decodeWait(record.headers).delayMs);
+      await release(record);
     },
     startWorker: (environment: Record<string, string> = {}) => startWorker(prefix, environment),
     async close(): Promise<void> {
