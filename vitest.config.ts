@@ -41,7 +41,7 @@ export default defineConfig({
       {
         test: {
           name: 'system',
-          include: ['packages/system-tests/test/**/*.system.test.ts'],
+          include: ['packages/{system,fault}-tests/test/**/*.system.test.ts'],
           exclude: IGNORED,
           globalSetup: [INFRA],
           testTimeout: 60_000,

@@ -10,8 +10,9 @@ export const REJOIN_MS = 2_000;
 /** A dead member keeps its group waiting for its session time-out; then lanes move, and with them what is remembered. */
 export const REASSIGN_MS = 13_000;
 
-/** Those whose crash can repeat a request by itself: who sends it, and who keeps what it has settled. */
-const REPEATS = new Set(['worker', 'broker', 'network']);
+/** Who can repeat a request by itself: the one that sends it, or loses the broker that keeps what it has settled. */
+const canRepeat = ({ kind, target }: Fault): boolean =>
+  kind === 'worker' || kind === 'broker' || (kind === 'network' && target.startsWith('worker'));
 
 export interface Exposure {
   /** Kinds whose faults made a second request of this arrival possible, each fault once. */
@@ -32,7 +33,7 @@ interface Window {
 
 export function createExposure(faults: readonly Fault[]): Exposure {
   const crashes = faults.filter((fault) => !fault.graceful).sort((a, b) => a.fromMs - b.fromMs);
-  const windows = crashes.filter(({ kind }) => REPEATS.has(kind)).map((fault) => windowOf(fault, crashes));
+  const windows = crashes.filter(canRepeat).map((fault) => windowOf(fault, crashes));
   const repeating = (arrival: Arrival): Window[] => windows.filter((window) => isOpenIn(arrival, window));
 
   return {
@@ -65,7 +66,7 @@ export function createExposure(faults: readonly Fault[]): Exposure {
 function windowOf(fault: Fault, crashes: readonly Fault[]): Window {
   let fromMs = fault.fromMs;
   for (const other of crashes.toReversed()) {
-    const silent = other.kind === 'broker' || other.kind === 'network';
+    const silent = canRepeat(other) && other.kind !== 'worker';
     if (!silent || other.fromMs > fromMs || other.untilMs + REJOIN_MS < fromMs - SETTLE_MS) continue;
     fromMs = other.fromMs;
   }

@@ -1,7 +1,7 @@
 import { nowMs } from '../now.ts';
 import { readRecord } from '../rig/read-record.ts';
 import { untilBacklogIsZero } from '../rig/recover.ts';
-import type { Rig } from '../rig/start-rig.ts';
+import type { Ground, Rig } from '../rig/start-rig.ts';
 import { judge, type Verdict } from './judge.ts';
 import type { Evidence } from './ledgers.ts';
 
@@ -10,7 +10,7 @@ export interface RoundJudge {
   judge(): Promise<{ verdict: Verdict; evidence: Evidence }>;
 }
 
-export function createRoundJudge(rig: Rig): RoundJudge {
+export function createRoundJudge(rig: Rig<Ground>): RoundJudge {
   const earlier = new Set<string>();
   let firstEvent = 0;
   let firstArrival = 0;
@@ -35,7 +35,7 @@ export function createRoundJudge(rig: Rig): RoundJudge {
 }
 
 /** For scenarios of one round: waits until nothing is left to do, then judges all that was sent. */
-export async function drainAndJudge(rig: Rig): Promise<{ verdict: Verdict; drainMs: number | null }> {
+export async function drainAndJudge(rig: Rig<Ground>): Promise<{ verdict: Verdict; drainMs: number | null }> {
   const { backlogZeroMs } = await untilBacklogIsZero(rig, nowMs());
   const { verdict } = await createRoundJudge(rig).judge();
   return { verdict, drainMs: backlogZeroMs };

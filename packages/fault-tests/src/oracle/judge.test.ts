@@ -145,6 +145,13 @@ test('a kill of one who neither sends nor keeps what was settled accounts for no
     expect(judge(evidence({ arrivals, faults: [kill(kind, 1_025)] })).repeats.unexplained).toHaveLength(1);
 });
 
+test('a cut between a worker and Kafka accounts for a duplicate, one of another service for none', () => {
+  const arrivals = [...whole(), arrival(1, TARGETS[0]!, { atMs: 5_000 })];
+  const cut = (target: string) => [{ ...kill('network', 1_025), target }];
+  expect(judge(evidence({ arrivals, faults: cut('worker-1') })).repeats.unexplained).toEqual([]);
+  expect(judge(evidence({ arrivals, faults: cut('dispatcher-1') })).repeats.unexplained).toHaveLength(1);
+});
+
 test('a second copy shows only when a later kill has lost the memory of the first', () => {
   const arrivals = [...whole(), arrival(1, TARGETS[0]!, { atMs: 5_000 })];
   const faults = [kill('dispatcher', 1_010), kill('worker', 4_000)];

@@ -1,7 +1,7 @@
 import type { Target } from '../oracle/ledgers.ts';
 import type { Behaviour } from './behaviour.ts';
 import type { Sender } from './send-load.ts';
-import type { Rig } from './start-rig.ts';
+import type { Ground, Rig } from './start-rig.ts';
 
 export interface EndpointPlan {
   readonly label: string;
@@ -24,7 +24,7 @@ export const MIXED: readonly EndpointPlan[] = [
 
 /** A tenant whose endpoints the oracle knows; its path names all of them. */
 export async function makeTenant(
-  rig: Rig,
+  rig: Rig<Ground>,
   plans: readonly EndpointPlan[],
   fields: Record<string, unknown> = {},
 ): Promise<MadeTenant> {
@@ -48,7 +48,7 @@ export async function makeTenant(
 }
 
 export async function makeTenants(
-  rig: Rig,
+  rig: Rig<Ground>,
   count: number,
   plans: readonly EndpointPlan[] = MIXED,
 ): Promise<MadeTenant[]> {

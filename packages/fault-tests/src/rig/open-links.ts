@@ -1,6 +1,8 @@
 import { type FaultProxy, startFaultProxy } from '@posthorn/testkit';
 import type { Infra } from './start-infra.ts';
 
+type Listening = Pick<Infra, 'listeners'>;
+
 /** The connections of one member to what it depends on. */
 export interface Link {
   readonly kafka: readonly FaultProxy[];
@@ -17,7 +19,7 @@ export interface Links {
 /** Each has its own listener of every broker, so that cutting one off leaves the others alone. */
 const PROXIED_MEMBERS = ['ingest-1', 'dispatcher-1', 'worker-1', 'worker-2', 'recorder-1'];
 
-export async function openLinks(infra: Infra, databaseUrl: string, wanted: boolean): Promise<Links> {
+export async function openLinks(infra: Listening, databaseUrl: string, wanted: boolean): Promise<Links> {
   const links = new Map<string, Link>();
   if (wanted) {
     for (const [index, member] of PROXIED_MEMBERS.entries())
@@ -46,7 +48,7 @@ export async function openLinks(infra: Infra, databaseUrl: string, wanted: boole
   };
 }
 
-async function openLink(infra: Infra, databaseUrl: string, client: number): Promise<Link> {
+async function openLink(infra: Listening, databaseUrl: string, client: number): Promise<Link> {
   const kafka = await Promise.all(
     infra.listeners.map((ofBroker) => {
       const { port, proxyPort } = ofBroker[client]!;

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { nowMs } from '../now.ts';
 import { type Latency, measureLatency } from './measure-latency.ts';
 import type { Load } from './send-load.ts';
-import type { Rig } from './start-rig.ts';
+import type { Ground, Rig } from './start-rig.ts';
 
 /** What the system is held to after the last fault is healed. */
 export const RECOVER_WITHIN_MS = 60_000;
@@ -20,14 +20,14 @@ export interface Recovery {
   readonly backlog: Readonly<Record<string, number>> | null;
 }
 
-export async function measureBaseline(rig: Rig, windowMs = WINDOW_MS): Promise<Latency> {
+export async function measureBaseline(rig: Rig<Ground>, windowMs = WINDOW_MS): Promise<Latency> {
   const untilMs = nowMs();
   const arrivals = await rig.receiver.arrivals();
   return measureLatency(rig.events.sent, arrivals, { label: 'prompt', fromMs: untilMs - windowMs, untilMs });
 }
 
 /** Keeps the load going until latency is back, then stops it and waits until nothing is left to do. */
-export async function recover(rig: Rig, load: Load, baseline: Latency): Promise<Recovery> {
+export async function recover(rig: Rig<Ground>, load: Load, baseline: Latency): Promise<Recovery> {
   const healedMs = nowMs();
   const latencyBackMs = await untilLatencyIsBack(rig, baseline, healedMs);
   await load.stop();
@@ -35,7 +35,11 @@ export async function recover(rig: Rig, load: Load, baseline: Latency): Promise<
   return { latencyBackMs, backlogZeroMs, backlog };
 }
 
-async function untilLatencyIsBack(rig: Rig, baseline: Latency, healedMs: number): Promise<number | null> {
+async function untilLatencyIsBack(
+  rig: Rig<Ground>,
+  baseline: Latency,
+  healedMs: number,
+): Promise<number | null> {
   const limitMs = Math.max(TIMES_BASELINE * baseline.p95Ms, baseline.p95Ms + OVER_BASELINE_MS);
   while (nowMs() - healedMs < RECOVER_WITHIN_MS) {
     await delay(POLL_MS);
@@ -51,7 +55,7 @@ async function untilLatencyIsBack(rig: Rig, baseline: Latency, healedMs: number)
   return null;
 }
 
-function acceptedIn(rig: Rig, fromMs: number, untilMs: number): number {
+function acceptedIn(rig: Rig<Ground>, fromMs: number, untilMs: number): number {
   const { sent } = rig.events;
   let accepted = 0;
   for (let index = sent.length - 1; index >= 0 && sent[index]!.sentAtMs >= fromMs; index--) {
@@ -61,7 +65,7 @@ function acceptedIn(rig: Rig, fromMs: number, untilMs: number): number {
 }
 
 export async function untilBacklogIsZero(
-  rig: Rig,
+  rig: Rig<Ground>,
   healedMs: number,
   withinMs = 2 * RECOVER_WITHIN_MS,
 ): Promise<Pick<Recovery, 'backlogZeroMs' | 'backlog'>> {

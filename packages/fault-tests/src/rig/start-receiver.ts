@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { open } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { waitUntil } from '@posthorn/testkit';
 import type { Arrival } from '../oracle/ledgers.ts';
 import type { Behaviour, ReceiverMessage } from './behaviour.ts';
 
@@ -11,6 +12,7 @@ export interface ReceiverHandle {
   behave(path: string, behaviour: Behaviour): Promise<void>;
   /** All that has arrived, read from the ledger up to now. */
   arrivals(): Promise<readonly Arrival[]>;
+  waitForCount(count: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -38,6 +40,11 @@ export async function startReceiver(ledgerFile: string): Promise<ReceiverHandle>
   }
 
   let reading: Promise<void> = Promise.resolve();
+  const readAll = async (): Promise<readonly Arrival[]> => {
+    reading = reading.then(readOn);
+    await reading;
+    return arrivals;
+  };
   return {
     port,
     url: (path) => `http://127.0.0.1:${port}${path}`,
@@ -46,10 +53,9 @@ export async function startReceiver(ledgerFile: string): Promise<ReceiverHandle>
       child.send({ path, behaviour } satisfies ReceiverMessage);
       await done;
     },
-    async arrivals() {
-      reading = reading.then(readOn);
-      await reading;
-      return arrivals;
+    arrivals: readAll,
+    async waitForCount(count) {
+      await waitUntil(async () => (await readAll()).length >= count, { what: `${count} arrivals` });
     },
     async close() {
       if (child.connected) child.disconnect();

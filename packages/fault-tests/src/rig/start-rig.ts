@@ -25,9 +25,12 @@ export interface RigOptions {
   readonly perService?: Partial<Record<ServiceName, Readonly<Record<string, string>>>>;
 }
 
+/** All that a rig needs of the Kafka and Postgres it runs on. */
+export type Ground = Pick<Infra, 'addresses' | 'listeners' | 'dir' | 'onSpawn' | 'createDatabase'>;
+
 /** The whole system with its ledgers, on topics and a database of its own. */
-export interface Rig {
-  readonly infra: Infra;
+export interface Rig<G extends Ground = Infra> {
+  readonly infra: G;
   readonly api: Api;
   readonly fleet: Fleet;
   readonly receiver: ReceiverHandle;
@@ -52,7 +55,7 @@ export const TIERS = ['250ms', '1s', '4s'] as const;
 const SERVICES: readonly ServiceName[] = ['ingest', 'dispatcher', 'worker', 'recorder'];
 const run = promisify(execFile);
 
-export async function startRig(infra: Infra, options: RigOptions = {}): Promise<Rig> {
+export async function startRig<G extends Ground>(infra: G, options: RigOptions = {}): Promise<Rig<G>> {
   const name = randomBytes(3).toString('hex');
   const logDir = join(infra.dir, 'logs', name);
   await mkdir(logDir, { recursive: true });
@@ -121,8 +124,8 @@ export async function startRig(infra: Infra, options: RigOptions = {}): Promise<
   };
 }
 
-function sharedEnvironment(infra: Infra, databaseUrl: string, topicPrefix: string): Record<string, string> {
-  const replicas = infra.brokers.length;
+function sharedEnvironment(infra: Ground, databaseUrl: string, topicPrefix: string): Record<string, string> {
+  const replicas = infra.addresses.length;
   return {
     KAFKA_BROKERS: infra.addresses.join(),
     KAFKA_TOPIC_PREFIX: topicPrefix,

@@ -14,6 +14,7 @@ import { poisonTopics } from './poison-topics.ts';
 import { recordLate } from './record-late.ts';
 import { recordTwice } from './record-twice.ts';
 import { refuseUnsafe } from './refuse-unsafe.ts';
+import { replayByHand } from './replay-by-hand.ts';
 import { replayDeadLetters, replayTwiceAtOnce } from './replay-dead-letters.ts';
 import { restartInOrder } from './restart-in-order.ts';
 import { scaleWorkers } from './scale-workers.ts';
@@ -46,6 +47,7 @@ export const SCENARIOS: readonly Scenario[] = [
   greedyTenants,
   changeWhileWaiting,
   replayDeadLetters,
+  replayByHand,
   replayTwiceAtOnce,
   startBehind,
   damageOffsets,

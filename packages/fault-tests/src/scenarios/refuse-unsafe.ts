@@ -7,6 +7,8 @@ interface Unsafe {
   readonly what: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly reason: RegExp;
+  /** Services that work the same with it. */
+  readonly besides?: readonly ServiceName[];
 }
 
 const UNSAFE: readonly Unsafe[] = [
@@ -16,7 +18,12 @@ const UNSAFE: readonly Unsafe[] = [
     reason: /min\.insync\.replicas|replic/i,
   },
   { what: 'topics that are missing', environment: { KAFKA_TOPIC_PREFIX: 'none.' }, reason: /none\./ },
-  { what: 'another number of lanes', environment: { LANES: '16' }, reason: /partitions/i },
+  {
+    what: 'another number of lanes',
+    environment: { LANES: '16' },
+    reason: /partitions/i,
+    besides: ['recorder'],
+  },
   { what: 'a setting that is no number', environment: { ADMIN_PORT: 'high' }, reason: /ADMIN_PORT/ },
 ];
 const SERVICES: readonly ServiceName[] = ['ingest', 'dispatcher', 'worker', 'recorder'];
@@ -28,9 +35,14 @@ export const refuseUnsafe: Scenario = {
     const rig = await startRig(world.infra);
     const { notes, figures, broken } = takeNotes();
     try {
-      for (const service of SERVICES)
-        for (const unsafe of UNSAFE) await expectRefusal(rig, notes, service, unsafe);
-      notes.figure('refused', SERVICES.length * UNSAFE.length - broken.length);
+      let asked = 0;
+      for (const service of SERVICES) {
+        for (const unsafe of UNSAFE.filter(({ besides }) => !besides?.includes(service))) {
+          await expectRefusal(rig, notes, service, unsafe);
+          asked += 1;
+        }
+      }
+      notes.figure('refused', asked - broken.length);
       return { figures, complaints: broken };
     } finally {
       await rig.close();

@@ -1,0 +1,63 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { databaseUrl, kafkaBrokers } from '@posthorn/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  complaints,
+  drainAndJudge,
+  type Ground,
+  type Member,
+  MIXED,
+  makeTenants,
+  type Rig,
+  startRig,
+} from '../src/index.ts';
+
+let rig: Rig<Ground>;
+let dir: string;
+
+/** The pair that all tests of a run share is nobody's to kill: what is killed here are the services. */
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'posthorn-faults-'));
+  const ground = {
+    addresses: kafkaBrokers(),
+    listeners: [],
+    dir,
+    onSpawn: () => {},
+    createDatabase: databaseUrl,
+  };
+  rig = await startRig(ground);
+});
+
+afterAll(async () => {
+  await rig?.close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+async function killAndRestart(member: Member): Promise<void> {
+  const fault = rig.harm(member.service, member.name, 'SIGKILL');
+  await member.kill();
+  await member.start();
+  rig.heal(fault);
+}
+
+test('a SIGKILL of each service under load loses nothing, and repeats no more than it found under way', async () => {
+  await makeTenants(rig, 2, MIXED);
+  const load = rig.events.start({ eventsPerSec: 40, senders: rig.senders });
+  await rig.receiver.waitForCount(50);
+
+  const kills: Promise<void>[] = [];
+  for (const member of rig.fleet.members()) {
+    kills.push(killAndRestart(member));
+    await delay(100);
+  }
+  await Promise.all(kills);
+  await load.stop();
+
+  const { verdict, drainMs } = await drainAndJudge(rig);
+  expect(complaints(verdict)).toEqual([]);
+  expect(verdict.ok).toBeGreaterThan(50);
+  expect(drainMs).toBeLessThan(60_000);
+});
