@@ -5,7 +5,7 @@ import { type Options, parseOptions, USAGE } from './options.ts';
 import { writeReport } from './report/write-report.ts';
 import { ROOT } from './rig/start-infra.ts';
 import { runScenarios } from './run-scenarios.ts';
-import { SCENARIOS } from './scenarios/index.ts';
+import { chooseScenarios, SCENARIOS } from './scenarios/index.ts';
 
 const say = (line: string) => console.log(line);
 
@@ -15,9 +15,7 @@ async function main(argv: readonly string[]): Promise<number> {
   if (list) for (const { id, title } of SCENARIOS) say(`${id.padEnd(4)} ${title}`);
   if (given.help || list) return 0;
   const options = given.replay ? readFixture(given.replay, given) : given;
-  const chosen = SCENARIOS.filter(({ id }) => options.only.length === 0 || options.only.includes(id));
-  const unknown = options.only.filter((id) => !SCENARIOS.some((each) => each.id === id));
-  if (unknown.length > 0) throw new Error(`--only ${unknown.join()}: there is no such scenario; see --list`);
+  const chosen = chooseScenarios(options.form, options.only);
   say(`seed ${options.seed}, ${options.brokers} broker(s), ${chosen.length} scenario(s)`);
   const { stop } = listenForInterrupt();
   const results = await runScenarios(chosen, options, say, stop);

@@ -18,7 +18,7 @@ import { replayByHand } from './replay-by-hand.ts';
 import { replayDeadLetters, replayTwiceAtOnce } from './replay-dead-letters.ts';
 import { restartInOrder } from './restart-in-order.ts';
 import { scaleWorkers } from './scale-workers.ts';
-import type { Scenario } from './scenario.ts';
+import type { Form, Scenario } from './scenario.ts';
 import { shiftClocks } from './shift-clocks.ts';
 import { slowPostgres } from './slow-postgres.ts';
 import { startBehind } from './start-behind.ts';
@@ -53,3 +53,18 @@ export const SCENARIOS: readonly Scenario[] = [
   damageOffsets,
   dieBetweenPublishAndCommit,
 ];
+
+/** What a form runs unless scenarios are named; the long one runs all. */
+const CHOSEN: Readonly<Record<Form, readonly string[] | undefined>> = {
+  short: ['D1', 'D3', 'D6', 'D11'],
+  'ten-minutes': ['D1', 'D3', 'D4', 'D5', 'D6', 'D7', 'D11', 'D18', 'D22', 'D23', 'D27'],
+  long: undefined,
+};
+
+/** @throws Error naming what is no scenario. */
+export function chooseScenarios(form: Form, only: readonly string[]): readonly Scenario[] {
+  const unknown = only.filter((id) => !SCENARIOS.some((each) => each.id === id));
+  if (unknown.length > 0) throw new Error(`--only ${unknown.join()}: there is no such scenario; see --list`);
+  const ids = only.length > 0 ? only : CHOSEN[form];
+  return ids === undefined ? SCENARIOS : SCENARIOS.filter(({ id }) => ids.includes(id));
+}
