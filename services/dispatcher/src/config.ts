@@ -111,9 +111,9 @@ export const spec = {
     doc: 'Rows of records set aside that fan-out and release each try to write at once; beyond it the log and the count stand alone.',
   }),
   maxJobs: integer('REPLAY_MAX_JOBS', {
-    fallback: '4',
+    fallback: '16',
     min: 0,
-    max: 64,
+    max: 256,
     unit: 'jobs',
     doc: 'Bulk replays that this dispatcher runs at once; 0 leaves them to others.',
   }),

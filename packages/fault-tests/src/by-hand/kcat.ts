@@ -22,8 +22,8 @@ export function kcat(brokers: readonly string[]): TextClient {
       for (const { headers, key, value } of records) {
         const given = headers.flatMap((pair) => ['-H', pair.join('=')]);
         const to = ['-t', topic, '-p', String(partition), '-k', key];
-        // A record ends where nothing that is sent ends.
-        await runClient('kcat', ['-P', ...server, ...to, ...given, '-D', '\\x00'], value);
+        // Ended by a character that JSON cannot have, instead of by each line.
+        await runClient('kcat', ['-P', ...server, ...to, ...given, '-D', '\\x1e'], value);
       }
     },
   };

@@ -111,7 +111,8 @@ export function leaveTier(
   const { record, plan, delivery } = waiting;
   const headers = traceparent === '' ? record.headers : { ...record.headers, traceparent };
   if (plan.hops) return [hop(to, waiting, plan.dueMs - nowMs, headers)];
-  const { [CROWDED_HEADER]: _, ...kept } = withoutWait(headers);
+  const kept = withoutWait(headers);
+  delete kept[CROWDED_HEADER];
   if (delivery === null) return [toEvents(to, record, kept)];
   return lanesNow(to, record, delivery).map(({ lane, slots }) => ({
     key: record.key,
