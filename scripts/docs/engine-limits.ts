@@ -113,7 +113,7 @@ export const PARTS: readonly Part[] = [
     ],
   },
   {
-    part: 'Circuits and pauses',
+    part: 'Circuits, pauses, disabling',
     keys: [
       'worker: BREAKER_FAILURE_PERCENT',
       'worker: BREAKER_MIN_ATTEMPTS',
@@ -126,6 +126,7 @@ export const PARTS: readonly Part[] = [
       'worker: CIRCUIT_LEAST_BUDGET_MS',
       'worker: PAUSE_FIRST_WAIT_MS',
       'worker: PAUSE_MAX_WAIT_MS',
+      'recorder: AUTO_DISABLE_AFTER_HOURS',
     ],
     fixed: [
       fixed(

@@ -1,3 +1,4 @@
+import { SCHEDULE_PRESETS } from '@posthorn/contracts';
 import { ConfigError } from '@posthorn/runtime';
 import { expect, test } from 'vitest';
 import { readServiceConfig } from './config.ts';
@@ -8,6 +9,13 @@ const read = (environment: Record<string, string>) => readServiceConfig({ SECRET
 test('the default schedule makes six requests in all', () => {
   expect(read({}).retrySchedule).toEqual([1_000, 4_000, 16_000, 64_000, 256_000]);
 });
+
+test.each(['default', 'standard', 'aggressive', 'none'] as const)(
+  'the schedule can be %s, by name',
+  (name) => {
+    expect(read({ RETRY_SCHEDULE: name }).retrySchedule).toEqual(SCHEDULE_PRESETS[name]);
+  },
+);
 
 test('a schedule of none is empty', () => {
   expect(read({ RETRY_SCHEDULE: 'none' }).retrySchedule).toEqual([]);

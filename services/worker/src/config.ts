@@ -1,4 +1,10 @@
-import { DEFAULT_TIERS, MAX_SCHEDULE_MS, parseDuration, parseTiers } from '@posthorn/contracts';
+import {
+  DEFAULT_TIERS,
+  MAX_SCHEDULE_MS,
+  parseDuration,
+  parseTiers,
+  SCHEDULE_PRESETS,
+} from '@posthorn/contracts';
 import {
   adminConfig,
   type ConfigOf,
@@ -18,9 +24,12 @@ import { parseSecretsKey } from '@posthorn/tenant-config';
 
 const MAX_RETRIES = 50;
 
-/** Milliseconds of `1s,4s,16s`; `none` is an empty schedule. @throws Error naming the part that is wrong. */
+const PRESETS: ReadonlyMap<string, readonly number[]> = new Map(Object.entries(SCHEDULE_PRESETS));
+
+/** Milliseconds of `1s,4s,16s`, or of a preset by its name. @throws Error naming the part that is wrong. */
 function parseSchedule(value: string): readonly number[] {
-  if (value.trim() === 'none') return Object.freeze([]);
+  const preset = PRESETS.get(value.trim());
+  if (preset !== undefined) return preset;
   const delays = value.split(',').map((part) => {
     const delayMs = parseDuration(part);
     if (!delayMs) throw new Error(`"${part.trim()}" is not a wait such as 50ms, 4s, 15m or 24h`);
@@ -48,10 +57,15 @@ export const spec = {
     expected: 'networks such as 127.0.0.0/8, comma-separated',
     doc: 'Networks that endpoints may be in although they are private. Empty: public addresses only.',
   }),
-  retrySchedule: parsed('RETRY_SCHEDULE', 'waits such as 1s,4s,16s, or none', parseSchedule, {
-    fallback: '1s,4s,16s,64s,256s',
-    doc: 'Waits after the first, second, … failed attempt of endpoints without a schedule of their own; then the delivery is a dead letter.',
-  }),
+  retrySchedule: parsed(
+    'RETRY_SCHEDULE',
+    'waits such as 1s,4s,16s, or default, standard, aggressive, none',
+    parseSchedule,
+    {
+      fallback: '1s,4s,16s,64s,256s',
+      doc: 'Waits after the first, second, … failed attempt of endpoints without a schedule of their own; then the delivery is a dead letter.',
+    },
+  ),
   retryJitterPercent: integer('RETRY_JITTER_PERCENT', {
     fallback: '10',
     min: 0,
