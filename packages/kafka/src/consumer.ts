@@ -135,8 +135,9 @@ export interface Consumer {
   /**
    * Reads again from the first record at or after `offset` that was passed over: only such records, still unfinished,
    * are offered; then it goes on at the position. An offset at or past the position ends a rereading.
+   * Returns where it goes on; null when there is no such record.
    */
-  reread(topic: string, partition: number, offset: number): void;
+  reread(topic: string, partition: number, offset: number): number | null;
   /**
    * The fence: a heartbeat sent within the session time-out less 3 s was answered well. While false nothing may go out,
    * not even the produces that settle what is under way (a producer's `mayStart`).

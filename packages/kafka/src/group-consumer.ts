@@ -103,8 +103,8 @@ class GroupConsumer implements Consumer {
     else intake?.resume('parked');
   }
 
-  reread(topic: string, partition: number, offset: number): void {
-    this.#rejoin.reread(topic, partition, offset);
+  reread(topic: string, partition: number, offset: number): number | null {
+    return this.#rejoin.reread(topic, partition, offset);
   }
 
   mayAct(): boolean {

@@ -173,11 +173,12 @@ export class PartitionIntake {
     if (cursor > this.cursor) this.#follow(() => this.#window.moveTo(cursor));
   }
 
-  reread(offset: number): void {
-    if (!this.#live) return;
+  reread(offset: number): number | null {
+    if (!this.#live) return null;
     const { cursor } = this;
     this.#follow(() => this.#window.reread(offset));
     if (this.cursor !== cursor) this.#rereads++;
+    return this.#window.rereading ? this.cursor : null;
   }
 
   /** A move of the cursor may begin or end a rereading, and find that records are gone. */

@@ -170,12 +170,13 @@ export class Rejoin {
     this.applyPause(fresh);
   }
 
-  reread(topic: string, partition: number, offset: number): void {
+  reread(topic: string, partition: number, offset: number): number | null {
     const intake = this.find(topic, partition);
-    if (intake === undefined) return;
-    intake.reread(offset);
+    if (intake === undefined) return null;
+    const found = intake.reread(offset);
     // A rejoin under way places everything at its end.
     if (this.#group !== null && !this.#rejoining) this.place(this.#group, intake);
+    return found;
   }
 
   /** Where kafkajs fetches next. */
