@@ -2,12 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { complaints as complaintsOf } from '../oracle/judge.ts';
 import { createRoundJudge, type RoundJudge } from '../oracle/judge-round.ts';
 import { drawKills, type PlannedKill } from '../plan/draw-kills.ts';
+import { restartInfra, restartServices } from '../plan/restart-all.ts';
 import { runKills } from '../plan/run-kills.ts';
 import { type History, writeHistory } from '../report/history.ts';
 import { addRows, type KindRow, kindRows } from '../report/kind-rows.ts';
 import { makeTenants } from '../rig/make-tenants.ts';
 import { measureBaseline, recover } from '../rig/recover.ts';
 import { type Rig, startRig } from '../rig/start-rig.ts';
+import { byForm } from './choose.ts';
 import type { Finding, Scenario, World } from './scenario.ts';
 import { recoveryComplaints, verdictFigures } from './under-load.ts';
 
@@ -45,24 +47,26 @@ async function runRounds(world: World, rig: Rig): Promise<Finding> {
   const startedMs = performance.now();
   const late = () => performance.now() - startedMs > world.minutes * 60_000;
   for (let done = 0; done < plan.length && !late(); done += KILLS_PER_ROUND) {
-    rounds.push(await runRound(world, rig, judge, plan.slice(done, done + KILLS_PER_ROUND), done));
+    const kills = plan.slice(done, done + KILLS_PER_ROUND);
+    rounds.push(await runRound(world, rig, judge, () => killAll(world, rig, kills, done)));
   }
-  const wanted = world.events - rig.events.sent.length;
-  if (wanted > 0 && !late()) rounds.push(await runRound(world, rig, judge, [], plan.length, wanted));
+  rounds.push(await runRound(world, rig, judge, () => restartAll(world, rig)));
   return conclude(rig, rounds);
 }
 
-async function runRound(
-  world: World,
-  rig: Rig,
-  judge: RoundJudge,
-  kills: readonly PlannedKill[],
-  before: number,
-  events = 0,
-): Promise<Round> {
-  const load = rig.events.start({ eventsPerSec: EVENTS_PER_SEC, senders: rig.senders });
-  await delay(WARM_UP_MS);
-  const baseline = await measureBaseline(rig);
+/** What is stopped in order repeats nothing. */
+async function restartAll(world: World, rig: Rig): Promise<void> {
+  const times = byForm(world, { short: 1, tenMinutes: 1, long: 5 });
+  for (let time = 0; time < times; time++) {
+    world.say('  every service, broker and database restarted in order');
+    await restartServices(rig);
+    await restartInfra(rig);
+  }
+  const wanted = world.events - rig.events.sent.length;
+  await delay(Math.max(0, (wanted * 1_000) / EVENTS_PER_SEC));
+}
+
+async function killAll(world: World, rig: Rig, kills: readonly PlannedKill[], before: number): Promise<void> {
   let done = before;
   await runKills(rig, kills, (kill, victim) => {
     done += 1;
@@ -71,7 +75,18 @@ async function runRound(
       `  ${clock} kill ${done}: ${victim} (${rig.events.sent.length} events, down ${kill.downMs} ms)`,
     );
   });
-  await delay((events * 1_000) / EVENTS_PER_SEC);
+}
+
+async function runRound(
+  world: World,
+  rig: Rig,
+  judge: RoundJudge,
+  harm: () => Promise<void>,
+): Promise<Round> {
+  const load = rig.events.start({ eventsPerSec: EVENTS_PER_SEC, senders: rig.senders });
+  await delay(WARM_UP_MS);
+  const baseline = await measureBaseline(rig);
+  await harm();
   const recovery = await recover(rig, load, baseline);
   const { verdict, evidence } = await judge.judge();
   const complaints = [...complaintsOf(verdict), ...recoveryComplaints(recovery)];
