@@ -91,7 +91,7 @@ create index replay_jobs_by_tenant on replay_jobs (tenant_id, created_at desc);
 
 -- Since when an endpoint has answered nothing but failures; null after a success.
 create table endpoint_health (
-  endpoint_id text collate "C" primary key references endpoints on delete cascade,
+  endpoint_id text collate "C" primary key,
   tenant_id text collate "C" not null,
   failing_since timestamptz,
   last_success_at timestamptz,
@@ -108,6 +108,9 @@ create unlogged table tenant_load (
   primary key (tenant_id, worker_id)
 ) with (fillfactor = 50);
 
+-- How often a row was written again after its insert.
+alter table dead_letters add column rewrites integer not null default 0;
+
 -- Dead letters by tenant, moved in the transactions that add and remove rows, and counted anew now and then: what
 -- counts are the rows.
 create table dead_letter_counts (
@@ -117,14 +120,17 @@ create table dead_letter_counts (
 insert into dead_letter_counts (tenant_id, count)
   select tenant_id, count(*) from dead_letters group by tenant_id;
 
--- Dead letters that were taken out by a decision: a record of one that comes late does not bring it back.
+-- Dead letters that were taken out by a decision, with where their delivery stood: a record of one that is read late, or
+-- again, does not bring it back.
 create table dead_letter_removals (
   delivery_id text collate "C" primary key,
   tenant_id text collate "C" not null,
+  standing bigint not null,
   reason text not null,
-  removed_at timestamptz not null
+  removed_at timestamptz not null,
+  noted_at timestamptz not null default now()
 );
-create index dead_letter_removals_by_age on dead_letter_removals (removed_at);
+create index dead_letter_removals_by_age on dead_letter_removals (noted_at);
 
 create index set_aside_by_time on set_aside (set_aside_at desc, topic, partition, "offset");
 

@@ -12,8 +12,8 @@ export interface ChangedCount {
 }
 
 /**
- * Moves the counts, as the last statement of the transaction that added and removed the rows: its locks, in one order,
- * are held for the commit alone. The operator's own tenant is counted against no quota and left out.
+ * Moves the counts, at the end of the transaction that added and removed the rows: taken in one order, its locks wait
+ * for nothing but the commit. The operator's own tenant is counted against no quota and left out.
  */
 export async function moveDeadLetterCounts(sql: Sql, changes: CountChanges): Promise<ChangedCount[]> {
   const moved = [...changes].filter(([tenantId, by]) => by !== 0 && tenantId !== OPERATOR_TENANT_ID);

@@ -61,3 +61,10 @@ export async function recordHealth(
 export async function forgetHealth(sql: Sql, endpointId: string): Promise<void> {
   await sql`delete from endpoint_health where endpoint_id = ${endpointId}`;
 }
+
+/** Removes those that nothing was sent to for a month; gives back how many. */
+export async function removeQuietHealth(sql: Sql): Promise<number> {
+  const removed = await sql`
+    delete from endpoint_health where greatest(last_success_at, last_failure_at) < now() - interval '30 days'`;
+  return removed.count;
+}

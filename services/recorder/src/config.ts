@@ -44,6 +44,13 @@ export const spec = {
     unit: 'bytes',
     doc: 'Their size; past it, partitions are paused.',
   }),
+  autoDisableAfterHours: integer('AUTO_DISABLE_AFTER_HOURS', {
+    fallback: '120',
+    min: 0,
+    max: 8_760,
+    unit: 'h',
+    doc: 'An endpoint that has answered nothing but failures for this long, from the first to the last, is disabled and what is queued for it dead-lettered. 0: never.',
+  }),
 } as const;
 
 /** @throws ConfigError */

@@ -19,6 +19,24 @@ export function createRecorderMetrics(metrics: Metrics, readings: RecorderReadin
       'Dead letters removed from the index',
       ['reason'],
     ),
+    endpointsDisabled: metrics.counter(
+      'posthorn_recorder_endpoints_disabled_total',
+      'Endpoints disabled by what their receivers answered',
+      ['reason'],
+    ),
+    lanesClosed: metrics.counter(
+      'posthorn_recorder_lanes_closed_total',
+      'Lanes that a tenant had left and that are empty now',
+    ),
+    rowsCancelled: metrics.counter(
+      'posthorn_recorder_rows_cancelled_total',
+      'Deliveries marked as cancelled by a request that covers them',
+    ),
+    announced: metrics.counter(
+      'posthorn_recorder_operational_events_total',
+      'Operational events kept to be published, and published',
+      ['step'],
+    ),
     batchRows: metrics.histogram(
       'posthorn_recorder_batch_rows',
       'Entries written in one transaction',

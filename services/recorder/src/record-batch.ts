@@ -1,21 +1,36 @@
 import {
   type AttemptColumns,
+  type CountChanges,
   type EventColumns,
+  type FailingEndpoint,
+  type HealthColumns,
+  insertOperationalEvents,
   inTransaction,
+  moveDeadLetterCounts,
+  notePurges,
   type PoolSql,
+  type RemovedDeadLetters,
   recordAttempts,
   recordDeadLetters,
   recordDeliveries,
   recordEvents,
+  recordHealth,
+  recordLoad,
   removeDeadLetters,
+  type Sql,
+  takeOutDeadLetters,
   trimDeadLetters,
+  type WrittenDeadLetter,
 } from '@posthorn/db';
+import { announceDeadLetters, announceFillingQuotas } from './announce.ts';
 import type { Item } from './consume/read-record.ts';
+import { addSignal, emptySignals, loadColumns, noteAnswer, type Signals } from './gather-signals.ts';
 import { addAttempt, emptyAttempts } from './record-attempts.ts';
 import { addDeadLetter, type DeadLetterRows, emptyDeadLetters } from './record-dead-letters.ts';
 import {
   addAttempted,
   addCancelled,
+  addDeadLettered,
   addDispatched,
   addFailed,
   addReplayed,
@@ -23,12 +38,14 @@ import {
   emptyDeliveries,
 } from './record-deliveries.ts';
 import { addEvent, emptyEvents } from './record-events.ts';
+import { emptyHealth } from './watch-health.ts';
 
 export interface BatchRows {
   readonly events: EventColumns;
   readonly deliveries: DeliveryRows;
   readonly attempts: AttemptColumns;
   readonly deadLetters: DeadLetterRows;
+  readonly signals: Signals;
 }
 
 export interface WrittenRows {
@@ -38,7 +55,21 @@ export interface WrittenRows {
   readonly attempts: number;
   readonly deadLetters: number;
   readonly replayed: number;
+  /** Taken out by decision. */
+  readonly takenOut: number;
   readonly trimmed: number;
+  /** Operational events that wait to be published now. */
+  readonly announced: number;
+  /** Endpoints that have answered nothing but failures for too long. */
+  readonly failing: readonly FailingEndpoint[];
+}
+
+export interface BatchOptions {
+  readonly nowMs: number;
+  /** What of the batch's answers is worth a row. */
+  readonly health: HealthColumns;
+  /** 0: an endpoint is never found to fail for too long. */
+  readonly failingForMs: number;
 }
 
 export function gatherRows(items: readonly Item[]): BatchRows {
@@ -47,6 +78,7 @@ export function gatherRows(items: readonly Item[]): BatchRows {
     deliveries: emptyDeliveries(),
     attempts: emptyAttempts(),
     deadLetters: emptyDeadLetters(),
+    signals: emptySignals(),
   };
   for (const item of items) addItem(rows, item);
   return rows;
@@ -63,6 +95,10 @@ function addItem(rows: BatchRows, item: Item): void {
     case 'attempted':
       addAttempt(rows.attempts, item);
       addAttempted(rows.deliveries, item);
+      noteAnswer(rows.signals, item);
+      break;
+    case 'dead_lettered':
+      addDeadLettered(rows.deliveries, item);
       break;
     case 'cancelled':
       addCancelled(rows.deliveries, item);
@@ -75,26 +111,70 @@ function addItem(rows: BatchRows, item: Item): void {
       addDeadLetter(rows.deadLetters, item);
       break;
     default:
-      item satisfies never;
+      addSignal(rows.signals, item);
   }
 }
 
 /** Writes a batch in one transaction. Idempotent: what was written before changes nothing. */
-export async function recordBatch(sql: PoolSql, rows: BatchRows): Promise<WrittenRows> {
+export async function recordBatch(
+  sql: PoolSql,
+  rows: BatchRows,
+  { nowMs, health, failingForMs }: BatchOptions = { nowMs: 0, health: emptyHealth(), failingForMs: 0 },
+): Promise<WrittenRows> {
   return inTransaction(sql, async (transaction) => {
+    const { signals } = rows;
     // Sent together, run in this order: dead letters need the row locks that deliveries took.
-    const [events, attempts, stale, deadLetters] = await Promise.all([
+    const [events, attempts, stale, written, takenOut, failing] = await Promise.all([
       recordEvents(transaction, rows.events),
       recordAttempts(transaction, rows.attempts),
       recordDeliveries(transaction, rows.deliveries.columns),
       recordDeadLetters(transaction, rows.deadLetters.columns),
+      takeOutDeadLetters(transaction, [...signals.removals.values()]),
+      recordHealth(transaction, health, failingForMs),
+      recordLoad(transaction, loadColumns(signals)),
+      notePurges(transaction, [...signals.purges.values()]),
     ]);
-    const tenants = deadLetters > 0 ? [...new Set(rows.deadLetters.columns.tenantId)] : [];
+    const grown = [...new Set(written.map((letter) => letter.tenantId))];
     const [replayed, trimmed] = await Promise.all([
       removeDeadLetters(transaction, stale),
-      trimDeadLetters(transaction, tenants),
+      trimDeadLetters(transaction, grown),
     ]);
-    const deliveries = rows.deliveries.columns.deliveryId.length;
-    return { events, deliveries, attempts, deadLetters, replayed, trimmed };
+    const changes = countChanges(written, [takenOut, replayed, trimmed]);
+    const announced = await announce(transaction, rows.deadLetters, written, changes, nowMs);
+    return {
+      events,
+      deliveries: rows.deliveries.columns.deliveryId.length,
+      attempts,
+      deadLetters: written.length,
+      replayed: replayed.length,
+      takenOut: takenOut.length,
+      trimmed: trimmed.length,
+      announced,
+      failing,
+    };
   });
+}
+
+function countChanges(
+  written: readonly WrittenDeadLetter[],
+  removed: readonly RemovedDeadLetters[],
+): CountChanges {
+  const changes = new Map<string, number>();
+  const move = (tenantId: string, by: number) => changes.set(tenantId, (changes.get(tenantId) ?? 0) + by);
+  for (const { tenantId, added } of written) if (added) move(tenantId, 1);
+  for (const { tenantId } of removed.flat()) move(tenantId, -1);
+  return changes;
+}
+
+async function announce(
+  transaction: Sql,
+  { columns, places }: DeadLetterRows,
+  written: readonly WrittenDeadLetter[],
+  changes: CountChanges,
+  nowMs: number,
+): Promise<number> {
+  if (written.length === 0 && changes.size === 0) return 0;
+  const counts = await moveDeadLetterCounts(transaction, changes);
+  const letters = announceDeadLetters(nowMs, columns, places, written);
+  return insertOperationalEvents(transaction, [...letters, ...announceFillingQuotas(nowMs, counts)]);
 }

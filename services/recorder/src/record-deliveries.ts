@@ -1,6 +1,7 @@
 import {
   type AttemptedEntry,
   type CancelledEntry,
+  type DeadLetteredEntry,
   type DeliveryState,
   type DispatchedEntry,
   deriveDeliveryId,
@@ -73,10 +74,11 @@ export function addDispatched(rows: DeliveryRows, entry: DispatchedEntry): void 
     raise(rows, {
       ...subject(entry),
       ...NOTHING_TRIED,
+      nextDueAtMs: entry.dueAtMs ?? null,
       deliveryId,
       endpointId,
       run: 0,
-      state: 'pending',
+      state: entry.dueAtMs === undefined ? 'pending' : 'scheduled',
       round: 0,
       attempt: 0,
     });
@@ -108,6 +110,20 @@ export function addAttempted(rows: DeliveryRows, entry: AttemptedEntry): void {
     lastFailure: entry.failure,
     lastStatus: entry.status,
     lastError: entry.error === null ? null : storable(entry.error),
+  });
+}
+
+/** Without a request: its record in the dead letters says the same, to the attempt. */
+export function addDeadLettered(rows: DeliveryRows, entry: DeadLetteredEntry): void {
+  raise(rows, {
+    ...subject(entry),
+    ...target(entry),
+    state: 'failed',
+    attempt: entry.attempt,
+    nextDueAtMs: null,
+    lastFailure: entry.failure,
+    lastStatus: null,
+    lastError: storable(entry.error),
   });
 }
 

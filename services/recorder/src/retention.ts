@@ -7,6 +7,7 @@ import {
 } from '@posthorn/db';
 import type { Clock, Logger } from '@posthorn/runtime';
 import type { RecorderMetrics } from './metrics.ts';
+import { removeOldRows } from './upkeep.ts';
 
 export const RETENTION_INTERVAL_MS = 3_600_000;
 export const RETRY_INTERVAL_MS = 10_000;
@@ -22,7 +23,7 @@ export interface RetentionOptions {
   readonly log: Pick<Logger, 'info' | 'warn'>;
 }
 
-/** Makes the partitions of the days to come and drops those past retention: at start, then every hour. */
+/** Makes the partitions of the days to come and drops what is past retention: at start, then every hour. */
 export interface Retention {
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -70,6 +71,7 @@ export async function keepPartitions({ database, clock, metrics, log }: Retentio
   metrics.partitions.inc({ change: 'dropped' }, dropped.length);
   if (made.length + dropped.length > 0)
     log.info({ made: made.length, dropped: dropped.length }, 'record partitions changed');
+  await removeOldRows(database.sql);
   const stray = await countUnpartitionedRows(database.sql);
   metrics.unpartitionedRows.set(stray);
   if (stray > 0) log.warn({ rows: stray }, 'rows of the record lie outside of their days');

@@ -1,6 +1,12 @@
 import { type TopicNames, topicNames, topicSpecs } from '@posthorn/contracts';
-import { type Database, isDataError, openDatabase, setAside, within } from '@posthorn/db';
-import { type Consumer, connectKafka, createConsumer, refuseUnsafeTopics } from '@posthorn/kafka';
+import { type Database, openDatabase } from '@posthorn/db';
+import {
+  type Consumer,
+  connectKafka,
+  createConsumer,
+  createProducer,
+  refuseUnsafeTopics,
+} from '@posthorn/kafka';
 import {
   type Clock,
   createAdminPart,
@@ -12,17 +18,17 @@ import {
 } from '@posthorn/runtime';
 import type { RecorderConfig } from './config.ts';
 import { createIntake, type Intake } from './consume/intake.ts';
-import type { Item } from './consume/read-record.ts';
+import { createStore } from './create-store.ts';
 import { createRecorderMetrics, type RecorderMetrics, type SourceTopic } from './metrics.ts';
-import { gatherRows, recordBatch } from './record-batch.ts';
 import { createRetention } from './retention.ts';
-import { createBatchWriter, type Store } from './write-batches.ts';
+import { createSideWork } from './side-work.ts';
+import { createBatchWriter } from './write-batches.ts';
 
-/** A transaction that has no answer by then is given up and sent again. */
-export const WRITE_TIMEOUT_MS = 30_000;
 /** How long a stop or a rebalance waits for what is queued. */
 export const DRAIN_TIMEOUT_MS = 3_000;
 const HEARTBEAT_LOST_MS = 20_000;
+const PUBLISH_TIMEOUT_MS = 10_000;
+const HOUR_MS = 3_600_000;
 
 export interface RecorderOptions {
   readonly config: RecorderConfig;
@@ -40,7 +46,7 @@ export interface Recorder {
   readonly metrics: RecorderMetrics;
 }
 
-/** Reads what happened from `events`, `journal` and `dead-letters`, and keeps the record of it in Postgres. */
+/** Reads what happened from `events`, `journal` and `dead-letters`, keeps the record of it in Postgres, and tells of it. */
 export function createRecorder(options: RecorderOptions): Recorder {
   const { config, log, clock } = options;
   const names = topicNames(config.topicPrefix);
@@ -65,12 +71,27 @@ export function createRecorder(options: RecorderOptions): Recorder {
   });
   const writer = createBatchWriter({
     intake,
-    store: createStore(database, metrics),
+    store: createStore({
+      database,
+      metrics,
+      clock,
+      failingForMs: config.autoDisableAfterHours * HOUR_MS,
+      onAnnounced: () => sideWork.publishSoon(),
+    }),
     sourceOf,
     batchRows: config.batchRows,
     lingerMs: config.lingerMs,
     metrics,
     clock,
+    log,
+  });
+  const producer = createProducer(kafka, { deliveryTimeoutMs: PUBLISH_TIMEOUT_MS });
+  const sideWork = createSideWork({
+    database,
+    producer,
+    topics: names,
+    eventPartitions: config.eventPartitions,
+    metrics,
     log,
   });
   const drain = () => writer.drain(DRAIN_TIMEOUT_MS);
@@ -99,6 +120,12 @@ export function createRecorder(options: RecorderOptions): Recorder {
     admin,
     { name: 'topics', start: () => refuseUnsafeTopics(kafka, specs) },
     { name: 'retention', ...createRetention({ database, clock, metrics, log }) },
+    { name: 'producer', start: () => producer.start(), stop: () => producer.stop() },
+    {
+      name: 'side work',
+      start: async () => sideWork.start(),
+      stop: () => sideWork.stop(DRAIN_TIMEOUT_MS),
+    },
     { name: 'writer', start: () => writer.start(), stop: () => writer.stop() },
     { name: 'consumer', start: () => consumer.start(), stop: () => consumer.stop({ drain }) },
   ];
@@ -109,22 +136,6 @@ export function createRecorder(options: RecorderOptions): Recorder {
     get adminPort() {
       return admin.port;
     },
-  };
-}
-
-function createStore(database: Database, metrics: RecorderMetrics): Store {
-  return {
-    async write(items: readonly Item[]) {
-      const written = await within(WRITE_TIMEOUT_MS, recordBatch(database.sql, gatherRows(items)));
-      metrics.rows.inc({ table: 'events' }, written.events);
-      metrics.rows.inc({ table: 'deliveries' }, written.deliveries);
-      metrics.rows.inc({ table: 'attempts' }, written.attempts);
-      metrics.rows.inc({ table: 'dead_letters' }, written.deadLetters);
-      metrics.deadLettersRemoved.inc({ reason: 'replayed' }, written.replayed);
-      metrics.deadLettersRemoved.inc({ reason: 'drop_oldest' }, written.trimmed);
-    },
-    setAside: (record) => within(WRITE_TIMEOUT_MS, setAside(database.sql, record)),
-    isDataError: (error) => error instanceof TypeError || error instanceof RangeError || isDataError(error),
   };
 }
 

@@ -1,7 +1,7 @@
 import { isDeliveryId, isEventId, type JournalEntry } from '@posthorn/contracts';
 
 type Check = (value: unknown) => boolean;
-type Checks<Entry> = Readonly<Record<Exclude<keyof Entry, 'kind'>, Check>>;
+type Checks<Entry> = { readonly [Field in Exclude<keyof Entry, 'kind'>]-?: Check };
 
 const MAX_COUNT = 2 ** 31 - 1;
 /** The last moment that a Date can say. */
@@ -14,6 +14,11 @@ const orNull =
   (check: Check): Check =>
   (value) =>
     value === null || check(value);
+const optional =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value);
+const revision: Check = (value) => within(value, Number.MAX_SAFE_INTEGER);
 const eventId: Check = (value) => typeof value === 'string' && isEventId(value);
 const deliveryId: Check = (value) => typeof value === 'string' && isDeliveryId(value);
 const oneOf =
@@ -27,9 +32,14 @@ function within(value: unknown, max: number): boolean {
 
 const SUBJECT = { tenantId: text, eventId, eventType: text, retentionDays: count, atMs: timeMs };
 const TARGET = { deliveryId, endpointId: text, run: count, round: count };
+const TENANT = { tenantId: text, atMs: timeMs };
 
 const CHECKS: { readonly [Kind in JournalEntry['kind']]: Checks<Extract<JournalEntry, { kind: Kind }>> } = {
-  dispatched: { ...SUBJECT, endpointIds: (value) => Array.isArray(value) && value.every(text) },
+  dispatched: {
+    ...SUBJECT,
+    endpointIds: (value) => Array.isArray(value) && value.every(text),
+    dueAtMs: optional(timeMs),
+  },
   attempted: {
     ...SUBJECT,
     ...TARGET,
@@ -43,9 +53,15 @@ const CHECKS: { readonly [Kind in JournalEntry['kind']]: Checks<Extract<JournalE
     nextDueAtMs: orNull(timeMs),
     responseBody: orNull(text),
     traceId: text,
+    urlHash: optional(text),
   },
+  dead_lettered: { ...SUBJECT, ...TARGET, attempt: count, reason: text, failure: text, error: text },
   cancelled: { ...SUBJECT, ...TARGET, attempt: count, reason: text },
   replayed: { ...SUBJECT, ...TARGET },
+  dead_letter_removed: { ...TENANT, deliveryId, reason: text },
+  purged: { ...TENANT, endpointId: orNull(text), eventId: orNull(eventId), revision },
+  load: { ...TENANT, workerId: text, inFlight: count, queued: count },
+  lane_drained: { ...TENANT, lane: count, revision },
 };
 
 const FIELDS = new Map<unknown, readonly (readonly [string, Check])[]>(

@@ -1,4 +1,5 @@
 import {
+  asksForReplay,
   type DeadLetterMeta,
   type DeliveryMeta,
   decodeDeadLetter,
@@ -47,6 +48,8 @@ export function readRecord(source: SourceTopic, record: Readable): ReadRecord {
     case 'events':
       return { items: [readEvent(record)], unknown: 0 };
     case 'dead_letters':
+      // A copy that asks for a replay is the dispatcher's.
+      if (asksForReplay(record.headers)) return { items: [], unknown: 0 };
       return { items: [readDeadLetter(record)], unknown: 0 };
     case 'journal':
       return readJournal(record);

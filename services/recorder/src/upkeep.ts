@@ -1,0 +1,21 @@
+import {
+  type PoolSql,
+  removeDonePurges,
+  removeExpiredCancellations,
+  removeFinishedJobs,
+  removeOldRemovals,
+  removePublished,
+  removeQuietHealth,
+  removeStaleLoad,
+} from '@posthorn/db';
+
+/** Removes what tables outside of the day partitions keep for nobody. */
+export async function removeOldRows(sql: PoolSql): Promise<void> {
+  await removeExpiredCancellations(sql);
+  await removeDonePurges(sql);
+  await removePublished(sql);
+  await removeFinishedJobs(sql);
+  await removeOldRemovals(sql);
+  await removeQuietHealth(sql);
+  await removeStaleLoad(sql);
+}
