@@ -1,5 +1,5 @@
 import { HELD_MARGIN_MS, type HeldUntil, holdFrom, latestOf } from './held-slots.ts';
-import type { Hole, MapEncoder, OffsetMap } from './window-encoding.ts';
+import type { AllHeld, Hole, MapEncoder, OffsetMap } from './window-encoding.ts';
 import { encodeRecord } from './window-entry.ts';
 
 interface InheritedHole extends Hole {
@@ -12,16 +12,19 @@ export class InheritedMap {
   readonly end: number;
   /** Nothing of it is held any more after this. */
   readonly heldUntilMs: number;
-  /** The map had no room to say which slots were held: all may be, until then. */
-  readonly #allHeldUntilMs: number;
+  /** The map had no room to say which slots were held: before `end` all may be. */
+  readonly #allHeld: { readonly untilMs: number; readonly end: number };
   readonly #holes: readonly InheritedHole[];
   /** The first that does not end before the position. */
   #next = 0;
 
-  constructor({ end, holes, allHeldMs }: OffsetMap, nowMs: number) {
+  constructor({ end, holes, allHeld }: OffsetMap, nowMs: number) {
     this.end = end;
-    this.#allHeldUntilMs = allHeldMs === null ? 0 : nowMs + allHeldMs + HELD_MARGIN_MS;
-    let latest = this.#allHeldUntilMs;
+    this.#allHeld =
+      allHeld === null
+        ? { untilMs: 0, end: 0 }
+        : { untilMs: nowMs + allHeld.leftMs + HELD_MARGIN_MS, end: allHeld.end };
+    let latest = this.#allHeld.untilMs;
     this.#holes = holes.map((hole): InheritedHole => {
       if (hole.held === null) return { ...hole, heldUntil: null };
       const heldUntil = holdFrom(nowMs, hole.held, hole.slots);
@@ -45,9 +48,15 @@ export class InheritedMap {
     return hole === undefined || hole.start > offset ? 'finished' : hole;
   }
 
-  heldUntilOf(hole: InheritedHole, slots: number): HeldUntil | null {
-    if (this.#allHeldUntilMs === 0) return hole.heldUntil;
-    return new Float64Array(slots).fill(this.#allHeldUntilMs);
+  /** For a record that is not finished; a null hole: of which nothing is known. */
+  heldUntilOf(offset: number, slots: number, hole: InheritedHole | null): HeldUntil | null {
+    const { untilMs, end } = this.#allHeld;
+    return offset < end ? new Float64Array(slots).fill(untilMs) : (hole?.heldUntil ?? null);
+  }
+
+  /** Whether there is nothing more to know from the position on. */
+  isOver(position: number): boolean {
+    return position > this.end && position > this.#allHeld.end;
   }
 
   advance(position: number): void {
@@ -58,10 +67,10 @@ export class InheritedMap {
     while (this.#next > 0 && endOf(this.#holes[this.#next - 1]!) > position) this.#next--;
   }
 
-  /** What of allHeldMs is left for the next owner; null when nothing is. */
-  allHeldMs(nowMs: number): number | null {
-    if (nowMs >= this.#allHeldUntilMs) return null;
-    return Math.max(0, this.#allHeldUntilMs - HELD_MARGIN_MS - nowMs);
+  /** What of it is left for the next owner; null when nothing is. */
+  allHeld(nowMs: number): AllHeld | null {
+    const { untilMs, end } = this.#allHeld;
+    return nowMs < untilMs ? { leftMs: Math.max(0, untilMs - HELD_MARGIN_MS - nowMs), end } : null;
   }
 
   /** Says again what was not read yet; returns where the map ends. */

@@ -5,7 +5,7 @@ import type { Hole } from './window-encoding.ts';
 const hole = (start: number, length = 1): Hole => ({ start, length, bits: null, slots: 0, held: null });
 
 test('what the last owner finished is what stands below his map or in it, outside of its holes', () => {
-  const map = { end: 20, holes: [hole(10, 2), hole(14), hole(17, 2)], allHeldMs: null };
+  const map = { end: 20, holes: [hole(10, 2), hole(14), hole(17, 2)], allHeld: null };
   const finished = Array.from({ length: 24 }, (_, offset) => offset).filter((offset) =>
     wasFinished(10, map, offset),
   );

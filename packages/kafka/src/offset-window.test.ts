@@ -104,7 +104,7 @@ test('what an earlier owner finished further up is passed on before it was read 
 
 test('a record whose slots an earlier owner finished one by one is finished', () => {
   const hole = { start: 0, length: 1, bits: Uint8Array.of(0b11), slots: 2, held: null };
-  const window = new OffsetWindow(0, { end: 1, holes: [hole], allHeldMs: null });
+  const window = new OffsetWindow(0, { end: 1, holes: [hole], allHeld: null });
   expect(window.add(0, 2)).toBeNull();
 });
 

@@ -1,7 +1,7 @@
 import { HELD_MARGIN_MS, type HeldUntil, latestOf } from './held-slots.ts';
 import { InheritedMap } from './inherited-map.ts';
 import { encodeSpan, PassedOver } from './passed-over.ts';
-import { MAX_MAP_CHARS, MapEncoder, type OffsetMap } from './window-encoding.ts';
+import { type AllHeld, MAX_MAP_CHARS, MapEncoder, type OffsetMap } from './window-encoding.ts';
 import { encodeRecord, heldForMs, markDone, openEntry, type WindowEntry } from './window-entry.ts';
 
 export interface WindowSnapshot {
@@ -10,8 +10,8 @@ export interface WindowSnapshot {
   readonly map: string;
   /** The map did not fit: after a crash some finished records above would be done again. */
   readonly truncated: boolean;
-  /** Of records from here on the map says nothing. */
-  readonly end: number;
+  /** Slots under way in records from here on could not be named as held. */
+  readonly heldEnd: number;
 }
 
 /** Our own slots under way at a hand-over: by offset, and for each slot until when. */
@@ -96,9 +96,12 @@ export class OffsetWindow {
     if (offset < this.cursor) throw new RangeError(`offset ${offset} was added before ${this.cursor}`);
     if (offset < this.#position) return this.#addAgain(offset, slots);
     const hole = this.#inherited?.at(offset) ?? null;
-    const heldUntil = hole === null || hole === 'finished' ? null : this.#inherited!.heldUntilOf(hole, slots);
+    if (hole === 'finished') {
+      this.moveTo(offset + 1);
+      return null;
+    }
+    const heldUntil = this.#inherited?.heldUntilOf(offset, slots, hole) ?? null;
     this.moveTo(offset + 1);
-    if (hole === 'finished') return null;
     const entry = openEntry(offset, slots, hole?.bits ?? null, heldUntil);
     if (entry.remaining === 0) return null;
     this.#unfinished.set(offset, entry);
@@ -165,23 +168,24 @@ export class OffsetWindow {
     this.#position = cursor;
     this.#inherited?.advance(cursor);
     // The last record may yet be withdrawn, and its hole with it.
-    if (this.#inherited !== null && cursor > this.#inherited.end) this.#inherited = null;
+    if (this.#inherited?.isOver(cursor)) this.#inherited = null;
   }
 
   snapshot(maxChars = MAX_MAP_CHARS, nowMs = 0, underWay: UnderWay | null = null): WindowSnapshot {
-    const allHeldMs = this.#inherited?.allHeldMs(nowMs) ?? null;
-    if (allHeldMs !== null) return this.#snapshotAllHeld(maxChars, allHeldMs);
+    const allHeld = this.#inherited?.allHeld(nowMs) ?? null;
+    if (allHeld !== null) return this.#snapshotAllHeld(maxChars, allHeld);
     const snapshot = this.#encode(new MapEncoder(this.lowest, maxChars), nowMs, underWay);
     const anyHeld = underWay !== null || nowMs < this.#heldUntilMs;
     if (!snapshot.truncated || !anyHeld) return snapshot;
-    // Rather than forget what is finished, hold for a while what need not be.
-    return this.#snapshotAllHeld(maxChars, this.#longestHeldMs(nowMs, underWay));
+    // Rather than have one overtaken that is under way, hold for a while what need not be.
+    return this.#snapshotAllHeld(maxChars, { leftMs: this.#longestHeldMs(nowMs, underWay), end: 0 });
   }
 
-  #snapshotAllHeld(maxChars: number, leftMs: number): WindowSnapshot {
+  #snapshotAllHeld(maxChars: number, { leftMs, end }: AllHeld): WindowSnapshot {
     const encoder = new MapEncoder(this.lowest, maxChars);
-    encoder.allHeld(leftMs);
-    return this.#encode(encoder, LONG_AFTER, null);
+    const heldEnd = Math.max(end, this.#position);
+    encoder.allHeld({ leftMs, end: heldEnd });
+    return { ...this.#encode(encoder, LONG_AFTER, null), heldEnd };
   }
 
   #encode(encoder: MapEncoder, nowMs: number, underWay: UnderWay | null): WindowSnapshot {
@@ -196,7 +200,8 @@ export class OffsetWindow {
     while (next < spans.length) encodeSpan(encoder, spans[next++]!, nowMs);
     const end = this.#inherited?.encode(encoder, this.#position, nowMs) ?? this.#position;
     const map = encoder.finish(end);
-    return { offset, map, truncated: encoder.truncated, end: encoder.truncated ? encoder.end : end };
+    const { truncated } = encoder;
+    return { offset, map, truncated, heldEnd: truncated ? encoder.end : end };
   }
 
   /** Slots in hand at which an earlier owner may still be. */

@@ -219,12 +219,12 @@ export class PartitionIntake {
   /** Null when the coordinator holds just that already. */
   prepareCommit(): { committed: Committed; truncated: boolean } | null {
     const { nowMs, maxMapChars } = this.#options;
-    const { offset, map, truncated, end } = this.#window.snapshot(
+    const { offset, map, truncated, heldEnd } = this.#window.snapshot(
       maxMapChars,
       nowMs(),
       this.#handOver?.underWay,
     );
-    this.#handOver?.said(end);
+    this.#handOver?.said(heldEnd);
     this.#mapChars = map.length;
     if (truncated || map.length > maxMapChars * PAUSE_ABOVE) this.pause('map');
     else if (map.length < maxMapChars * RESUME_BELOW) this.resume('map');

@@ -153,6 +153,7 @@ export class Rejoin {
   async leave(): Promise<void> {
     const group = this.#group;
     if (group !== null && group.memberId !== null && !this.#rejoining) await this.#leaveGroup(group);
+    await this.#leaving;
     this.#left = true;
     this.#options.commits.suspend();
     this.loseAll('dropped');

@@ -71,7 +71,7 @@ test('what was encoded is decoded', () => {
     fc.property(fc.nat(2 ** 40), holes, fc.nat(2 ** 30), (offset, list, trailing) => {
       const [text, end] = encode(offset, list, trailing);
       const moved = list.map((hole) => ({ ...hole, start: hole.start + offset }));
-      expect(decodeMap(offset, text)).toEqual({ kind: 'map', map: { end, holes: moved, allHeldMs: null } });
+      expect(decodeMap(offset, text)).toEqual({ kind: 'map', map: { end, holes: moved, allHeld: null } });
     }),
   );
 });
@@ -156,7 +156,7 @@ test('a map without held slots is of the version that everybody reads', () => {
   const held = new MapEncoder(0);
   held.held(3, null, 2, HELD);
   const allHeld = new MapEncoder(0);
-  allHeld.allHeld(100);
+  allHeld.allHeld({ leftMs: 100, end: 5 });
   expect([quiet, held, allHeld].map(versionOf)).toEqual([1, 2, 2]);
 });
 
@@ -173,11 +173,11 @@ test('held slots in a map of the version before are damage', () => {
 
 test('that all may be held takes the place of one hole', () => {
   const encoder = new MapEncoder(5, 64);
-  encoder.allHeld(70_000);
+  encoder.allHeld({ leftMs: 70_000, end: 9 });
   encoder.untouched(5, 3);
   const text = encoder.finish(10);
   expect(text.length).toBeLessThan(24);
   expect(decodeMap(5, text)).toMatchObject({
-    map: { allHeldMs: 70_000, end: 10, holes: [{ start: 5, length: 3 }] },
+    map: { allHeld: { leftMs: 70_000, end: 9 }, end: 10, holes: [{ start: 5, length: 3 }] },
   });
 });

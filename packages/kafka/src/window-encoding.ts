@@ -10,8 +10,8 @@ import { type HeldSlot, MAX_HELD_MS } from './held-slots.ts';
  * Kind 0 is one untouched record; 1 a run of them (its length - 2 follows); 2 one record partly done (its slots and
  * their bits follow); 3 one record at which the owner still was when he handed the partition over (its slots, the bits
  * of those done, the bits of those held, and for each held one the time it had left, in ticks of 16 ms, rounded up). As
- * the first hole, with no slots, 3 says (no record, one such time) that any unfinished slot of this map may be held for
- * that long: where there is no room to name them.
+ * the first hole, with no slots, 3 is no record: one such time, and over how many offsets any slot that is not finished
+ * may be held for that long, known or not. That is for maps without the room to name them.
  * Numbers are unsigned LEB128.
  *
  * A map with kind 3 is of version 2, any other of version 1: who knows version 1 alone reads the maps of quiet days,
@@ -43,11 +43,16 @@ export interface Hole {
   readonly held: readonly HeldSlot[] | null;
 }
 
+export interface AllHeld {
+  readonly leftMs: number;
+  readonly end: number;
+}
+
 export interface OffsetMap {
   readonly end: number;
   readonly holes: readonly Hole[];
-  /** Any unfinished slot may be held for that long; null: only those that are marked. */
-  readonly allHeldMs: number | null;
+  /** Any unfinished slot before that end may be held for that long; null: only those that are marked. */
+  readonly allHeld: AllHeld | null;
 }
 
 export type DecodedMap =
@@ -107,10 +112,11 @@ export class MapEncoder {
   }
 
   /** Instead of naming each; before anything else. */
-  allHeld(leftMs: number): void {
+  allHeld({ leftMs, end }: AllHeld): void {
     this.#number(HELD);
     this.#number(0);
     this.#number(ticksOf(leftMs));
+    this.#number(end - this.#offset);
     this.#version = HELD_VERSION;
   }
 
@@ -195,18 +201,18 @@ function decodeBody(version: number, offset: number, body: Buffer): OffsetMap {
   const trailing = reader.number();
   const holes: Hole[] = [];
   let end = offset;
-  let allHeldMs: number | null = null;
+  let allHeld: AllHeld | null = null;
   while (!reader.atEnd) {
     const token = reader.number();
     const hole = decodeHole(version, token % 4, end + Math.floor(token / 4), reader);
     if (hole.length === 0) {
-      allHeldMs = reader.number() * TICK_MS;
+      allHeld = { leftMs: reader.number() * TICK_MS, end: offset + reader.number() };
       continue;
     }
     holes.push(hole);
     end = hole.start + hole.length;
   }
-  return { end: end + trailing, holes, allHeldMs };
+  return { end: end + trailing, holes, allHeld };
 }
 
 /** Of length 0: no record, but that all may be held. */

@@ -16,6 +16,7 @@ import {
   type PartitionHandler,
   type Producer,
   type ProducerOptions,
+  type SlotUnderWay,
   type TrackedRecord,
 } from '../src/index.ts';
 
@@ -41,7 +42,12 @@ export interface Bundle {
   groupId: string;
   producer(options?: Partial<ProducerOptions>, client?: KafkaClient): Promise<Producer>;
   /** Started, and stopped at the end of the test. */
-  member(options?: Partial<ConsumerOptions>, client?: KafkaClient): Promise<Member>;
+  member(options?: MemberOptions, client?: KafkaClient): Promise<Member>;
+}
+
+export interface MemberOptions extends Partial<ConsumerOptions> {
+  /** What of a partition is under way when it may move. */
+  underWay?(partition: number): SlotUnderWay[];
 }
 
 let made = 0;
@@ -110,7 +116,7 @@ export interface Member {
 
 function createMember(
   client: KafkaClient,
-  options: Partial<ConsumerOptions> & { groupId: string; topics: string[] },
+  { underWay, ...options }: MemberOptions & { groupId: string; topics: string[] },
 ): Member {
   const records = createSignalledList<TrackedRecord>();
   const events = createSignalledList<string>();
@@ -125,6 +131,7 @@ function createMember(
         return true;
       },
       lost: () => events.push(`lost ${partition}`),
+      ...(underWay === undefined ? {} : { underWay: () => underWay(partition) }),
     };
   };
   const consumer = createConsumer(client, { assigned, onFatal: (error) => fatal.push(error), ...options });
