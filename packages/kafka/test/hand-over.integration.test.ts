@@ -89,7 +89,7 @@ test('what was passed over is read again where it is, also after a rebalance, an
   });
   await owner.takes(2_000);
   const stats = () => owner.consumer.stats().partitions.find(({ partition }) => partition === 0)!;
-  await owner.events.waitFor(() => stats().passedOver === 2_000, {
+  await waitUntil(() => stats().passedOver === 2_000, {
     what: 'all of partition 0 is passed over',
   });
   expect(logs.sort()).toEqual(['0: 0 to 2000', '1: 0 to 2000']);
