@@ -46,6 +46,8 @@ export default defineConfig({
           globalSetup: [INFRA],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          // Of one file: they wait for the same seconds together.
+          maxConcurrency: 10,
         },
       },
     ],

@@ -8,15 +8,21 @@ export interface Repeat {
 
 export interface Repeats {
   readonly all: number;
-  /** At most so many: what each crash found in flight or not yet committed. */
+  /** At most so many, second copies aside: what each crash found in flight or not yet committed. */
   readonly bound: number;
   /** Second copies of a record that an earlier crash made, seen because a later one lost the memory of the first. */
   readonly copies: number;
   /** No crash accounts for these, or one was already taken for the same delivery. */
   readonly unexplained: readonly Repeat[];
-  readonly perFault: ReadonlyMap<Fault, { readonly repeats: number; readonly bound: number }>;
+  readonly perFault: ReadonlyMap<Fault, Tally>;
   /** The longest time between an answer and the crash that repeated it all the same. */
   readonly oldestSettledMs: number;
+}
+
+export interface Tally {
+  readonly repeats: number;
+  readonly copies: number;
+  readonly bound: number;
 }
 
 /**
@@ -30,7 +36,7 @@ export function findRepeats(
   late: readonly Arrival[] = [],
 ): Repeats {
   const tally = new Map(
-    [...exposure.bounds(genuine)].map(([fault, bound]) => [fault, { repeats: 0, bound }]),
+    [...exposure.bounds(genuine)].map(([fault, bound]) => [fault, { repeats: 0, copies: 0, bound }]),
   );
   const unexplained: Repeat[] = late.map((arrival) => ({ arrival, before: arrival }));
   let all = late.length;
@@ -48,10 +54,12 @@ export function findRepeats(
         unexplained.push({ arrival, before });
         continue;
       }
+      const counted = tally.get(fault)!;
+      if (direct === undefined) counted.copies += 1;
+      else counted.repeats += 1;
       if (direct === undefined) copies += 1;
       else oldestSettledMs = Math.max(oldestSettledMs, fault.fromMs - (before.answeredAtMs ?? fault.fromMs));
       spent.add(fault);
-      tally.get(fault)!.repeats += 1;
     }
   }
   const bound = [...tally.values()].reduce((sum, each) => sum + each.bound, 0);

@@ -169,13 +169,14 @@ export function complaints(verdict: Verdict): string[] {
   const said = (items: readonly unknown[], what: string) =>
     items.length === 0 ? [] : [`${items.length} ${what}`];
   const { repeats } = verdict;
+  const direct = repeats.all - repeats.copies;
   return [
     ...said(verdict.lost, 'lost'),
     ...said(verdict.phantom, 'phantom'),
     ...said(verdict.wrongTenant, 'at the wrong tenant or endpoint'),
     ...said(verdict.altered, 'altered'),
     ...said(repeats.unexplained, 'repeated without a fault that accounts for it'),
-    ...(repeats.all > repeats.bound ? [`${repeats.all} repeated, over the bound of ${repeats.bound}`] : []),
+    ...(direct > repeats.bound ? [`${direct} repeated, over the bound of ${repeats.bound}`] : []),
     ...said(verdict.unrecorded, 'without a final state in the record'),
     ...said(verdict.withoutRow, 'arrivals without an attempt row'),
     ...said(verdict.withoutArrival, 'attempt rows without an arrival'),

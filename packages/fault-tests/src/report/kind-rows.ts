@@ -9,6 +9,8 @@ export interface KindRow {
   readonly duplicates: number;
   /** What was in flight at these kills or settled just before, all of it. */
   readonly bound: number;
+  /** Copies that an earlier fault had made, and whose memory these kills lost. */
+  readonly secondCopies: number;
   readonly gracefulStops: number;
   readonly gracefulDuplicates: number;
 }
@@ -19,7 +21,9 @@ export function kindRows({ faults }: Pick<Evidence, 'faults'>, verdict: Verdict)
   const lostAfter = Map.groupBy(verdict.lost, ({ event }) => lastBefore(faults, event.answeredAtMs)?.kind);
   const graceful = (fault: Fault) => fault.graceful;
   return [...byKind].map(([kind, of]) => {
-    const tallies = of.map((fault) => verdict.repeats.perFault.get(fault) ?? { repeats: 0, bound: 0 });
+    const tallies = of.map(
+      (fault) => verdict.repeats.perFault.get(fault) ?? { repeats: 0, copies: 0, bound: 0 },
+    );
     const orderly = of.filter(graceful);
     return {
       kind,
@@ -27,6 +31,7 @@ export function kindRows({ faults }: Pick<Evidence, 'faults'>, verdict: Verdict)
       lost: lostAfter.get(kind)?.length ?? 0,
       duplicates: tallies.reduce((sum, { repeats }) => sum + repeats, 0),
       bound: tallies.reduce((sum, { bound }) => sum + bound, 0),
+      secondCopies: tallies.reduce((sum, { copies }) => sum + copies, 0),
       gracefulStops: orderly.length,
       gracefulDuplicates: verdict.repeats.unexplained.filter(
         ({ arrival }) =>
@@ -50,6 +55,7 @@ export function addRows(rows: readonly KindRow[]): KindRow[] {
       lost: sum((row) => row.lost),
       duplicates: sum((row) => row.duplicates),
       bound: sum((row) => row.bound),
+      secondCopies: sum((row) => row.secondCopies),
       gracefulStops: sum((row) => row.gracefulStops),
       gracefulDuplicates: sum((row) => row.gracefulDuplicates),
     };

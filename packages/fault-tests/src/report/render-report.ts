@@ -34,11 +34,11 @@ export function renderReport({ seed, form, brokers, versions, results }: Report)
 
 function kindTable(rows: readonly KindRow[]): string[] {
   return [
-    '| killed | kills | lost | duplicates | bound | graceful stops | graceful duplicates |',
-    '|---|---|---|---|---|---|---|',
+    '| killed | kills | lost | duplicates | bound | second copies | orderly stops | duplicates of these |',
+    '|---|---|---|---|---|---|---|---|',
     ...rows.map(
       (row) =>
-        `| ${row.kind} | ${row.kills} | ${row.lost} | ${row.duplicates} | ${row.bound} | ${row.gracefulStops} | ${row.gracefulDuplicates} |`,
+        `| ${row.kind} | ${row.kills} | ${row.lost} | ${row.duplicates} | ${row.bound} | ${row.secondCopies} | ${row.gracefulStops} | ${row.gracefulDuplicates} |`,
     ),
   ];
 }
