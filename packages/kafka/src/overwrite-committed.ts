@@ -17,6 +17,7 @@ export async function overwriteCommitted(
   const cluster = openProduceCluster(client, REQUEST_TIMEOUT_MS);
   await cluster.connect();
   try {
+    await cluster.refreshMetadata();
     const coordinator = await cluster.findGroupCoordinator({ groupId });
     const partitions = offsets.map(({ partition, offset, metadata }) => ({
       partition,
