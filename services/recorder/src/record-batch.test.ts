@@ -5,9 +5,14 @@ import {
   attempted,
   cancelled,
   deadLetter,
+  deadLettered,
   dispatched,
+  drained,
+  load,
   NOW_MS,
   newSubject,
+  purged,
+  removed,
   replayed,
 } from '../test/entries.ts';
 import type { Item } from './consume/read-record.ts';
@@ -43,6 +48,39 @@ describe('a batch', () => {
     );
     expect(columns.state).toEqual(['pending', 'pending']);
     expect(columns.attempt).toEqual([0, 0]);
+  });
+
+  test('has a scheduled row with its time for an event that is due later', () => {
+    const subject = newSubject();
+    const later = { ...dispatched(subject), dueAtMs: NOW_MS + 9_000 };
+    expect(deliveryOf([later])).toMatchObject({ state: 'scheduled', nextDueAtMs: NOW_MS + 9_000 });
+    expect(deliveryOf([attempted(subject, 'success'), later])).toMatchObject({ state: 'success' });
+  });
+
+  test('puts a delivery that died without a request where its dead letter puts it', () => {
+    const subject = newSubject();
+    const [died, letter] = [deadLettered(subject, { attempt: 3 }), deadLetter(subject, { attempt: 2 })];
+    expect(deliveryOf([died]).standing).toBe(deliveryOf([letter]).standing);
+    expect(deliveryOf([attempted(subject, 'processing', { attempt: 2 }), died])).toMatchObject({
+      state: 'failed',
+      attempt: 2,
+      lastFailure: 'circuit_open',
+    });
+  });
+
+  test('says once what it says twice', () => {
+    const subject = newSubject();
+    const gone = () => attempted(subject, 'failed', {}, { failure: 'gone', status: 410, urlHash: 'ab' });
+    const { signals } = gatherRows([
+      ...[gone(), gone()],
+      ...[removed(subject, 5), removed(subject, 9), removed(subject, 7)],
+      ...[purged(), purged(), drained(), drained()],
+      ...[load({ queued: 9 }), load({ queued: 1 }), load({ workerId: 'worker-2' })],
+    ]);
+    expect([...signals.gone.values()]).toMatchObject([{ endpointId: subject.endpointId, urlHash: 'ab' }]);
+    expect([...signals.removals.values()]).toMatchObject([{ atMs: 9 }]);
+    expect([signals.purges.size, signals.drained.size]).toEqual([1, 1]);
+    expect([...signals.load.values()].map(({ queued }) => queued)).toEqual([1, 3]);
   });
 
   test('keeps every attempt and one dead letter of a delivery', () => {
@@ -100,6 +138,7 @@ test('the rows do not depend on the order, number or cut of what arrives', () =>
     which.map((at) => cancelled(subject, at)),
     which.map((at) => replayed(subject, at)),
     which.map((at) => deadLetter(subject, at)),
+    which.map((at) => deadLettered(subject, at)),
   );
   const journals = fc
     .array(item, { minLength: 1, maxLength: 10 })

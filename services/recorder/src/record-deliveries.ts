@@ -113,13 +113,16 @@ export function addAttempted(rows: DeliveryRows, entry: AttemptedEntry): void {
   });
 }
 
-/** Without a request: its record in the dead letters says the same, to the attempt. */
+/**
+ * Without a request: `attempt` is the one that was due. Its record in the dead letters counts those that were made, and
+ * both must stand alike, or the one would put the other out of date.
+ */
 export function addDeadLettered(rows: DeliveryRows, entry: DeadLetteredEntry): void {
   raise(rows, {
     ...subject(entry),
     ...target(entry),
     state: 'failed',
-    attempt: entry.attempt,
+    attempt: Math.max(0, entry.attempt - 1),
     nextDueAtMs: null,
     lastFailure: entry.failure,
     lastStatus: null,

@@ -1,6 +1,8 @@
 import {
   type AttemptedEntry,
   type CancelledEntry,
+  type DeadLetteredEntry,
+  type DeadLetterRemovedEntry,
   type DispatchedEntry,
   deriveDeliveryId,
   type EventMeta,
@@ -10,8 +12,11 @@ import {
   encodeJournal,
   type Headers,
   type JournalEntry,
+  type LaneDrainedEntry,
+  type LoadEntry,
   mintEndpointId,
   mintEventId,
+  type PurgedEntry,
   type ReplayedEntry,
 } from '@posthorn/contracts';
 import type { DeadLetterItem } from '../src/consume/read-record.ts';
@@ -98,6 +103,63 @@ export function replayed(subject: Subject, { run = 0, round = 1 }: Which = {}): 
     run,
     round,
   };
+}
+
+/** `attempt` is the one that was due. */
+export function deadLettered(
+  subject: Subject,
+  { run = 0, round = 0, attempt = 1 }: Which = {},
+): DeadLetteredEntry {
+  return {
+    ...base(subject, NOW_MS + round * 10_000 + attempt * 1_000),
+    kind: 'dead_lettered',
+    deliveryId: deriveDeliveryId(subject.eventId, subject.endpointId, run),
+    endpointId: subject.endpointId,
+    run,
+    round,
+    attempt,
+    reason: 'circuit_open',
+    failure: 'circuit_open',
+    error: 'the circuit stayed open',
+  };
+}
+
+export function removed(subject: Subject, atMs = NOW_MS + 60_000): DeadLetterRemovedEntry {
+  return {
+    kind: 'dead_letter_removed',
+    tenantId: TENANT,
+    deliveryId: deriveDeliveryId(subject.eventId, subject.endpointId, 0),
+    reason: 'by hand',
+    atMs,
+  };
+}
+
+export function purged(over: Partial<PurgedEntry> = {}): PurgedEntry {
+  return {
+    kind: 'purged',
+    tenantId: TENANT,
+    endpointId: null,
+    eventId: null,
+    revision: 4,
+    atMs: NOW_MS + 60_000,
+    ...over,
+  };
+}
+
+export function load(over: Partial<LoadEntry> = {}): LoadEntry {
+  return {
+    kind: 'load',
+    tenantId: TENANT,
+    workerId: 'worker-1',
+    inFlight: 2,
+    queued: 3,
+    atMs: NOW_MS,
+    ...over,
+  };
+}
+
+export function drained(over: Partial<LaneDrainedEntry> = {}): LaneDrainedEntry {
+  return { kind: 'lane_drained', tenantId: TENANT, lane: 1, revision: 2, atMs: NOW_MS, ...over };
 }
 
 const eventMeta = ({ eventId }: Subject): EventMeta => ({

@@ -17,6 +17,7 @@ import {
   attempted,
   cancelled,
   deadLetter,
+  deadLettered,
   dispatched,
   NOW_MS,
   newSubject,
@@ -56,6 +57,7 @@ const step: fc.Arbitrary<(subject: Subject) => Item> = fc.oneof(
   which.map((at) => (subject: Subject) => cancelled(subject, at)),
   which.map((at) => (subject: Subject) => replayed(subject, at)),
   which.map((at) => (subject: Subject) => deadLetter(subject, at)),
+  which.map((at) => (subject: Subject) => deadLettered(subject, at)),
 );
 /** A journal with everything in it twice, in another order, cut into batches at random. */
 const arrivals = fc

@@ -1,5 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { attempted, cancelled, dispatched, newSubject, replayed } from '../../test/entries.ts';
+import {
+  attempted,
+  cancelled,
+  deadLettered,
+  dispatched,
+  drained,
+  load,
+  newSubject,
+  purged,
+  removed,
+  replayed,
+} from '../../test/entries.ts';
 import { isJournalEntry } from './check-entry.ts';
 
 const subject = newSubject();
@@ -10,6 +21,12 @@ const entries = [
   cancelled(subject),
   dispatched(subject),
   replayed(subject),
+  deadLettered(subject),
+  removed(subject),
+  purged(),
+  purged({ eventId: subject.eventId }),
+  load(),
+  drained(),
 ];
 const fieldsOf = entries.flatMap((entry) =>
   Object.keys(entry).map((field) => [entry.kind, field, entry] as const),
@@ -29,6 +46,13 @@ describe('a journal entry', () => {
   test.each(fieldsOf)('%s is not taken with a %s of another type', (_kind, field, entry) => {
     for (const value of [true, {}, -1, 0.5, Number.MAX_VALUE])
       expect(isJournalEntry({ ...entry, [field]: value })).toBe(false);
+  });
+
+  test('may have what only some have, and then of the right type', () => {
+    expect(isJournalEntry({ ...dispatched(subject), dueAtMs: 5 })).toBe(true);
+    expect(isJournalEntry({ ...dispatched(subject), dueAtMs: 'soon' })).toBe(false);
+    expect(isJournalEntry({ ...attempted(subject, 'failed'), urlHash: 'ab12' })).toBe(true);
+    expect(isJournalEntry({ ...attempted(subject, 'failed'), urlHash: 5 })).toBe(false);
   });
 
   test.each([null, 5, 'attempted', [], {}, { kind: '__proto__' }])('is not %j', (value) => {

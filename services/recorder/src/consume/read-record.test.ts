@@ -44,6 +44,11 @@ describe('a record', () => {
     expect(readRecord('dead_letters', record(deadLetterHeaders(item))).items).toEqual([item]);
   });
 
+  test('of the dead letters that asks for a replay is no dead letter', () => {
+    const headers = { ...deadLetterHeaders(deadLetter(newSubject())), ph_replay: 'true' };
+    expect(readRecord('dead_letters', record(headers))).toEqual({ items: [], unknown: 0 });
+  });
+
   test.each([
     ['events', record({})],
     ['dead_letters', record(eventHeaders(newSubject()))],
