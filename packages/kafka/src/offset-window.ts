@@ -195,7 +195,9 @@ export class OffsetWindow {
     for (const entry of this.#inOrder().values()) {
       while (next < spans.length && spans[next]!.start < entry.offset)
         encodeSpan(encoder, spans[next++]!, nowMs);
-      encodeRecord(encoder, entry, nowMs, underWay?.get(entry.offset));
+      if (entry.bits === null && entry.heldUntil === null && underWay === null)
+        encoder.untouched(entry.offset);
+      else encodeRecord(encoder, entry, nowMs, underWay?.get(entry.offset));
     }
     while (next < spans.length) encodeSpan(encoder, spans[next++]!, nowMs);
     const end = this.#inherited?.encode(encoder, this.#position, nowMs) ?? this.#position;
@@ -222,7 +224,9 @@ export class OffsetWindow {
 
   #inOrder(): Map<number, WindowEntry> {
     if (this.#ascending) return this.#unfinished;
-    this.#unfinished = new Map([...this.#unfinished].sort(([a], [b]) => a - b));
+    const sorted = [...this.#unfinished.values()].sort((a, b) => a.offset - b.offset);
+    this.#unfinished = new Map();
+    for (const entry of sorted) this.#unfinished.set(entry.offset, entry);
     this.#ascending = true;
     return this.#unfinished;
   }

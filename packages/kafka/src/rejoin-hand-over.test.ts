@@ -93,3 +93,16 @@ test('a rebalance during a stop hands over too, once', async () => {
   expect(fake.leave).toHaveBeenCalledOnce();
   expect([rejoin.left, underWay!.mayStillSettle(0)]).toEqual([true, true]);
 });
+
+test('a partition that stays goes on where it was being read again', async () => {
+  const { join, hand, rejoin, resolved } = setup();
+  await join('m', 1, [0]);
+  for (const record of hand(3)) record.passOver();
+  rejoin.reread('t', 0, 6);
+  expect(resolved[0]).toBe('6');
+  await join('m', 2, [0]);
+  expect(resolved[0]).toBe('6');
+  expect(hand(1)).toMatchObject([{ offset: 6 }]);
+  rejoin.reread('t', 0, Number.POSITIVE_INFINITY);
+  expect(resolved[0]).toBe('8');
+});

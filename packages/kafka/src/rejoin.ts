@@ -231,8 +231,10 @@ export class Rejoin {
   async #leaveOnce(group: InternalGroup): Promise<void> {
     await this.#commitLast();
     this.#left = true;
+    const partitions = this.#intakes.size;
     await within(COMMIT_TIMEOUT_MS, group.leave());
     this.loseAll('handed_over');
+    this.#options.log.info({ groupId: group.groupId, partitions }, 'left the group');
   }
 
   /** A partition stays only if its committed state is what we committed: then nobody had it in between. */

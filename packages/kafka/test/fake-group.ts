@@ -106,9 +106,10 @@ export function setup(change: Partial<RejoinOptions> = {}, underWay?: () => Slot
   }
   const owned = () => Object.values(rejoin.owned()).flat();
   const take = () => events.splice(0);
-  /** Has records handed on from where partition 0 begins. */
+  /** Has records of partition 0 handed on. */
   const hand = (count: number) => {
-    rejoin.find('t', 0)!.take(batchAt(LOG_START, count));
+    const intake = rejoin.find('t', 0)!;
+    intake.take(batchAt(intake.cursor, count));
     return records.splice(0);
   };
   return { ...bundle, stored, rejoin, commits, join, owned, take, hand };
