@@ -5,6 +5,7 @@ import type { ConsumerStats, ProduceReport } from '@posthorn/kafka';
 import type { Clock, Metrics } from '@posthorn/runtime';
 import type { TenantConfigsStats } from '@posthorn/tenant-config';
 import type { WorkerConfig } from './config.ts';
+import type { MoveReason } from './intake/lane-intake.ts';
 import type { Breaker, CircuitMode } from './schedule/breaker.ts';
 import type { SchedulerStats } from './schedule/scheduler.ts';
 import type { AsideReason, CancelReason } from './settle/made.ts';
@@ -23,6 +24,12 @@ export interface WorkerMetrics {
   /** From the end of an attempt until all that it led to is acknowledged: so long it stays unsettled beyond the request. */
   settled(durationMs: number): void;
   setAside(): void;
+  /** Second copies of attempts were completed without a request. */
+  repeated(slots: number): void;
+  /** A record was moved untouched, by why. */
+  moved(why: MoveReason): void;
+  /** A record of the overflow was left where it is, as its tenant has no room. */
+  passedOver(): void;
   writeRetried(): void;
   produced(report: ProduceReport): void;
 }
@@ -81,6 +88,19 @@ export function createWorkerMetrics(metrics: Metrics, clock: Clock): WorkerMetri
     'posthorn_worker_set_aside_total',
     'Deliveries records that can never be tried, as they are of no known form.',
   );
+  const repeats = metrics.counter(
+    'posthorn_worker_repeats_total',
+    'Second copies of attempts that were completed without a request.',
+  );
+  const moves = metrics.counter(
+    'posthorn_worker_moves_total',
+    'Records moved untouched: to the overflow, to its end, or to the lane they belong to, by why.',
+    ['why'],
+  );
+  const passedOver = metrics.counter(
+    'posthorn_worker_passed_over_total',
+    'Records of the overflow that were read in vain, as their tenant had no room.',
+  );
   const writeRetries = metrics.counter(
     'posthorn_worker_write_retries_total',
     'Writes to Kafka that were asked again because they were not acknowledged.',
@@ -104,6 +124,9 @@ export function createWorkerMetrics(metrics: Metrics, clock: Clock): WorkerMetri
     circuitTurned: (to) => circuits.inc({ to }),
     settled: (durationMs) => settling.observe(durationMs / 1_000),
     setAside: () => setAside.inc(),
+    repeated: (slots) => repeats.inc(slots),
+    moved: (why) => moves.inc({ why }),
+    passedOver: () => passedOver.inc(),
     writeRetried: () => writeRetries.inc(),
     produced: (report) => produced.inc({ outcome: report.outcome }),
   };

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { JournalEntry } from '@posthorn/contracts';
 import type { SendResult } from '@posthorn/egress';
-import type { OutboundRecord } from '@posthorn/kafka';
+import type { ConsumerStats, OutboundRecord } from '@posthorn/kafka';
 import { createLogger, createMetrics, createTracing, systemClock } from '@posthorn/runtime';
 import { createSignalledList } from '@posthorn/testkit';
 import { expect, onTestFinished, test } from 'vitest';
@@ -10,6 +10,14 @@ import { readServiceConfig } from './config.ts';
 import { createWorkerMetrics } from './metrics.ts';
 import { createPipeline } from './pipeline.ts';
 
+const NOTHING_CONSUMED: ConsumerStats = {
+  generation: null,
+  rebalances: 0,
+  commits: 0,
+  commitFailures: 0,
+  lastHeartbeatAgeMs: null,
+  partitions: [],
+};
 const timing = { totalMs: 1, connectMs: null, reusedConnection: true };
 const answer = (status: number): SendResult => ({
   kind: 'response',
@@ -52,6 +60,7 @@ function setup(environment: Record<string, string> = {}) {
     async produce(record) {
       toBroker();
       produced.push(record);
+      return { partition: record.partition, offset: produced.items.length - 1, appendTimeMs: null };
     },
     produceHeld: () => Promise.reject(new Error('no lane was handed over')),
     async journal(entry) {
@@ -60,7 +69,13 @@ function setup(environment: Record<string, string> = {}) {
     },
     mayBegin: () => world.mayBegin,
     mayAct: () => world.mayAct,
-    resumeLane: (lane) => void resumed.push(lane),
+    reader: {
+      resume: (_topic, lane) => void resumed.push(lane),
+      park: () => {},
+      reread: () => null,
+      mayBegin: () => world.mayBegin,
+      stats: () => NOTHING_CONSUMED,
+    },
   });
   pipeline.starter.start();
   onTestFinished(() => {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { deriveMacKey, type JournalEntry, topicNames } from '@posthorn/contracts';
 import type { GuardedAgent } from '@posthorn/egress';
-import { type OutboundRecord, ProduceError } from '@posthorn/kafka';
+import { type ConsumerStats, type OutboundRecord, type ProduceAck, ProduceError } from '@posthorn/kafka';
 import type { Clock, Logger, Tracing } from '@posthorn/runtime';
 import { parseSecretsKey, type TenantConfigs } from '@posthorn/tenant-config';
 import { type AttemptSteps, attempt } from './attempt/attempt.ts';
@@ -10,8 +10,12 @@ import { createGoneEndpoints, type GoneEndpoints } from './attempt/gone-endpoint
 import { createEndpointLoader } from './attempt/load-endpoint.ts';
 import { createSend } from './attempt/send.ts';
 import type { WorkerConfig } from './config.ts';
-import { consumeDeliveries } from './intake/consume-deliveries.ts';
+import { consumeLanes, type LaneConsumer } from './intake/consume-lanes.ts';
 import type { DeliveryWork } from './intake/delivery-work.ts';
+import type { LaneReader } from './intake/lane-intake.ts';
+import { createMover, type Mover } from './intake/move-records.ts';
+import { createRepeats, type Repeats } from './intake/repeats.ts';
+import { createTakeIn } from './intake/take-in.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import { type Breaker, createBreaker } from './schedule/breaker.ts';
 import { createScheduler, type Scheduler } from './schedule/scheduler.ts';
@@ -29,7 +33,7 @@ export interface PipelineOptions {
   readonly tracing: Tracing;
   readonly configs: Pick<TenantConfigs, 'peek' | 'get'>;
   readonly agent: Pick<GuardedAgent, 'send'>;
-  produce(record: OutboundRecord): Promise<unknown>;
+  produce(record: OutboundRecord): Promise<ProduceAck>;
   /** For what is left of a lane that was handed over: outside the fence. */
   produceHeld(record: OutboundRecord): Promise<unknown>;
   journal(entry: JournalEntry): Promise<void>;
@@ -37,18 +41,23 @@ export interface PipelineOptions {
   mayBegin(): boolean;
   /** Inside the fence: while false nothing goes out, what settles a request included. */
   mayAct(): boolean;
-  /** A lane that refused a record has room again. */
-  resumeLane(lane: number): void;
+  readonly reader: LaneReader & { stats(): ConsumerStats };
 }
 
 /** The way of a slot: intake, schedule, attempt, settle. */
 export interface Pipeline {
-  readonly intake: ReturnType<typeof consumeDeliveries>;
+  readonly intake: LaneConsumer;
+  readonly repeats: Repeats;
+  readonly mover: Mover;
   readonly scheduler: Scheduler<DeliveryWork>;
   readonly starter: AttemptStarter;
   readonly acknowledger: Acknowledger;
   readonly breaker: Breaker;
   readonly gone: GoneEndpoints;
+  start(): void;
+  stop(): void;
+  /** Waits for attempts and moves under way; false when some of them are still not settled. */
+  whenIdle(timeoutMs: number): Promise<boolean>;
   /** Starts nothing more, for good, and waits for what is in flight; false when some of it is still not settled. */
   drain(timeoutMs: number): Promise<boolean>;
   /** Gives up every write that is not acknowledged yet. */
@@ -59,6 +68,7 @@ export interface Pipeline {
 const USER_AGENT = 'Posthorn/0.1.0';
 const MAX_RESPONSE_BYTES = 16 * 1_024;
 const LEAST_LANE_BYTES = 1024 * 1024;
+const TICK_MS = 100;
 
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { config, clock, log, metrics, mayBegin } = options;
@@ -81,8 +91,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     },
     capOf: (tenantId, lane) => loader.capOf(tenantId, lane, clock.nowMs()),
     limitsOf: loader.limitsOf,
-    onRoom: (lane) => options.resumeLane(lane.number),
-    onTenantRoom: () => {},
+    onRoom: (lane) => intake.onRoom(lane),
+    onTenantRoom: (lane, tenantId) => intake.onTenantRoom(lane, tenantId),
   });
   const acknowledger = createAcknowledger({
     log,
@@ -95,9 +105,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     stopped: stopped.signal,
     wait: (ms) => delay(ms, undefined, { signal: stopped.signal }).catch(() => undefined),
   });
+  const repeats = createRepeats({ clock, maxRepeats: config.maxRepeats, keptMs: config.repeatsKeptMs });
   const steps: AttemptSteps = {
     ...options,
-    ...createSteps(options, acknowledger),
+    ...createSteps(options, acknowledger, repeats),
     load: loader.load,
     breaker,
     gone,
@@ -113,30 +124,69 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     mayBegin,
     attempt: (slot) => attempt(steps, slot),
   });
-  const intake = consumeDeliveries({
-    scheduler,
-    log,
-    onQueued: starter.wake,
-    onSetAside: metrics.setAside,
+  const mover = createMover({
+    maxMoves: config.maxOverflowMoves,
+    acknowledger,
+    repeats,
+    produce: (record) => produceInsideFence(options, record),
+    onRoom: () => intake.onMoveRoom(),
   });
+  const intake = openIntake(options, { scheduler, repeats, mover, starter });
+  let ticks: NodeJS.Timeout | undefined;
+  const whenIdle = async (timeoutMs: number) =>
+    (await Promise.all([starter.whenIdle(timeoutMs), mover.whenIdle(timeoutMs)])).every(Boolean);
   return {
     intake,
+    repeats,
+    mover,
     scheduler,
     starter,
     acknowledger,
     breaker,
     gone,
+    start() {
+      starter.start();
+      ticks ??= setInterval(() => intake.tick(options.reader.stats()), TICK_MS);
+    },
+    stop() {
+      starter.stop();
+      clearInterval(ticks);
+    },
+    whenIdle,
     drain(timeoutMs) {
       scheduler.pause('stop');
-      return starter.whenIdle(timeoutMs);
+      return whenIdle(timeoutMs);
     },
     abandon: () => stopped.abort(),
   };
 }
 
+function openIntake(
+  options: PipelineOptions,
+  parts: Pick<Pipeline, 'scheduler' | 'repeats' | 'mover' | 'starter'>,
+): LaneConsumer {
+  const { config, metrics } = options;
+  const takeIn = createTakeIn({
+    ...options,
+    ...parts,
+    onQueued: parts.starter.wake,
+    onSetAside: metrics.setAside,
+    onRepeats: metrics.repeated,
+  });
+  return consumeLanes({
+    ...options,
+    ...parts,
+    takeIn,
+    topics: topicNames(config.topicPrefix),
+    maxRuns: config.maxOverflowSpans,
+    attemptTimeoutMs: config.attemptTimeoutMs,
+  });
+}
+
 function createSteps(
   options: PipelineOptions,
   acknowledger: Acknowledger,
+  repeats: Repeats,
 ): Pick<AttemptSteps, 'build' | 'send' | 'settle'> {
   const { config, log, agent } = options;
   const { build } = createRequestBuilder({
@@ -151,7 +201,7 @@ function createSteps(
     acknowledger,
     layout: recordLayout(config),
     policy: waitPolicy(config),
-    repeats: { settled: () => {}, forget: () => {} },
+    repeats,
   });
   return { build, send: createSend(agent, log), settle };
 }
@@ -160,7 +210,7 @@ function createSteps(
  * A producer keeps what it is given until the fence opens, which may be for another assignment: by then the slot is its
  * next owner's to settle. So outside the fence a record is refused, and asked for again while the slot is ours.
  */
-async function produceInsideFence(options: PipelineOptions, record: OutboundRecord): Promise<unknown> {
+async function produceInsideFence(options: PipelineOptions, record: OutboundRecord): Promise<ProduceAck> {
   if (!options.mayAct()) throw new ProduceError('not_accepted', 'the fence is closed');
   return options.produce(record);
 }

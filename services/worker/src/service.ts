@@ -62,14 +62,21 @@ export function createWorker(options: WorkerOptions): Worker {
     journal: journal.append,
     mayBegin: () => consumer.mayBegin(),
     mayAct: () => consumer.mayAct(),
-    resumeLane: (lane) => consumer.resume(names.deliveries, lane),
+    reader: {
+      resume: (topic, lane) => consumer.resume(topic, lane),
+      park: (topic, lane, parked) => consumer.park(topic, lane, parked),
+      reread: (topic, lane, offset) => consumer.reread(topic, lane, offset),
+      mayBegin: () => consumer.mayBegin(),
+      stats: () => consumer.stats(),
+    },
   });
   const consumer = createConsumer(kafka, {
     groupId: `${config.topicPrefix}worker`,
-    topics: [names.deliveries],
-    ...pipeline.intake,
+    topics: [names.deliveries, names.overflow],
+    assigned: pipeline.intake.assigned,
+    slotCount: pipeline.intake.slotCount,
     // The consumer lets nothing begin from here until it has joined.
-    beforeRejoin: async () => void (await pipeline.starter.whenIdle(REJOIN_DRAIN_MS)),
+    beforeRejoin: async () => void (await pipeline.whenIdle(REJOIN_DRAIN_MS)),
     rejoined: () => pipeline.starter.wake(),
     drainTimeoutMs: REJOIN_DRAIN_MS,
     onFatal: options.onFatal,
@@ -155,7 +162,7 @@ function listParts(
 }
 
 async function startDeliveries(pipeline: Pipeline, consumer: Consumer): Promise<void> {
-  pipeline.starter.start();
+  pipeline.start();
   await consumer.start();
 }
 
@@ -170,5 +177,5 @@ async function stopDeliveries(pipeline: Pipeline, consumer: Consumer, log: Logge
   };
   await consumer.stop({ drain });
   pipeline.abandon();
-  pipeline.starter.stop();
+  pipeline.stop();
 }

@@ -33,6 +33,8 @@ export type DeliverySlot = Slot<DeliveryWork>;
 /** Headers are short; what their objects weigh in memory is taken as this. */
 const HEADER_BYTES = 2_048;
 
+export const weightOf = ({ value }: Pick<TrackedRecord, 'value'>): number => value.length + HEADER_BYTES;
+
 /** The same lane of two topics is two sources. */
 export const sourceOf = (lane: number, isOverflow: boolean): number => lane * 2 + (isOverflow ? 1 : 0);
 
@@ -44,7 +46,7 @@ export function decodeWork(record: TrackedRecord, source = sourceOf(record.parti
   return {
     tenantId: event.tenantId,
     endpointIds: delivery.slots,
-    bytes: record.value.length + HEADER_BYTES,
+    bytes: weightOf(record),
     record,
     source,
     event,

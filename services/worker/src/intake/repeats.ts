@@ -18,8 +18,6 @@ export interface RepeatsOptions {
 export interface RepeatsStats {
   readonly remembered: number;
   readonly bytes: number;
-  /** Second copies that were found. */
-  readonly found: number;
   /** Forgotten before their time, or never remembered, for want of room. */
   readonly evicted: number;
 }
@@ -64,7 +62,6 @@ class RememberedAttempts implements Repeats {
   /** Ends of the list of what is settled, in the order of settling. */
   #oldest = 0;
   #newest = 0;
-  #found = 0;
   #evicted = 0;
 
   constructor({ clock, maxRepeats, keptMs }: RepeatsOptions) {
@@ -78,9 +75,7 @@ class RememberedAttempts implements Repeats {
     this.#forgetExpired();
     const row = this.#find(work, index);
     if (row === 0 || !isCountable(work)) return false;
-    const isRepeat = this.#modeOf(row) === SUCCEEDED || this.#compare(work, row) <= 0;
-    if (isRepeat) this.#found += 1;
-    return isRepeat;
+    return this.#modeOf(row) === SUCCEEDED || this.#compare(work, row) <= 0;
   }
 
   takeIn(work: Attempted, index: number): void {
@@ -122,7 +117,7 @@ class RememberedAttempts implements Repeats {
 
   stats(): RepeatsStats {
     const { rows, bytes } = this.#table;
-    return { remembered: rows, bytes, found: this.#found, evicted: this.#evicted };
+    return { remembered: rows, bytes, evicted: this.#evicted };
   }
 
   #find(work: Attempted, index: number): number {

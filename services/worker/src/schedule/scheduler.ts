@@ -42,6 +42,17 @@ export interface Moved<W extends Work> {
   readonly indexes: readonly number[];
 }
 
+/** What a tenant has in one lane. */
+export interface TenantLoad {
+  readonly tenantId: TenantId;
+  readonly lane: number;
+  /** Requests under way, and slots at which an earlier owner may still be: what counts against its cap. */
+  readonly inFlight: number;
+  readonly queued: number;
+  /** Slots whose request has ended and whose outcome is not acknowledged. */
+  readonly settling: number;
+}
+
 /** A slot that may still be sent, or whose outcome is not acknowledged. */
 export interface UnderWay<W extends Work> {
   readonly slot: Slot<W>;
@@ -85,6 +96,8 @@ export interface Scheduler<W extends Work> {
   queuedOf(lane: Lane, tenantId: TenantId): number;
   /** Held, in flight or settling. */
   underWay(lane: Lane, nowMs: number): Iterable<UnderWay<W>>;
+  /** Tenants with anything in a lane, once per lane. */
+  loads(): Iterable<TenantLoad>;
   next(nowMs: number): Slot<W> | null;
   /** When `next` has something that it has not now, though nothing ends and nothing comes; null: never. */
   readonly nextWakeMs: number | null;

@@ -13,6 +13,7 @@ import type {
   Scheduler,
   SchedulerOptions,
   SchedulerStats,
+  TenantLoad,
   UnderWay,
 } from './scheduler.ts';
 
@@ -123,6 +124,15 @@ export class TurnScheduler<W extends Work> implements Scheduler<W> {
     }
   }
 
+  *loads(): Generator<TenantLoad, void> {
+    for (const { tenantId, lane, shares, inFlight, held, settling } of this.#queues.all()) {
+      let queued = -held.length;
+      for (const { slots } of shares) queued += slots;
+      const load = { inFlight: inFlight.length + held.length, queued, settling: settling.length };
+      if (load.inFlight + load.queued + load.settling > 0) yield { tenantId, lane, ...load };
+    }
+  }
+
   next(nowMs: number): Slot<W> | null {
     this.#places.wakes.run(nowMs);
     if (this.paused || !this.#caps.anyMayStart) return null;
@@ -159,6 +169,7 @@ export class TurnScheduler<W extends Work> implements Scheduler<W> {
     this.#endStart(slot);
     const { maxPerSec } = this.#limitsOf(queue);
     if (maxPerSec !== null) giveBack(queue, maxPerSec);
+    if (queue.place === 'at_rate') this.#places.ready(queue);
     this.#buffers.queued(parcel);
     this.#requeue(slot);
   }

@@ -1,29 +1,12 @@
-import { createLogger } from '@posthorn/runtime';
 import { expect, test } from 'vitest';
 import { LANE, makeHeaders, makeRecord } from '../../test/factories.ts';
-import { createScheduler } from '../schedule/scheduler.ts';
-import { consumeDeliveries } from './consume-deliveries.ts';
-import type { DeliveryWork } from './delivery-work.ts';
+import { createFakeLane, type OwnerOptions, ownLane } from '../../test/fake-lane.ts';
 
 const ENDPOINTS = ['1', '2', '3'].map((digit) => `ep_${digit.repeat(32)}`);
 
-function setup(maxSlots = 100) {
-  const counts = { queued: 0, setAside: 0 };
-  const lines: Record<string, unknown>[] = [];
-  const scheduler = createScheduler<DeliveryWork>({
-    maxInFlight: 10,
-    maxUnsettled: 10,
-    laneBounds: { maxSlots, maxBytes: 100_000 },
-    capOf: () => 10,
-    onRoom: () => {},
-  });
-  const intake = consumeDeliveries({
-    scheduler,
-    log: createLogger('worker', 'info', { write: (line: string) => void lines.push(JSON.parse(line)) }),
-    onQueued: () => void counts.queued++,
-    onSetAside: () => void counts.setAside++,
-  });
-  return { intake, scheduler, counts, lines, lane: intake.assigned('deliveries', LANE) };
+function setup(options: OwnerOptions = {}) {
+  const { intake, scheduler, counts, lines, deliveries } = ownLane(createFakeLane(), options);
+  return { intake, scheduler, counts, lines, lane: deliveries.handler };
 }
 
 test('every endpoint of a record is a slot of its own', () => {
@@ -47,9 +30,9 @@ test('slots that an earlier owner finished are not tried again', () => {
 });
 
 test('a record for which there is no room is refused', () => {
-  const { scheduler, lane } = setup(4);
+  const { scheduler, lane } = setup({ maxLaneSlots: 4 });
   expect(lane.offer(makeRecord(makeHeaders({ slots: ENDPOINTS })))).toBe(true);
-  expect(lane.offer(makeRecord(makeHeaders({ slots: ENDPOINTS })))).toBe(false);
+  expect(lane.offer(makeRecord(makeHeaders({ slots: ENDPOINTS, tenantId: 'other' })))).toBe(false);
   expect(scheduler.stats().queuedSlots).toBe(3);
 });
 
@@ -63,7 +46,7 @@ test.each([
   const record = makeRecord(makeHeaders({ extra }));
   expect(lane.offer(record)).toBe(true);
   expect(record.completed).toEqual([undefined]);
-  expect(counts).toEqual({ queued: 0, setAside: 1 });
+  expect(counts).toMatchObject({ queued: 0, setAside: 1 });
   expect(lines).toMatchObject([
     {
       level: 'error',

@@ -1,0 +1,128 @@
+import type { ConsumerOptions, ConsumerStats, PartitionStats } from '@posthorn/kafka';
+import type { Lane } from '../schedule/lane.ts';
+import { type IntakeParts, LaneIntake } from './lane-intake.ts';
+import { DeliveriesIntake } from './read-deliveries.ts';
+import { OverflowIntake } from './read-overflow.ts';
+
+export interface OverflowStats {
+  /** Tenants with records in the overflow, and the runs of offsets kept of them. */
+  readonly tenants: number;
+  readonly runs: number;
+  readonly heldSlots: number;
+  /** Lanes whose overflow has not been read to where it was when they came. */
+  readonly takingOver: number;
+}
+
+/** The lanes of this worker: hands the slots of their records to the scheduler, and returns at once. */
+export interface LaneConsumer extends Required<Pick<ConsumerOptions, 'assigned' | 'slotCount'>> {
+  /** A lane that refused a record has room, or all that waited for moves have. */
+  onRoom(lane: Lane): void;
+  onMoveRoom(): void;
+  onTenantRoom(lane: Lane, tenantId: string): void;
+  /** Ten times a second. */
+  tick(stats: ConsumerStats): void;
+  readonly lanes: Iterable<LaneIntake>;
+  stats(): OverflowStats;
+}
+
+/** Above this many of 4,096 characters the newest records of the largest tenants make way in the map of `deliveries`. */
+const RELIEVE_ABOVE_CHARS = 2_400;
+const RELIEF_SLOTS = 64;
+
+export function consumeLanes(parts: IntakeParts): LaneConsumer {
+  const { scheduler, topics, reader } = parts;
+  const lanes = new Map<number, LaneIntake>();
+  const overflowOf = (lane: Lane) => {
+    const overflow = lanes.get(lane.number)?.overflow;
+    return overflow?.lane === lane ? overflow : undefined;
+  };
+
+  function laneOf(number: number): LaneIntake {
+    let lane = lanes.get(number);
+    if (lane === undefined) {
+      lane = new LaneIntake(number, scheduler);
+      lanes.set(number, lane);
+    }
+    return lane;
+  }
+
+  function tickLane(lane: LaneIntake, statsOf: StatsOf): void {
+    if (lane.deliveries === null && lane.overflow === null) {
+      lanes.delete(lane.number);
+      return;
+    }
+    const deliveries = statsOf(topics.deliveries, lane.number);
+    const overflow = statsOf(topics.overflow, lane.number);
+    lane.heldSlots.sweep();
+    lane.overflow?.tick(overflow, (deliveries?.held ?? 0) + (overflow?.held ?? 0));
+    if ((deliveries?.mapChars ?? 0) > RELIEVE_ABOVE_CHARS) relieve(lane);
+  }
+
+  /** The tenant with most of the lane has most to do with the size of its map. */
+  function relieve({ number, deliveries }: LaneIntake): void {
+    if (deliveries === null) return;
+    let most = { tenantId: '', queued: 0 };
+    for (const { tenantId, lane } of scheduler.loads()) {
+      if (lane !== number) continue;
+      const queued = scheduler.queuedOf(deliveries.lane, tenantId);
+      if (queued > most.queued) most = { tenantId, queued };
+    }
+    if (most.queued > 0) deliveries.relieve(most.tenantId, RELIEF_SLOTS);
+  }
+
+  return {
+    slotCount: ({ headers }) => countSlots(headers.ph_slots),
+    assigned(topic, partition, at) {
+      const lane = laneOf(partition);
+      if (topic === topics.overflow) {
+        lane.overflow = new OverflowIntake(parts, lane, at);
+        return lane.overflow;
+      }
+      lane.deliveries = new DeliveriesIntake(parts, lane, at);
+      return lane.deliveries;
+    },
+    onRoom(lane) {
+      const overflow = overflowOf(lane);
+      if (overflow === undefined) reader.resume(topics.deliveries, lane.number);
+      else overflow.hasRoom();
+    },
+    onMoveRoom() {
+      for (const number of lanes.keys()) reader.resume(topics.deliveries, number);
+    },
+    onTenantRoom: (lane, tenantId) => overflowOf(lane)?.tenantHasRoom(tenantId),
+    tick(stats) {
+      if (!reader.mayBegin()) return;
+      const statsOf = byPlace(stats);
+      for (const lane of [...lanes.values()]) tickLane(lane, statsOf);
+    },
+    get lanes() {
+      return lanes.values();
+    },
+    stats() {
+      const stats = { tenants: 0, runs: 0, heldSlots: 0, takingOver: 0 };
+      for (const { overflow, heldSlots } of lanes.values()) {
+        stats.tenants += overflow?.backlog.tenants ?? 0;
+        stats.runs += overflow?.backlog.runs ?? 0;
+        stats.takingOver += overflow?.takeOver.over === false ? 1 : 0;
+        stats.heldSlots += heldSlots.size;
+      }
+      return stats;
+    },
+  };
+}
+
+type StatsOf = (topic: string, partition: number) => PartitionStats | undefined;
+
+function byPlace({ partitions }: ConsumerStats): StatsOf {
+  const stats = new Map(partitions.map((each) => [`${each.topic}/${each.partition}`, each]));
+  return (topic, partition) => stats.get(`${topic}/${partition}`);
+}
+
+const COMMA = 44;
+
+function countSlots(text: string | undefined): number {
+  let slots = 1;
+  if (text === undefined) return slots;
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) === COMMA) slots += 1;
+  return slots;
+}

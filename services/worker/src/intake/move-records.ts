@@ -1,0 +1,135 @@
+import { encodeOrigin, type Headers, type OriginMeta } from '@posthorn/contracts';
+import type { OutboundRecord, ProduceAck } from '@posthorn/kafka';
+import type { Acknowledger } from '../settle/acknowledge.ts';
+import type { DeliveryWork } from './delivery-work.ts';
+import type { Repeats } from './repeats.ts';
+
+/** Slots of a record that leave it for another one. */
+export interface Move {
+  readonly work: DeliveryWork;
+  readonly indexes: readonly number[];
+  readonly to: OutboundRecord;
+  /** The copy is in the log; null: it was given up, as its lane was lost. */
+  ended?(ack: ProduceAck | null): void;
+}
+
+export interface MoverOptions {
+  readonly maxMoves: number;
+  readonly acknowledger: Pick<Acknowledger, 'untilAcknowledged'>;
+  readonly repeats: Pick<Repeats, 'forget'>;
+  /** Inside the fence. */
+  produce(record: OutboundRecord): Promise<ProduceAck>;
+  /** There was no room for a move, and there is again. */
+  onRoom(): void;
+}
+
+/**
+ * Moves untouched records elsewhere: a copy is produced, and once it is acknowledged the original's slots are complete.
+ * Until then the original is unfinished, so a crash in between leaves both: whoever reads the copy finds its origin.
+ */
+export interface Mover {
+  /** Whether another move may begin. Where not, `onRoom` will tell. */
+  hasRoom(): boolean;
+  start(move: Move): void;
+  readonly underWay: number;
+  whenIdle(timeoutMs: number): Promise<boolean>;
+}
+
+/** Payloads on their way, all lanes together; one move may go over it. */
+const MAX_MOVE_BYTES = 16 * 1024 * 1024;
+const ROOM_SHARE = 0.5;
+
+export function createMover(options: MoverOptions): Mover {
+  const { acknowledger, maxMoves, repeats } = options;
+  const waiting = new Set<() => void>();
+  let underWay = 0;
+  let bytes = 0;
+  let refused = false;
+
+  function end({ work }: Move): void {
+    underWay -= 1;
+    bytes -= work.bytes;
+    if (underWay === 0) for (const resolve of waiting) resolve();
+    if (!refused || underWay > maxMoves * ROOM_SHARE || bytes > MAX_MOVE_BYTES * ROOM_SHARE) return;
+    refused = false;
+    options.onRoom();
+  }
+
+  async function carry(move: Move): Promise<void> {
+    const { work, indexes, to } = move;
+    let ack: ProduceAck | null = null;
+    const write = async () => {
+      ack = await options.produce(to);
+    };
+    const moved = await acknowledger.untilAcknowledged(write, () => work.record.live);
+    if (moved) for (const index of indexes) work.record.complete(index);
+    move.ended?.(moved ? ack : null);
+    end(move);
+  }
+
+  return {
+    hasRoom() {
+      if (underWay < maxMoves && bytes < MAX_MOVE_BYTES) return true;
+      refused = true;
+      return false;
+    },
+    start(move) {
+      underWay += 1;
+      bytes += move.work.bytes;
+      // Before it goes out: it may be back before the acknowledgement is.
+      for (const index of move.indexes) repeats.forget(move.work, index);
+      void carry(move);
+    },
+    get underWay() {
+      return underWay;
+    },
+    whenIdle(timeoutMs) {
+      if (underWay === 0) return Promise.resolve(true);
+      const { promise, resolve } = Promise.withResolvers<boolean>();
+      const done = () => resolve(true);
+      waiting.add(done);
+      const deadline = setTimeout(() => resolve(false), timeoutMs);
+      return promise.finally(() => {
+        clearTimeout(deadline);
+        waiting.delete(done);
+      });
+    },
+  };
+}
+
+/** A copy with the slots that are left of a record, for the overflow of its lane. */
+export function copyForOverflow(
+  topic: string,
+  work: DeliveryWork,
+  indexes: readonly number[],
+  from: OriginMeta['topic'],
+): OutboundRecord {
+  const { record } = work;
+  const headers = {
+    ...headersFor(work, indexes),
+    ...encodeOrigin({ topic: from, offset: record.offset, slots: indexes }),
+  };
+  return outbound(work, { topic, partition: record.partition, headers });
+}
+
+/** The same for another lane. */
+export function copyForLane(
+  topic: string,
+  work: DeliveryWork,
+  indexes: readonly number[],
+  lane: number,
+): OutboundRecord {
+  const { ph_origin: _origin, ph_origin_slots: _slots, ...headers } = headersFor(work, indexes);
+  return outbound(work, { topic, partition: lane, headers: { ...headers, ph_lane: String(lane) } });
+}
+
+function headersFor({ headers, endpointIds }: DeliveryWork, indexes: readonly number[]): Headers {
+  return { ...headers, ph_slots: indexes.map((index) => endpointIds[index]).join(',') };
+}
+
+function outbound(
+  { tenantId, payload }: DeliveryWork,
+  to: Pick<OutboundRecord, 'topic' | 'partition' | 'headers'>,
+): OutboundRecord {
+  return { ...to, key: tenantId, value: payload };
+}

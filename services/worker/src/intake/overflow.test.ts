@@ -1,0 +1,195 @@
+import { encodeOrigin, mintEndpointId } from '@posthorn/contracts';
+import { expect, test } from 'vitest';
+import { makeHeaders, NOW } from '../../test/factories.ts';
+import { createFakeLane, type FakeLane, ownLane, settled } from '../../test/fake-lane.ts';
+
+/** With a lane of 512 slots a tenant's share is 128. */
+const LANE_SLOTS = { maxLaneSlots: 512 };
+const SHARE = 128;
+
+const post = (lane: FakeLane, tenantId: string, count = 1) =>
+  Array.from({ length: count }, () => lane.deliveries.append(makeHeaders({ tenantId })));
+const tenantsOf = (slots: readonly { work: { tenantId: string } }[]) =>
+  slots.map(({ work }) => work.tenantId);
+
+test('what a tenant has beyond its share moves to the overflow, and its neighbour behind goes on', async () => {
+  const lane = createFakeLane();
+  post(lane, 'slow', SHARE + 50);
+  post(lane, 'quick');
+  const owner = ownLane(lane, { ...LANE_SLOTS, cap: 1 });
+  owner.deliveries.pump(1_000);
+  expect([owner.begin(), owner.begin()].map((slot) => slot?.work.tenantId).sort()).toEqual(['quick', 'slow']);
+  expect(lane.overflow.records).toHaveLength(50);
+  expect(lane.overflow.records[0]!.headers).toMatchObject({
+    ce_tenant: 'slow',
+    ph_origin: `deliveries:${SHARE}`,
+    ph_origin_slots: '0',
+  });
+  expect(owner.deliveries.isDone(SHARE)).toBe(false);
+  for (const move of owner.produced) move.acknowledge();
+  await settled();
+  expect(owner.deliveries.isDone(SHARE)).toBe(true);
+});
+
+test('everything is sent once, in the end also what was moved, and the overflow is left alone again', async () => {
+  const lane = createFakeLane();
+  post(lane, 'slow', 1_000);
+  post(lane, 'quick', 10);
+  const owner = ownLane(lane, LANE_SLOTS);
+  const sent = await owner.drain();
+  expect(sent).toHaveLength(1_010);
+  expect(new Set(sent.map(({ work }) => work.event.eventId)).size).toBe(1_010);
+  expect(owner.intake.stats()).toMatchObject({ tenants: 0, runs: 0 });
+  owner.clock.advance(20_000);
+  owner.tick();
+  expect(owner.overflow.parked).toBe(true);
+});
+
+test('while a tenant has records in the overflow its new ones follow', async () => {
+  const lane = createFakeLane();
+  post(lane, 'slow', 2 * SHARE + 100);
+  const owner = ownLane(lane, { ...LANE_SLOTS, cap: 1 });
+  owner.deliveries.pump(1_000);
+  for (const move of owner.produced.splice(0)) move.acknowledge();
+  await settled();
+  owner.overflow.pump(1_000);
+  for (let ends = 0; ends < SHARE; ends++) owner.end(owner.begin()!);
+  const moved = lane.overflow.records.length;
+  post(lane, 'slow');
+  post(lane, 'quick');
+  owner.deliveries.pump(10);
+  expect(lane.overflow.records).toHaveLength(moved + 1);
+  expect(tenantsOf([owner.begin()!, owner.begin()!])).toContain('quick');
+});
+
+test('a tenant without room keeps no other from what it has in the overflow', async () => {
+  const lane = createFakeLane();
+  post(lane, 'stuck', 3 * SHARE);
+  post(lane, 'other', SHARE + 20);
+  const owner = ownLane(lane, { ...LANE_SLOTS, maxLaneSlots: 4_096, cap: 1 });
+  const stuck: unknown[] = [];
+  let others = 0;
+  for (let turn = 0; turn < 400 && others < SHARE + 20; turn++) {
+    owner.deliveries.pump(50);
+    owner.overflow.pump(50);
+    for (const move of owner.produced.splice(0)) move.acknowledge();
+    await settled();
+    owner.tick();
+    for (let slot = owner.begin(); slot !== null; slot = owner.begin()) {
+      if (slot.work.tenantId === 'stuck') stuck.push(slot);
+      else {
+        others += 1;
+        owner.end(slot);
+      }
+    }
+  }
+  expect(others).toBe(SHARE + 20);
+  expect(stuck).toHaveLength(1);
+});
+
+test('a rereading goes from one wanted record to the next and ends when the share is full', async () => {
+  const lane = createFakeLane();
+  post(lane, 'slow', 10 * SHARE);
+  const owner = ownLane(lane, { ...LANE_SLOTS, cap: 1_000, maxMoves: 10_000 });
+  owner.deliveries.pump(10_000);
+  for (const move of owner.produced.splice(0)) move.acknowledge();
+  await settled();
+  owner.overflow.pump(10_000);
+  const { passedOver } = owner.overflow;
+  expect(passedOver.size).toBe(8 * SHARE);
+  expect(owner.intake.stats().runs).toBe(1);
+  for (let ends = 0; ends < 2 * SHARE; ends++) owner.end(owner.begin()!);
+  owner.overflow.pump(10_000);
+  expect(passedOver.size).toBe(7 * SHARE);
+  expect(owner.overflow.again).toBe(null);
+});
+
+test('runs beyond the bound are merged, and nothing is lost by that', async () => {
+  const lane = createFakeLane();
+  for (let i = 0; i < 200; i++) for (const tenantId of ['a', 'b', 'c']) post(lane, tenantId);
+  const owner = ownLane(lane, { ...LANE_SLOTS, maxRuns: 4, cap: 2 });
+  owner.deliveries.pump(10_000);
+  for (const move of owner.produced.splice(0)) move.acknowledge();
+  await settled();
+  owner.overflow.pump(10_000);
+  expect(owner.intake.stats().runs).toBeLessThanOrEqual(4);
+  const sent = await owner.drain();
+  expect(new Set(sent.map(({ work }) => work.event.eventId)).size).toBe(600);
+  expect(sent).toHaveLength(600);
+});
+
+test('beyond the moves under way the lane waits, and goes on with their acknowledgements', async () => {
+  const lane = createFakeLane();
+  post(lane, 'slow', SHARE + 20);
+  const owner = ownLane(lane, { ...LANE_SLOTS, maxMoves: 10 });
+  owner.deliveries.pump(1_000);
+  expect(lane.overflow.records).toHaveLength(10);
+  expect(owner.deliveries.refused).toBe(true);
+  for (const move of owner.produced.splice(0, 5)) move.acknowledge();
+  await settled();
+  expect(owner.deliveries.refused).toBe(false);
+});
+
+test('a crash between a move and its commit makes one request', async () => {
+  const lane = createFakeLane();
+  post(lane, 'slow', SHARE + 30);
+  const first = ownLane(lane, LANE_SLOTS);
+  first.deliveries.pump(1_000);
+  first.commit();
+  expect(lane.overflow.records).toHaveLength(30);
+  const second = ownLane(lane, LANE_SLOTS);
+  const sent = await second.drain();
+  expect(sent).toHaveLength(SHARE + 30);
+  expect(second.counts.moves.get('overflow') ?? 0).toBeLessThanOrEqual(30);
+});
+
+test.each([
+  ['the copy is read first', ['overflow', 'deliveries']],
+  ['the original is read first', ['deliveries', 'overflow']],
+] as const)(
+  'of a copy and an original that was left unfinished one is sent when %s',
+  async (_what, order) => {
+    const lane = createFakeLane();
+    const headers = makeHeaders({ slots: [mintEndpointId(NOW), mintEndpointId(NOW)] });
+    lane.deliveries.append(headers);
+    const origin = encodeOrigin({ topic: 'deliveries', offset: 0, slots: [1] });
+    lane.overflow.append({ ...headers, ph_slots: headers.ph_slots!.split(',')[1]!, ...origin });
+    const owner = ownLane(lane);
+    for (const side of order) owner[side].pump(10);
+    const sent = await owner.drain();
+    expect(sent.map(({ endpointId }) => endpointId).sort()).toEqual(headers.ph_slots!.split(',').sort());
+    expect([owner.deliveries.isDone(0), owner.overflow.isDone(0)]).toEqual([true, true]);
+  },
+);
+
+test('until the overflow is read to its end of then nothing is moved; a tenant without room waits, its neighbours do not', async () => {
+  const lane = createFakeLane();
+  post(lane, 'slow', SHARE + 40);
+  post(lane, 'quick');
+  lane.overflow.append(makeHeaders({ tenantId: 'slow' }));
+  const owner = ownLane(lane, { ...LANE_SLOTS, cap: 1 });
+  owner.deliveries.pump(1_000);
+  expect(lane.overflow.records).toHaveLength(1);
+  expect(owner.deliveries.passedOver.size).toBe(40);
+  expect(tenantsOf([owner.begin()!, owner.begin()!]).sort()).toEqual(['quick', 'slow']);
+  owner.overflow.pump(1);
+  owner.deliveries.pump(1_000);
+  expect(owner.deliveries.passedOver.size).toBe(0);
+  // One of them found the place of the one that was begun.
+  expect(lane.overflow.records).toHaveLength(1 + 39);
+});
+
+test('a lane that is lost gives up its moves, and its new owner finds the originals', async () => {
+  const lane = createFakeLane();
+  post(lane, 'slow', SHARE + 5);
+  const first = ownLane(lane, LANE_SLOTS);
+  first.deliveries.pump(1_000);
+  for (const each of [first.deliveries, first.overflow]) {
+    each.commit(true);
+    each.lose();
+  }
+  for (const move of first.produced) move.acknowledge();
+  await settled();
+  const sent = await ownLane(lane, LANE_SLOTS).drain();
+  expect(sent).toHaveLength(SHARE + 5);
+});

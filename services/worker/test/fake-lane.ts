@@ -1,0 +1,414 @@
+import type {
+  AssignedAt,
+  ConsumerStats,
+  OutboundRecord,
+  PartitionHandler,
+  PartitionStats,
+  ProduceAck,
+  TrackedRecord,
+} from '@posthorn/kafka';
+import { createLogger } from '@posthorn/runtime';
+import type { TenantConfig } from '@posthorn/tenant-config';
+import { createFakeClock } from '@posthorn/testkit';
+import { consumeLanes, type LaneConsumer } from '../src/intake/consume-lanes.ts';
+import type { DeliverySlot, DeliveryWork } from '../src/intake/delivery-work.ts';
+import type { IntakeParts } from '../src/intake/lane-intake.ts';
+import { createMover } from '../src/intake/move-records.ts';
+import { createRepeats } from '../src/intake/repeats.ts';
+import { createTakeIn } from '../src/intake/take-in.ts';
+import { createScheduler, type Scheduler } from '../src/schedule/scheduler.ts';
+import { LANE, NOW } from './factories.ts';
+
+/** One lane of a broker in memory: two logs, and what was committed of them. */
+export interface FakeLane {
+  readonly deliveries: FakeLog;
+  readonly overflow: FakeLog;
+  /** What went to other lanes. */
+  readonly elsewhere: OutboundRecord[];
+}
+
+interface Stored {
+  readonly headers: Record<string, string>;
+  readonly value: Buffer;
+  readonly timestampMs: number;
+}
+
+/** Finished slots by offset, and how far was read. */
+interface Committed {
+  readonly position: number;
+  readonly done: ReadonlyMap<number, ReadonlySet<number>>;
+  readonly held: ReadonlyMap<string, number>;
+}
+
+export class FakeLog {
+  readonly topic: string;
+  readonly records: Stored[] = [];
+  committed: Committed = { position: 0, done: new Map(), held: new Map() };
+
+  constructor(topic: string) {
+    this.topic = topic;
+  }
+
+  append(headers: Record<string, string>, value: Buffer = Buffer.from('{}'), timestampMs = NOW): number {
+    return this.records.push({ headers, value, timestampMs }) - 1;
+  }
+
+  slotsAt(offset: number): number {
+    return (this.records[offset]!.headers.ph_slots ?? '').split(',').length;
+  }
+
+  isFinished(offset: number): boolean {
+    const { position, done } = this.committed;
+    return offset < position && (done.get(offset)?.size ?? 0) === this.slotsAt(offset);
+  }
+}
+
+export function createFakeLane(): FakeLane {
+  return { deliveries: new FakeLog('deliveries'), overflow: new FakeLog('overflow'), elsewhere: [] };
+}
+
+/** One partition as a consumer has it. */
+export class FakePartition {
+  readonly log: FakeLog;
+  readonly #clock: { monotonicMs(): number };
+  readonly #done = new Map<number, Set<number>>();
+  readonly #heldUntilMs = new Map<string, number>();
+  readonly passedOver = new Set<number>();
+  handler!: PartitionHandler;
+  position: number;
+  refused = false;
+  parked = false;
+  live = true;
+  handedOver = false;
+  again: number | null = null;
+
+  constructor(log: FakeLog, clock: { monotonicMs(): number }) {
+    this.log = log;
+    this.#clock = clock;
+    for (const [offset, slots] of log.committed.done) this.#done.set(offset, new Set(slots));
+    for (const [key, leftMs] of log.committed.held) {
+      this.#heldUntilMs.set(key, clock.monotonicMs() + leftMs + 1_000);
+    }
+    const { position } = log.committed;
+    const unfinished = Array.from({ length: position }, (_, at) => at).find((at) => !log.isFinished(at));
+    this.position = unfinished ?? position;
+  }
+
+  at(): AssignedAt {
+    const { committed, records } = this.log;
+    return {
+      start: this.position,
+      end: records.length,
+      isFinished: (offset) => offset < committed.position && this.log.isFinished(offset),
+    };
+  }
+
+  isDone(offset: number): boolean {
+    return (this.#done.get(offset)?.size ?? 0) === this.log.slotsAt(offset);
+  }
+
+  /** Offers up to `count` records, as far as they are taken. */
+  pump(count = 1): number {
+    let offered = 0;
+    while (offered < count && this.live && !this.refused && !this.parked) {
+      const offset = this.#next();
+      if (offset === null) break;
+      offered += 1;
+      const isNew = offset >= this.position;
+      if (isNew) this.position = offset + 1;
+      else {
+        this.passedOver.delete(offset);
+        this.again = offset + 1;
+      }
+      if (this.handler.offer(this.#record(offset))) continue;
+      if (!isNew) throw new Error('a record that was passed over may not be refused');
+      this.position = offset;
+      this.refused = true;
+    }
+    return offered;
+  }
+
+  #next(): number | null {
+    if (this.again !== null) {
+      const found = this.#firstPassedOver(this.again);
+      if (found !== null) return found;
+      this.again = null;
+    }
+    while (this.position < this.log.records.length && this.isDone(this.position)) this.position += 1;
+    return this.position < this.log.records.length ? this.position : null;
+  }
+
+  #firstPassedOver(from: number): number | null {
+    const ahead = [...this.passedOver].filter((offset) => offset >= from);
+    return ahead.length === 0 ? null : Math.min(...ahead);
+  }
+
+  reread(offset: number): number | null {
+    this.again = offset < this.position ? this.#firstPassedOver(offset) : null;
+    return this.again;
+  }
+
+  commit(underWay = false): void {
+    const nowMs = this.#clock.monotonicMs();
+    const held = new Map<string, number>();
+    for (const [key, untilMs] of this.#heldUntilMs)
+      if (untilMs > nowMs) held.set(key, untilMs - 1_000 - nowMs);
+    if (underWay) {
+      for (const { offset, slot, leftMs } of this.handler.underWay?.() ?? []) {
+        held.set(`${offset}:${slot}`, leftMs);
+        this.#heldUntilMs.set(`${offset}:${slot}`, nowMs + leftMs);
+      }
+      this.handedOver = true;
+    }
+    const done = new Map([...this.#done].map(([offset, slots]) => [offset, new Set(slots)]));
+    this.log.committed = { position: this.position, done, held };
+  }
+
+  lose(): void {
+    this.live = false;
+    this.handler.lost([]);
+  }
+
+  stats(): PartitionStats {
+    return {
+      topic: this.log.topic,
+      partition: LANE,
+      lag: this.log.records.length - this.position,
+      uncommittedSpan: 0,
+      mapChars: 0,
+      paused: this.parked,
+      passedOver: this.passedOver.size,
+      held: [...this.#heldUntilMs.values()].filter((until) => until > this.#clock.monotonicMs()).length,
+    };
+  }
+
+  #record(offset: number): TrackedRecord {
+    const { log } = this;
+    const { headers, value, timestampMs } = log.records[offset]!;
+    const slots = log.slotsAt(offset);
+    const done = this.#done.get(offset) ?? new Set<number>();
+    this.#done.set(offset, done);
+    const heldForMs = (slot: number) =>
+      Math.max(0, (this.#heldUntilMs.get(`${offset}:${slot}`) ?? 0) - this.#clock.monotonicMs());
+    const isLive = () => this.live;
+    let dead = false;
+    return {
+      topic: log.topic,
+      partition: LANE,
+      offset,
+      timestampMs,
+      key: headers.ce_tenant ?? null,
+      value,
+      headers,
+      slots,
+      isDone: (slot) => done.has(slot),
+      complete: (slot) => {
+        if (!isLive() || dead) return;
+        for (let each = 0; each < slots; each++) if (slot === undefined || slot === each) done.add(each);
+      },
+      get live() {
+        return isLive();
+      },
+      heldForMs,
+      mayStillSettle: (slot) => !isLive() && this.handedOver && heldForMs(slot) > 0,
+      passOver: () => {
+        if (done.size === slots || dead) return;
+        dead = true;
+        this.passedOver.add(offset);
+      },
+    };
+  }
+}
+
+export interface OwnerOptions {
+  readonly cap?: number;
+  readonly maxLaneSlots?: number;
+  readonly maxMoves?: number;
+  readonly maxRuns?: number;
+  readonly tenant?: TenantConfig;
+  readonly clock?: ReturnType<typeof createFakeClock>;
+}
+
+export interface Owner {
+  readonly clock: ReturnType<typeof createFakeClock>;
+  readonly intake: LaneConsumer;
+  readonly scheduler: Scheduler<DeliveryWork>;
+  readonly deliveries: FakePartition;
+  readonly overflow: FakePartition;
+  /** Moves that were produced and not acknowledged. */
+  readonly produced: { acknowledge(): void; lose(): void }[];
+  readonly held: OutboundRecord[];
+  readonly inFlight: DeliverySlot[];
+  readonly counts: { queued: number; setAside: number; repeats: number; moves: Map<string, number> };
+  readonly lines: Record<string, unknown>[];
+  /** Begins the next request, if there is one. */
+  begin(): DeliverySlot | null;
+  /** The request of a slot ends, and all that came of it is acknowledged. */
+  end(slot: DeliverySlot): void;
+  tick(): void;
+  commit(): void;
+  /** Reads, sends, answers and acknowledges until nothing is left to do; returns what was sent. */
+  drain(): Promise<DeliverySlot[]>;
+}
+
+/** A worker that owns the lane from now on, with the real intake and scheduler. */
+export function ownLane(lane: FakeLane, options: OwnerOptions = {}): Owner {
+  const clock = options.clock ?? createFakeClock();
+  const deliveries = new FakePartition(lane.deliveries, clock);
+  const overflow = new FakePartition(lane.overflow, clock);
+  const partitions = [deliveries, overflow];
+  const partitionOf = (topic: string) => (topic === 'overflow' ? overflow : deliveries);
+  const produced: Owner['produced'] = [];
+  const inFlight: DeliverySlot[] = [];
+  const held: OutboundRecord[] = [];
+  const lines: Record<string, unknown>[] = [];
+  const counts = { queued: 0, setAside: 0, repeats: 0, moves: new Map<string, number>() };
+  const log = createLogger('worker', 'info', { write: (line: string) => void lines.push(JSON.parse(line)) });
+
+  const scheduler = createScheduler<DeliveryWork>({
+    maxInFlight: 1_000,
+    maxUnsettled: 1_000,
+    fastSharePercent: 0,
+    maxHostInFlight: 1_000,
+    maxEndpointInFlight: 1_000,
+    slowEndpointSharePercent: 100,
+    attemptTimeoutMs: 15_000,
+    laneBounds: {
+      maxSlots: options.maxLaneSlots ?? 1_000,
+      maxBytes: 100_000_000,
+      tenantSharePercent: 25,
+    },
+    capOf: () => options.cap ?? 10,
+    limitsOf: () => ({ maxConcurrency: null, maxPerSec: null, host: null }),
+    onRoom: (each) => intake.onRoom(each),
+    onTenantRoom: (each, tenantId) => intake.onTenantRoom(each, tenantId),
+  });
+  const repeats = createRepeats({ clock, maxRepeats: 100_000, keptMs: 180_000 });
+  const mover = createMover({
+    maxMoves: options.maxMoves ?? 256,
+    repeats,
+    acknowledger: {
+      untilAcknowledged: (write) =>
+        write().then(
+          () => true,
+          () => false,
+        ),
+    },
+    produce: (record) => produce(lane, record, produced),
+    onRoom: () => intake.onMoveRoom(),
+  });
+  const parts: IntakeParts = {
+    scheduler,
+    repeats,
+    mover,
+    takeIn: createTakeIn({
+      scheduler,
+      repeats,
+      clock,
+      log,
+      onQueued: () => void counts.queued++,
+      onSetAside: () => void counts.setAside++,
+      onRepeats(slots) {
+        counts.repeats += slots;
+      },
+    }),
+    topics: { deliveries: 'deliveries', overflow: 'overflow' },
+    configs: { peek: () => options.tenant },
+    reader: {
+      resume(topic) {
+        partitionOf(topic).refused = false;
+      },
+      park(topic, _lane, parked) {
+        partitionOf(topic).parked = parked;
+      },
+      reread: (topic, _lane, offset) => partitionOf(topic).reread(offset),
+      mayBegin: () => true,
+    },
+    clock,
+    log,
+    maxRuns: options.maxRuns ?? 1_000,
+    attemptTimeoutMs: 15_000,
+    metrics: {
+      moved: (why) => void counts.moves.set(why, (counts.moves.get(why) ?? 0) + 1),
+      passedOver: () => {},
+      announced: () => {},
+    },
+    produceHeld: async (record) => void held.push(record),
+  };
+  const intake: LaneConsumer = consumeLanes(parts);
+  for (const each of partitions) each.handler = intake.assigned(each.log.topic, LANE, each.at());
+
+  const owner: Owner = {
+    clock,
+    intake,
+    scheduler,
+    deliveries,
+    overflow,
+    produced,
+    held,
+    inFlight,
+    counts,
+    lines,
+    begin() {
+      const slot = scheduler.next(clock.monotonicMs());
+      if (slot !== null) inFlight.push(slot);
+      return slot;
+    },
+    end(slot) {
+      inFlight.splice(inFlight.indexOf(slot), 1);
+      scheduler.release(slot, 10);
+      repeats.settled(slot.work, slot.index, true);
+      slot.work.record.complete(slot.index);
+      scheduler.settle(slot);
+    },
+    tick: () => intake.tick(statsOf(partitions)),
+    commit() {
+      for (const each of partitions) each.commit();
+    },
+    drain: () => drain(owner),
+  };
+  return owner;
+}
+
+async function drain(owner: Owner): Promise<DeliverySlot[]> {
+  const sent: DeliverySlot[] = [];
+  for (let idle = 0; idle < 30; idle++) {
+    const read = owner.deliveries.pump(100) + owner.overflow.pump(100);
+    for (let slot = owner.begin(); slot !== null; slot = owner.begin()) {
+      sent.push(slot);
+      idle = 0;
+    }
+    for (const slot of [...owner.inFlight]) owner.end(slot);
+    for (const move of owner.produced.splice(0)) move.acknowledge();
+    await settled();
+    owner.clock.advance(100);
+    owner.tick();
+    if (read > 0) idle = 0;
+  }
+  return sent;
+}
+
+/** Promises that are kept by now have been followed up. */
+export const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+const statsOf = (partitions: readonly FakePartition[]): ConsumerStats => ({
+  generation: 1,
+  rebalances: 1,
+  commits: 0,
+  commitFailures: 0,
+  lastHeartbeatAgeMs: 0,
+  partitions: partitions.map((each) => each.stats()),
+});
+
+/** In the log at once; its acknowledgement comes when the test says so, if it does. */
+function produce(lane: FakeLane, record: OutboundRecord, produced: Owner['produced']): Promise<ProduceAck> {
+  const { promise, resolve, reject } = Promise.withResolvers<ProduceAck>();
+  let offset = lane.elsewhere.length;
+  if (record.topic === 'overflow') offset = lane.overflow.append(record.headers, record.value!);
+  else lane.elsewhere.push(record);
+  produced.push({
+    acknowledge: () => resolve({ partition: record.partition, offset, appendTimeMs: null }),
+    lose: () => reject(new Error('no acknowledgement')),
+  });
+  return promise;
+}
