@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { fakeGroup, setup as setupGroup } from '../test/fake-group.ts';
 
 /** The first record of the log is under way. */
@@ -79,6 +79,20 @@ test('a stop waits no longer than a drain may take, when what is under way can b
   await rejoin.stopping(new Promise(() => {}));
   await rejoin.leave();
   expect([rejoin.left, fake.memberId, underWay!.mayStillSettle(0)]).toEqual([true, null, true]);
+});
+
+test('a stop gives up on a broker that says nothing, and what it did not acknowledge may not be settled', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const { join, hand, rejoin, fake, group } = setup();
+  await join('m', 1, [0]);
+  const [underWay] = hand(1);
+  fake.leave.mockReturnValue(new Promise(() => {}));
+  group.coordinator.offsetCommit = () => new Promise(() => {});
+  const left = rejoin.stopping(new Promise(() => {})).then(() => rejoin.leave());
+  await vi.advanceTimersByTimeAsync(5_000);
+  await left;
+  expect([rejoin.left, underWay!.live, underWay!.mayStillSettle(0)]).toEqual([true, false, false]);
 });
 
 test('a rebalance during a stop hands over too, once', async () => {
