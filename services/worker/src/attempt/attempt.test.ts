@@ -6,7 +6,7 @@ import { createFakeClock } from '@posthorn/testkit';
 import { expect, test } from 'vitest';
 import { makeEndpoint, makeSlot, makeTenant, NOW } from '../../test/factories.ts';
 import { createWorkerMetrics } from '../metrics.ts';
-import type { Verdict } from '../schedule/breaker.ts';
+import { createBreaker, type Verdict } from '../schedule/breaker.ts';
 import type { Conclusion } from '../settle/made.ts';
 import { type AttemptSteps, attempt } from './attempt.ts';
 import { createSend } from './send.ts';
@@ -54,7 +54,7 @@ function setup(over: Partial<AttemptSteps> = {}) {
     tracing: createTracing(null, { samplePercent: 0 }),
     ...over,
   };
-  return { steps, conclusions, lines, metrics, circuit, gone };
+  return { steps, clock, conclusions, lines, metrics, circuit, gone };
 }
 
 test('a slot is loaded, built, sent, classified and settled', async () => {
@@ -252,4 +252,40 @@ test('an endpoint that answers 410 is not sent to any more, and the entry says w
   expect(gone).toEqual([endpoint.endpointId]);
   const urlHash = createHash('sha256').update(endpoint.url).digest('hex').slice(0, 16);
   expect(conclusions).toMatchObject([{ made: { urlHash, outcome: { failure: 'gone' } } }]);
+});
+
+test('a probe that is still being settled does not give back the one after it', async () => {
+  const breaker = createBreaker({
+    failurePercent: 80,
+    minAttempts: 1,
+    windowMs: 1_000,
+    firstProbeMs: 10,
+    maxProbeMs: 10,
+    maxEndpoints: 10,
+  });
+  const settling = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<SendResult>();
+  const sends = [{ ...response, status: 500 }, { ...response, status: 500 }, answer.promise];
+  const { steps, clock, conclusions } = setup({
+    breaker,
+    send: async () => sends.shift()!,
+    settle: async (_slot, conclusion) => {
+      conclusions.push(conclusion);
+      if (conclusions.length === 2) await settling.promise;
+    },
+  });
+  const { slot } = makeSlot();
+  await attempt(steps, slot);
+  clock.advance(10);
+  const failed = attempt(steps, slot);
+  await expect.poll(() => conclusions.length).toBe(2);
+  clock.advance(10);
+  const probe = attempt(steps, slot);
+  settling.resolve();
+  await failed;
+  await attempt(steps, slot);
+  expect(conclusions.map(({ kind }) => kind)).toEqual(['attempted', 'attempted', 'circuit_open']);
+  answer.resolve(response);
+  await probe;
+  expect(breaker.stats().openCircuits).toBe(0);
 });

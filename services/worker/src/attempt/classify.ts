@@ -59,10 +59,15 @@ export function parseRetryAfter(text: string | undefined, nowMs: number): number
   return waitMs > 0 ? Math.min(waitMs, MAX_RETRY_AFTER_MS) : null;
 }
 
-const HTTP_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
+/** RFC 9110 §5.6.7: the form of today, and the two that recipients must still take. */
+const HTTP_DATES = [
+  /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/,
+  /^[A-Z][a-z]{5,8}, \d{2}-[A-Z][a-z]{2}-\d{2} \d{2}:\d{2}:\d{2} GMT$/,
+  /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4}$/,
+];
 
 function untilHttpDate(text: string, nowMs: number): number {
-  if (!HTTP_DATE.test(text)) return 0;
-  const dueMs = Date.parse(text);
+  if (!HTTP_DATES.some((form) => form.test(text))) return 0;
+  const dueMs = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`);
   return Number.isNaN(dueMs) ? 0 : dueMs - nowMs;
 }
