@@ -25,6 +25,8 @@ const fixed = (limit: string, unit: string, file: string, name: string, meaning:
 
 const TIERS = 'packages/contracts/src/tiers.ts';
 const TOPICS = 'packages/contracts/src/topics.ts';
+const JOBS_API = 'services/ingest/src/routes/start-jobs.ts';
+const CANCELLATIONS = 'packages/db/src/cancellations.ts';
 const CONSUMER = 'packages/kafka/src/group-consumer.ts';
 const SERVICE = 'services/worker/src/service.ts';
 
@@ -214,7 +216,58 @@ export const PARTS: readonly Part[] = [
       'dispatcher: REPLAY_JOB_POLL_MS',
       'dispatcher: REPLAY_JOB_LEASE_MS',
     ],
-    fixed: [],
+    fixed: [
+      fixed(
+        'rate of a job',
+        'deliveries/s',
+        JOBS_API,
+        'DEFAULT_RATE_PER_SEC',
+        'Unless `rate_per_sec` says so.',
+      ),
+      fixed('highest rate of a job', 'deliveries/s', JOBS_API, 'MAX_RATE_PER_SEC', 'Of `rate_per_sec`.'),
+      fixed('deliveries named to a job', 'ids', JOBS_API, 'MAX_DELIVERY_IDS', 'In `delivery_ids`.'),
+      fixed(
+        'open jobs',
+        'jobs',
+        'packages/db/src/replay-jobs.ts',
+        'MAX_OPEN_JOBS',
+        'Of one tenant, waiting or running; beyond it a job is refused.',
+      ),
+      fixed(
+        'counted for a job',
+        'deliveries',
+        'packages/db/src/replay-candidates.ts',
+        'MAX_COUNTED',
+        '`total` of a job or a dry run is no more than this; what is replayed is not bounded by it.',
+      ),
+    ],
+  },
+  {
+    part: 'Delivery times and cancellations',
+    keys: [],
+    fixed: [
+      fixed(
+        '`deliver_at` ahead',
+        'ms',
+        'services/ingest/src/parse-event.ts',
+        'MAX_DELIVER_AHEAD_MS',
+        'The latest delivery time that an event may ask for.',
+      ),
+      fixed(
+        'cancellations in force',
+        'cancellations',
+        CANCELLATIONS,
+        'MAX_CANCELLATIONS',
+        'Of one tenant; beyond it another one is refused unless it is for the whole tenant.',
+      ),
+      fixed(
+        'a cancellation holds',
+        'days',
+        CANCELLATIONS,
+        'CANCELLATION_DAYS',
+        'As long as something can still come by that was accepted before it.',
+      ),
+    ],
   },
   {
     part: 'Offsets, fence and rebalancing',
