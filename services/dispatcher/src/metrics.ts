@@ -24,6 +24,32 @@ export interface DispatcherMetrics {
 }
 
 export function createDispatcherMetrics(metrics: Metrics): DispatcherMetrics {
+  const replays = metrics.counter('posthorn_dispatcher_replays_total', 'Replays by result.', ['result']);
+  const setAside = metrics.counter(
+    'posthorn_dispatcher_set_aside_total',
+    'Records that can never be handled.',
+    ['phase', 'reason'],
+  );
+  const unkept = metrics.counter(
+    'posthorn_dispatcher_set_aside_unkept_total',
+    'Records set aside that have no row.',
+    ['phase'],
+  );
+  const retries = metrics.counter('posthorn_dispatcher_produce_retries_total', 'Records sent again.', [
+    'phase',
+  ]);
+  return {
+    fanOut: observeFanOut(metrics),
+    release: observeRelease(metrics),
+    jobs: observeJobs(metrics),
+    replayed: (result) => replays.inc({ result }),
+    setAside: (phase, reason) => setAside.inc({ phase, reason }),
+    unkept: (phase) => unkept.inc({ phase }),
+    retried: (phase) => retries.inc({ phase }),
+  };
+}
+
+function observeFanOut(metrics: Metrics): FanOutObserver {
   const events = metrics.counter('posthorn_dispatcher_events_total', 'Events by what came of them.', [
     'result',
   ]);
@@ -35,11 +61,23 @@ export function createDispatcherMetrics(metrics: Metrics): DispatcherMetrics {
     'posthorn_dispatcher_slots_total',
     'Deliveries published to lanes by fan-out.',
   );
-  const fanOutSeconds = metrics.histogram(
+  const seconds = metrics.histogram(
     'posthorn_dispatcher_fan_out_seconds',
     "From an event's append to the acknowledgement of all its deliveries.",
     LATENCY_BUCKETS_S,
   );
+  return {
+    fannedOut(recordCount, slotCount, sinceAcceptedMs) {
+      events.inc({ result: slotCount === 0 ? 'unmatched' : 'fanned_out' });
+      records.inc(recordCount);
+      slots.inc(slotCount);
+      seconds.observe(Math.max(0, sinceAcceptedMs) / 1_000);
+    },
+    putAside: () => events.inc({ result: 'put_aside' }),
+  };
+}
+
+function observeRelease(metrics: Metrics): ReleaseObserver {
   const released = metrics.counter('posthorn_dispatcher_released_total', 'Records released from tiers.', [
     'to',
   ]);
@@ -53,58 +91,31 @@ export function createDispatcherMetrics(metrics: Metrics): DispatcherMetrics {
     "From due to the append of the released record, by the broker's clock.",
     LATENESS_BUCKETS_S,
   );
-  const replays = metrics.counter('posthorn_dispatcher_replays_total', 'Replays by result.', ['result']);
-  const setAside = metrics.counter(
-    'posthorn_dispatcher_set_aside_total',
-    'Records that can never be handled.',
-    ['phase', 'reason'],
-  );
-  const unkept = metrics.counter(
-    'posthorn_dispatcher_set_aside_unkept_total',
-    'Records set aside that have no row.',
-    ['phase'],
-  );
+  return {
+    released(to, latenessMs) {
+      released.inc({ to });
+      lateness.observe(Math.max(0, latenessMs) / 1_000);
+    },
+    hopped: () => hops.inc(),
+    crowded: () => crowded.inc(),
+  };
+}
+
+function observeJobs(metrics: Metrics): JobObserver {
   const jobs = metrics.counter('posthorn_dispatcher_replay_jobs_total', 'Bulk replays by how they ended.', [
     'result',
   ]);
-  const asked = metrics.counter(
+  const deliveries = metrics.counter(
     'posthorn_dispatcher_replay_job_deliveries_total',
     'Deliveries that bulk replays came to, by what was done.',
     ['result'],
   );
-  const retries = metrics.counter('posthorn_dispatcher_produce_retries_total', 'Records sent again.', [
-    'phase',
-  ]);
-
   return {
-    fanOut: {
-      fannedOut(recordCount, slotCount, sinceAcceptedMs) {
-        events.inc({ result: slotCount === 0 ? 'unmatched' : 'fanned_out' });
-        records.inc(recordCount);
-        slots.inc(slotCount);
-        fanOutSeconds.observe(Math.max(0, sinceAcceptedMs) / 1_000);
-      },
-      putAside: () => events.inc({ result: 'put_aside' }),
+    asked(done, refused) {
+      deliveries.inc({ result: 'asked' }, done);
+      deliveries.inc({ result: 'refused' }, refused);
     },
-    release: {
-      released(to, latenessMs) {
-        released.inc({ to });
-        lateness.observe(Math.max(0, latenessMs) / 1_000);
-      },
-      hopped: () => hops.inc(),
-      crowded: () => crowded.inc(),
-    },
-    replayed: (result) => replays.inc({ result }),
-    jobs: {
-      asked(done, refused) {
-        asked.inc({ result: 'asked' }, done);
-        asked.inc({ result: 'refused' }, refused);
-      },
-      ended: (result) => jobs.inc({ result }),
-    },
-    setAside: (phase, reason) => setAside.inc({ phase, reason }),
-    unkept: (phase) => unkept.inc({ phase }),
-    retried: (phase) => retries.inc({ phase }),
+    ended: (result) => jobs.inc({ result }),
   };
 }
 

@@ -9,7 +9,7 @@ import {
   mintEndpointId,
   recordMac,
 } from '@posthorn/contracts';
-import { createJob, findJob } from '@posthorn/db';
+import { claimJob, createJob, findJob } from '@posthorn/db';
 import type { TrackedRecord } from '@posthorn/kafka';
 import { type SignalledList, waitUntil } from '@posthorn/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -153,9 +153,11 @@ test('records that nobody can read are set aside and the partition goes on', asy
   await waitUntil(async () => (await metric('posthorn_dispatcher_set_aside_total')) - before === 4, {
     what: 'four records set aside',
   });
-  const rows = await around.database.sql<{ topic: string; reason: string }[]>`
-    select topic, reason from set_aside where topic like ${`${around.config.topicPrefix}%`}`;
-  expect(rows.map(({ reason }) => reason.split(':')[0]).sort()).toEqual([
+  const kept = () =>
+    around.database.sql<{ reason: string }[]>`
+      select reason from set_aside where topic like ${`${around.config.topicPrefix}%`}`;
+  await waitUntil(async () => (await kept()).length === 4, { what: 'their rows' });
+  expect((await kept()).map(({ reason }) => reason.split(':')[0]).sort()).toEqual([
     'malformed',
     'malformed',
     'malformed',
@@ -213,7 +215,11 @@ test('bulk replays ask for all that a filter finds, and for what was never sent'
     const jobId = randomUUID();
     const filters = { endpointId };
     const job = { jobId, tenantId: 'acme', kind, filters, ratePerSec: 1_000, total: 1, createdBy: 'key' };
-    await createJob(sql, job);
+    // It was taken by a dispatcher that died at once, before this one could look.
+    await sql.begin(async (transaction) => {
+      await createJob(transaction, job);
+      await claimJob(transaction, { owner: 'one that died', leaseMs: 1 });
+    });
     await waitUntil(async () => (await findJob(sql, 'acme', jobId))?.state === 'done', {
       what: `the job of ${kind}`,
     });

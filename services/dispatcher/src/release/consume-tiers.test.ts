@@ -260,7 +260,8 @@ test("a tenant's releases beyond its rate take another turn, and its neighbour l
   const handler = releaser.assigned('retry.1s', 0);
   const crowd = Array.from({ length: 4 }, () => retry('retry.1s', 100));
   const neighbour = retry('retry.1s', 101);
-  neighbour.headers.ce_tenant = 'globex';
+  // It took three turns before, and leaves without a trace of them.
+  Object.assign(neighbour.headers, { ce_tenant: 'globex', ph_crowded: '3' });
   for (const record of [...crowd, neighbour]) handler.offer(record);
   await vi.advanceTimersByTimeAsync(110);
   expect(observed.map(({ to }) => to)).toEqual([
@@ -278,15 +279,8 @@ test("a tenant's releases beyond its rate take another turn, and its neighbour l
   expect(round.map(({ headers }) => headers.ph_bounces)).toEqual(['0', '0']);
   expect(round.map(({ headers }) => headers.ph_attempt)).toEqual(['2', '2']);
   expect(crowd.every((record) => record.completed)).toBe(true);
-});
-
-test('what took another turn leaves without a trace of it', async () => {
-  const { releaser, producer } = setup();
-  const record = retry('retry.1s', 100);
-  record.headers.ph_crowded = '3';
-  releaser.assigned('retry.1s', 0).offer(record);
-  await vi.advanceTimersByTimeAsync(110);
-  expect(producer.sent[0]!.headers).not.toHaveProperty('ph_crowded');
+  const left = producer.sent.filter((each) => each.topic === 'deliveries');
+  for (const { headers } of left) expect(headers).not.toHaveProperty('ph_crowded');
 });
 
 test('a release goes to the lane that its endpoint has now', async () => {
