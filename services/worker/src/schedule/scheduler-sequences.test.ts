@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { HOST_PATIENCE_MS, SchedulerModel, scripts } from '../../test/scheduler-model.ts';
+import { HOST_PATIENCE_MS, SchedulerModel } from '../../test/scheduler-model.ts';
+import { ENDPOINTS, scripts, TENANTS } from '../../test/scheduler-steps.ts';
 
 const EMPTY = {
   queuedSlots: 0,
@@ -33,8 +34,10 @@ test('over any sequence nothing waits for which every cap has room', () => {
       model.play(script);
       if (model.paused) return;
       model.scheduler.recheckCaps(model.nowMs);
-      while (model.next() !== null);
-      model.nowMs += HOST_PATIENCE_MS;
+      for (let looks = 0; looks < TENANTS * ENDPOINTS; looks++) {
+        while (model.next() !== null);
+        model.nowMs += HOST_PATIENCE_MS;
+      }
       while (model.next() !== null);
       const couldStart = model.in('queued').filter((entry) => model.whatKeeps(entry) === null);
       expect(couldStart.map(({ key }) => key)).toEqual([]);

@@ -6,6 +6,7 @@ import type { Lane, Parcel, Share, Slot, Work } from './lane.ts';
 import { Places } from './places.ts';
 import { type EndpointQueue, Queues, type TenantQueue } from './queues.ts';
 import { giveBack, spend } from './rates.ts';
+import { loadsOf, underWayIn } from './report.ts';
 import type {
   EndpointLimits,
   Moved,
@@ -115,22 +116,12 @@ export class TurnScheduler<W extends Work> implements Scheduler<W> {
     return this.#shareOf(lane, tenantId)?.slots ?? 0;
   }
 
-  *underWay(lane: Lane, nowMs: number): Generator<UnderWay<W>, void> {
-    for (const { held, inFlight, settling } of this.#queues.inLane(lane.number)) {
-      for (const slot of held)
-        if (slot.parcel.lane === lane) yield { slot, heldForMs: Math.max(0, slot.heldUntilMs - nowMs) };
-      for (const started of [inFlight, settling])
-        for (const slot of started) if (slot.parcel.lane === lane) yield { slot, heldForMs: null };
-    }
+  underWay(lane: Lane, nowMs: number): Iterable<UnderWay<W>> {
+    return underWayIn(lane, this.#queues.inLane(lane.number), nowMs);
   }
 
-  *loads(): Generator<TenantLoad, void> {
-    for (const { tenantId, lane, shares, inFlight, held, settling } of this.#queues.all()) {
-      let queued = -held.length;
-      for (const { slots } of shares) queued += slots;
-      const load = { inFlight: inFlight.length + held.length, queued, settling: settling.length };
-      if (load.inFlight + load.queued + load.settling > 0) yield { tenantId, lane, ...load };
-    }
+  loads(): Iterable<TenantLoad> {
+    return loadsOf(this.#queues.all());
   }
 
   next(nowMs: number): Slot<W> | null {

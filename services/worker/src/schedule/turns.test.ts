@@ -100,13 +100,16 @@ test('whoever has his turn is in the lowest round, over any joins, charges and r
     fc.property(steps, (script) => {
       const turns = new Turns<Member>(LISTS);
       const members = times(6, () => member(''));
+      let passed = 0;
       for (const step of script) {
         const one = 'which' in step ? members[step.which]! : null;
         const first = turns.first();
         if (step.do === 'serve') {
           if (first !== null) turns.charge(first, step.ms);
-        } else if (step.do === 'catchUp') turns.catchUp(turns.round + step.rounds);
-        else if (step.do === 'charge') {
+        } else if (step.do === 'catchUp') {
+          turns.catchUp(turns.round + step.rounds);
+          if (first !== null) passed += step.rounds;
+        } else if (step.do === 'charge') {
           if (one!.turns !== null) turns.charge(one!, step.ms);
         } else if (step.do === 'join' && one!.turns === null) turns.join(one!);
         else if (step.do === 'leave' && one!.turns !== null) turns.leave(one!);
@@ -115,6 +118,7 @@ test('whoever has his turn is in the lowest round, over any joins, charges and r
         const lowest = waiting.length === 0 ? null : Math.min(...waiting.map(roundOf));
         const next = turns.first();
         expect(next === null ? null : roundOf(next)).toBe(lowest);
+        if (lowest !== null) expect(turns.round).toBe(lowest + passed);
       }
     }),
     { numRuns: 300 },

@@ -68,10 +68,12 @@ export class Turns<T extends Turn<T>> {
 
   first(): T | null {
     if (this.length === 0) return null;
-    for (; ; this.#round += 1) {
+    for (;;) {
       const list = this.#lists[this.#listOf(this.#round)];
-      for (let member = list?.first ?? null; member !== null; member = list!.first) {
-        if (roundOf(member.usedMs) <= this.#round) return member;
+      const member = list?.first ?? null;
+      if (member === null) this.#round += 1;
+      else if (roundOf(member.usedMs) <= this.#round) return member;
+      else {
         list!.remove(member);
         this.#put(member);
       }
