@@ -26,6 +26,8 @@ const BETWEEN = STEPS.filter(({ name }) =>
 /** At which pass it dies: late enough that others are under way. */
 const NTH_PASS = { least: 5, most: 25 };
 const DIES_WITHIN_MS = 40_000;
+/** What always fails is to be a dead letter soon, not to wait for its circuit. */
+const NO_CIRCUITS = { BREAKER_MIN_ATTEMPTS: '100000' };
 
 export const dieAtEachStep: Scenario = {
   id: 'D2',
@@ -42,12 +44,11 @@ export const dieBetweenPublishAndCommit: Scenario = {
 
 function dieAt(world: World, steps: readonly Step[]) {
   return runUnderLoad(world, {
-    rig: { sizes: { worker: 2 }, environment: { RETRY_SCHEDULE: '250ms,1s,1s' } },
+    rig: { sizes: { worker: 2 }, environment: { RETRY_SCHEDULE: '250ms,1s,1s', ...NO_CIRCUITS } },
     endpoints: [
       { label: 'prompt' },
       { label: 'slow', behaviour: { delayMs: 200 } },
       { label: 'flaky', behaviour: { failFirstPercent: 20 } },
-      // Few enough that its circuit stays closed: each is a dead letter in the end.
       { label: 'broken', behaviour: { failAttempts: 99 }, eventTypes: ['load.broken'] },
     ],
     async during(rig, notes) {
