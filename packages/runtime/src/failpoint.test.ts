@@ -33,6 +33,12 @@ test('without a number it dies at the first pass', () => {
   expect(deaths).toBe(1);
 });
 
+test('a death that is to find something under way comes later', async () => {
+  const died = new Promise<void>((resolve) => armFailpoint('mid-request', resolve));
+  failpoint('mid-request', 1);
+  await died;
+});
+
 test('a name that is no failpoint stops the start, and says which there are', () => {
   expect(() => arm('after-lunch')).toThrow('POSTHORN_FAILPOINT is "after-lunch": expected <name>[:<nth>]');
   expect(() => arm('after-2xx:soon')).toThrow('after-2xx:soon');

@@ -42,10 +42,13 @@ export function armFailpoint(text: string | undefined, dying = die): void {
   passesLeft = Number(nth);
 }
 
-export function failpoint(name: FailpointName): void {
+/** A death that is to find something under way comes `afterMs` later. */
+export function failpoint(name: FailpointName, afterMs = 0): void {
   if (armed !== name) return;
   passesLeft -= 1;
-  if (passesLeft === 0) die();
+  if (passesLeft !== 0) return;
+  if (afterMs === 0) die();
+  else setTimeout(die, afterMs);
 }
 
 function isFailpoint(name: string | undefined): name is FailpointName {
