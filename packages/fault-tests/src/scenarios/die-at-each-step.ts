@@ -27,7 +27,7 @@ const BETWEEN = STEPS.filter(({ name }) =>
 const NTH_PASS = { least: 5, most: 25 };
 const DIES_WITHIN_MS = 40_000;
 /** What always fails is to be a dead letter soon, not to wait for its circuit. */
-const NO_CIRCUITS = { BREAKER_MIN_ATTEMPTS: '100000' };
+const NO_CIRCUITS = { BREAKER_MIN_ATTEMPTS: '10000' };
 
 export const dieAtEachStep: Scenario = {
   id: 'D2',
