@@ -181,7 +181,7 @@ export const spec = {
   breakerMinAttempts: integer('BREAKER_MIN_ATTEMPTS', {
     fallback: '20',
     min: 1,
-    max: 10_000,
+    max: 1_000_000,
     unit: 'attempts',
     doc: 'Attempts in the window below which no circuit opens.',
   }),
