@@ -21,7 +21,8 @@ import {
 } from '@posthorn/runtime';
 import { createTenantConfigs, parseSecretsKey } from '@posthorn/tenant-config';
 import type { WorkerConfig } from './config.ts';
-import { createWorkerMetrics, observeWorker } from './metrics.ts';
+import { createWorkerMetrics } from './metrics.ts';
+import { observeWorker } from './observe-worker.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';
 
 export interface WorkerOptions {
