@@ -44,7 +44,6 @@ export const poisonTopics: Scenario = {
         await writeRecords(rig.infra.addresses, records);
         const seen = await untilSetAside(rig);
         const short = (topic: string) => topic.slice(rig.topicPrefix.length);
-        const logged = rig.fleet.member('worker-1').lines.filter(({ msg }) => msg === 'record set aside');
         const missing = TOPICS.filter(
           (topic) => (seen.get(`${rig.topicPrefix}${topic}`) ?? 0) < POISONS.length,
         );
