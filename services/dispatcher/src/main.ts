@@ -1,7 +1,15 @@
-import { createLogger, createMetrics, runProcess, startTracing, systemClock } from '@posthorn/runtime';
+import {
+  armFailpoint,
+  createLogger,
+  createMetrics,
+  runProcess,
+  startTracing,
+  systemClock,
+} from '@posthorn/runtime';
 import { readServiceConfig } from './config.ts';
 import { createDispatcher } from './service.ts';
 
+armFailpoint(process.env.POSTHORN_FAILPOINT);
 const config = readServiceConfig(process.env);
 const log = createLogger('dispatcher', config.logLevel);
 const tracing = await startTracing({

@@ -9,7 +9,7 @@ import {
 } from '@posthorn/contracts';
 import type { OutboundRecord, ProduceAck } from '@posthorn/kafka';
 import { ProduceError } from '@posthorn/kafka';
-import { type Clock, type Logger, type Tracing, traceIdOf } from '@posthorn/runtime';
+import { type Clock, failpoint, type Logger, type Tracing, traceIdOf } from '@posthorn/runtime';
 import { matchingEndpoints, type TenantConfig } from '@posthorn/tenant-config';
 import type { Caller } from './auth.ts';
 import { authorise, refuseReserved, type TenantLookups } from './authorise.ts';
@@ -64,7 +64,9 @@ export async function acceptEvent(
   if (refusal) return refusal;
   const endpointIds = matchingEndpoints(tenant, event.type, event.labels, tenant.revision);
   const stamped = stamp(parts, tenant, event, request.traceparent);
+  failpoint('before-produce');
   const failure = await produce(parts, stamped);
+  failpoint('after-produce');
   if (failure) return failure;
   return answer(parts, stamped, endpointIds);
 }

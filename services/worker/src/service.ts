@@ -13,6 +13,7 @@ import {
   type Clock,
   createAdminPart,
   createLifecycle,
+  failpoint,
   type Lifecycle,
   type Logger,
   type Metrics,
@@ -77,7 +78,10 @@ export function createWorker(options: WorkerOptions): Worker {
     assigned: pipeline.intake.assigned,
     slotCount: pipeline.intake.slotCount,
     // The consumer lets nothing begin from here until it has joined.
-    beforeRejoin: async () => void (await pipeline.whenIdle(REJOIN_DRAIN_MS)),
+    beforeRejoin: async () => {
+      failpoint('at-revocation');
+      await pipeline.whenIdle(REJOIN_DRAIN_MS);
+    },
     rejoined: () => pipeline.starter.wake(),
     drainTimeoutMs: REJOIN_DRAIN_MS,
     onFatal: options.onFatal,

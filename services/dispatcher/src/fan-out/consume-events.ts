@@ -1,6 +1,6 @@
 import { decodeEvent, type EventMeta, RecordFormatError } from '@posthorn/contracts';
 import type { PartitionHandler, TrackedRecord } from '@posthorn/kafka';
-import type { Tracing } from '@posthorn/runtime';
+import { failpoint, type Tracing } from '@posthorn/runtime';
 import { cutIntoRecords, type LaneSlots } from '../cut-into-records.ts';
 import type { InFlight } from '../in-flight.ts';
 import type { RareWarning } from '../rare-warning.ts';
@@ -54,6 +54,7 @@ async function fanOut(options: FanOutOptions, record: TrackedRecord): Promise<vo
       default:
         found satisfies never;
     }
+    failpoint('after-fan-out-publish');
     record.complete();
   } catch (error) {
     if (error instanceof Abandoned) return;

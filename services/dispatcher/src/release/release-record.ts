@@ -1,4 +1,4 @@
-import type { Tracing } from '@posthorn/runtime';
+import { failpoint, type Tracing } from '@posthorn/runtime';
 import { Abandoned, type Send } from '../send.ts';
 import type { SetAside } from '../set-aside.ts';
 import type { BrokerClock } from './broker-clock.ts';
@@ -32,6 +32,7 @@ export function createReleaseRecord(options: ReleaseRecordOptions): ReleaseRecor
       const waitMs = waiting.plan.hops ? 0 : turnOf(options, waiting);
       if (waitMs > 0) await sendOnARound(options, waiting, waitMs);
       else await release(options, waiting);
+      failpoint('after-release-publish');
       waiting.record.complete();
     } catch (error) {
       if (!(error instanceof Abandoned)) await options.setAside(waiting.record, 'internal_error', error);

@@ -1,4 +1,5 @@
 import type { EventPayload } from '@posthorn/db';
+import { failpoint } from '@posthorn/runtime';
 import Type from 'typebox';
 import { acceptEvent } from '../accept-event.ts';
 import type { App, AppParts } from '../app.ts';
@@ -52,10 +53,14 @@ function postEvent(app: App, parts: AppParts): void {
     }
     parts.ingestMetrics.countEvent('accepted');
     parts.ingestMetrics.countPayloadBytes(body.length);
+    failpoint('before-202');
+    failpoint('after-202', ANSWERED_MS);
     return reply.code(202).send(result as never);
   });
 }
 
+/** An answer is with its sender by then. */
+const ANSWERED_MS = 20;
 const NO_BODY = Buffer.alloc(0);
 /** A key that was ignored would promise what does not happen. */
 const NO_IDEMPOTENCY: Problem = problem(

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { deriveDeliveryId, mintEventId, type Outcome } from '@posthorn/contracts';
-import type { Clock, Hop, Logger, Tracing } from '@posthorn/runtime';
+import { type Clock, failpoint, type Hop, type Logger, type Tracing } from '@posthorn/runtime';
 import type { EndpointConfig } from '@posthorn/tenant-config';
 import type { DeliverySlot } from '../intake/delivery-work.ts';
 import type { WorkerMetrics } from '../metrics.ts';
@@ -58,6 +58,9 @@ export async function attempt(steps: AttemptSteps, slot: DeliverySlot): Promise<
   }
 }
 
+/** A request is at its receiver by then, and its answer not yet here. */
+const UNDER_WAY_MS = 20;
+
 type Ready = Extract<Loaded, { kind: 'ready' }>;
 
 async function request(
@@ -70,6 +73,7 @@ async function request(
   try {
     const begun = begin(steps, slot);
     const built = steps.build(slot, loaded.endpoint, begun);
+    failpoint('mid-request', UNDER_WAY_MS);
     const sent = await steps.send(built);
     if (sent.kind === 'withheld') {
       begun.hop.end('withheld');
@@ -79,6 +83,7 @@ async function request(
     const outcome = classify(sent, steps.clock.nowMs());
     isProbing = false;
     steps.breaker.observe(slot.endpointId, admitted, outcome, steps.clock.monotonicMs());
+    if (outcome.kind === 'success') failpoint('after-2xx');
     const made = conclude(steps, slot, { loaded, begun, sent, outcome });
     await steps.settle(slot, { kind: 'attempted', made });
     return 'settled';

@@ -1,4 +1,5 @@
 import { type DeadLetterReason, effortOf } from '@posthorn/contracts';
+import { failpoint } from '@posthorn/runtime';
 import type { DeliverySlot } from '../intake/delivery-work.ts';
 import { buildAttempted, buildCancelled } from './build-entries.ts';
 import { buildDeadLetter, buildRetry } from './build-records.ts';
@@ -81,6 +82,7 @@ async function retry(
   const { record: next, tier } = buildRetry(settling.layout, slot, made, delayMs);
   logAttempt(settling.log, slot, made, { kind: 'retrying', nextDueAtMs });
   if (!(await settling.outlet.publish(slot, next))) return leaveToOwner(settling, slot, made);
+  failpoint('after-retry-publish');
   settling.metrics.retried(tier.name);
   return record(settling, slot, made, 'processing', nextDueAtMs);
 }
@@ -100,6 +102,7 @@ async function bury(
   if (!(await settling.outlet.publish(slot, buildDeadLetter(settling.layout, slot, dead)))) {
     return leaveToOwner(settling, slot, made);
   }
+  failpoint('after-dead-letter-publish');
   settling.metrics.deadLettered(reason);
   return record(settling, slot, made, 'failed');
 }
@@ -117,7 +120,10 @@ async function record(
   nextDueAtMs: number | null = null,
 ): Promise<SettleEnd> {
   const entry = buildAttempted(slot, made, { state, nextDueAtMs, nowMs: clock.nowMs() });
-  return (await outlet.write(entry)) ? 'settled' : 'left';
+  failpoint('before-journal');
+  const isWritten = await outlet.write(entry);
+  failpoint('after-journal');
+  return isWritten ? 'settled' : 'left';
 }
 
 async function cancel(settling: Settling, slot: DeliverySlot, reason: CancelReason): Promise<SettleEnd> {
