@@ -121,9 +121,12 @@ export class FakePartition {
         this.again = offset + 1;
       }
       if (this.handler.offer(this.#record(offset))) continue;
-      if (!isNew) throw new Error('a record that was passed over may not be refused');
-      this.position = offset;
       this.refused = true;
+      if (isNew) this.position = offset;
+      else {
+        this.passedOver.add(offset);
+        this.again = offset;
+      }
     }
     return offered;
   }
@@ -279,6 +282,7 @@ export function ownLane(lane: FakeLane, options: OwnerOptions = {}): Owner {
       tenantSharePercent: 25,
     },
     capOf: () => options.cap ?? 10,
+    wholeCapOf: () => Number.POSITIVE_INFINITY,
     limitsOf: () => ({ maxConcurrency: null, maxPerSec: null, host: null }),
     onRoom: (each) => intake.onRoom(each),
     onTenantRoom: (each, tenantId) => intake.onTenantRoom(each, tenantId),
