@@ -83,3 +83,17 @@ export async function findEventPayload(
     where event_id = ${eventId}::uuid and day = '1970-01-01'::date + ${recordDay(eventId)}::int and tenant_id = ${tenantId}`;
   return row ?? null;
 }
+
+/** Those of a tenant's events that are recorded, with their bytes, by id. */
+export async function findEventPayloads(
+  sql: Sql,
+  tenantId: string,
+  eventIds: readonly string[],
+): Promise<Map<string, EventPayload>> {
+  const rows = await sql<EventPayload[]>`
+    select event_id, type, labels, content_type, payload, occurred_at, accepted_at, revision, retention_days
+    from events
+    where event_id = any(${[...eventIds]}::uuid[]) and tenant_id = ${tenantId}
+      and day in (select '1970-01-01'::date + n from unnest(${[...new Set(eventIds.map(recordDay))]}::int[]) n)`;
+  return new Map(rows.map((row) => [row.eventId, row]));
+}

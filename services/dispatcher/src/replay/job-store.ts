@@ -2,7 +2,7 @@ import {
   advanceJob,
   claimJob,
   type EventPayload,
-  findEventPayload,
+  findEventPayloads,
   finishJob,
   type JobCursor,
   leaveJob,
@@ -31,8 +31,8 @@ export interface JobStore {
   /** Takes the job that has waited longest, or one whose dispatcher has not been heard of; null when there is none. */
   claim(): Promise<Job | null>;
   page(job: Job, cursor: JobCursor, limit: number): Promise<JobPage>;
-  /** Null when its payload is past its retention. */
-  loadEvent(tenantId: string, eventId: string): Promise<EventPayload | null>;
+  /** By id, without those whose payload is past its retention. */
+  loadEvents(tenantId: string, eventIds: readonly string[]): Promise<ReadonlyMap<string, EventPayload>>;
   /** Keeps the cursor, counts, and holds the lease; false when the job was cancelled or is another's. */
   advance(
     jobId: string,
@@ -57,7 +57,7 @@ export function createJobStore(
   return {
     claim: () => bounded(claimJob(sql, { owner, leaseMs })),
     page: (job, cursor, limit) => bounded(readPage(sql, job, cursor, limit)),
-    loadEvent: (tenantId, eventId) => bounded(findEventPayload(sql, tenantId, eventId)),
+    loadEvents: (tenantId, eventIds) => bounded(findEventPayloads(sql, tenantId, eventIds)),
     advance: (jobId, step) => bounded(advanceJob(sql, jobId, owner, { ...step, leaseMs })),
     leave: (jobId) => bounded(leaveJob(sql, jobId, owner)),
     finish: (jobId, end) => bounded(finishJob(sql, jobId, owner, end)),

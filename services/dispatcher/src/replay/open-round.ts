@@ -51,25 +51,26 @@ const MAX_RETRY_MS = 5_000;
  * @throws Abandoned, or an error of Postgres about the data itself
  */
 export async function openRound(options: OpenRoundOptions, asked: Asked): Promise<Opening> {
-  const { store } = options;
-  const { request, endpointId } = asked;
-  const before = await ask(options, asked, () => store.findReplay(sourceOf(asked), endpointId));
-  if (before) return repeat(options, asked, before);
+  const standing = await findStanding(options, asked);
+  const decision = decideReplay(standing, asked.request);
+  const opens = decision.kind !== 'refused' && decision.kind !== 'unrecorded';
+  if (opens) return claim(options, asked, newReplay(options, asked, standing, decision), decision.kind);
 
-  const standing = await ask(options, asked, () =>
-    store.findStanding(request.event.tenantId, request.event.eventId, endpointId),
-  );
-  const decision = decideReplay(standing, request);
-  switch (decision.kind) {
-    case 'unrecorded':
-      if (asked.mayWait) return { kind: 'unrecorded', endpointId };
-      return refuse(options, asked, newReplay(options, asked, standing), 'unknown_delivery');
-    case 'refused':
-      return refuse(options, asked, newReplay(options, asked, standing), decision.reason);
-    default:
-      return claim(options, asked, newReplay(options, asked, standing, decision), decision.kind);
+  // It may be this very record that has moved the delivery on, when it was read before.
+  const before = await ask(options, asked, () => options.store.findReplay(sourceOf(asked), asked.endpointId));
+  if (before) return repeat(options, asked, before);
+  if (decision.kind === 'unrecorded' && asked.mayWait) {
+    return { kind: 'unrecorded', endpointId: asked.endpointId };
   }
+  const reason = decision.kind === 'refused' ? decision.reason : 'unknown_delivery';
+  return refuse(options, asked, newReplay(options, asked, standing), reason);
 }
+
+const findStanding = (options: OpenRoundOptions, asked: Asked) =>
+  ask(options, asked, () => {
+    const { tenantId, eventId } = asked.request.event;
+    return options.store.findStanding(tenantId, eventId, asked.endpointId);
+  });
 
 async function claim(
   options: OpenRoundOptions,
@@ -103,13 +104,11 @@ async function refuse(
 
 /** The record was read before. Its round is published again unless the record shows that somebody has tried it. */
 async function repeat(options: OpenRoundOptions, asked: Asked, before: ReplayRow): Promise<Opening> {
-  const { endpointId, request } = asked;
+  const { endpointId } = asked;
   const { deliveryId, run, round } = before;
   if (before.state === 'refused')
     return { kind: 'refused', reason: before.reason ?? '', endpointId, deliveryId };
-  const standing = await ask(options, asked, () =>
-    options.store.findStanding(request.event.tenantId, request.event.eventId, endpointId),
-  );
+  const standing = await findStanding(options, asked);
   const opened = standing !== undefined && standing.run === run && standing.round === round;
   const later =
     standing !== undefined && (standing.run > run || (standing.run === run && standing.round > round));

@@ -14,6 +14,18 @@ function target(at: number, expected: ReplayTarget['expect'] = { run: 0, round: 
   return { tenantId: 'acme', eventId: mintEventId(1_700_000_000_000 + at), endpointId, expect: expected };
 }
 
+const eventOf = (eventId: string): EventPayload => ({
+  eventId,
+  type: 'order.created',
+  labels: { env: 'prod' },
+  contentType: 'application/json',
+  payload: Buffer.from('{"n":12345678901234567890}'),
+  occurredAt: new Date(0),
+  acceptedAt: new Date(0),
+  revision: 2,
+  retentionDays: 30,
+});
+
 /** The table of jobs with one job, whose cursor is how many of its targets are behind it. */
 function fakeJobs(targets: readonly ReplayTarget[], given: Partial<Job> = {}) {
   const job: Job = {
@@ -46,20 +58,10 @@ function fakeJobs(targets: readonly ReplayTarget[], given: Partial<Job> = {}) {
       const end = from + page.length;
       return { targets: page, next: end < targets.length ? end : null };
     },
-    loadEvent: async (_, eventId): Promise<EventPayload | null> =>
-      expired.has(eventId)
-        ? null
-        : {
-            eventId,
-            type: 'order.created',
-            labels: { env: 'prod' },
-            contentType: 'application/json',
-            payload: Buffer.from('{"n":12345678901234567890}'),
-            occurredAt: new Date(0),
-            acceptedAt: new Date(0),
-            revision: 2,
-            retentionDays: 30,
-          },
+    async loadEvents(_, eventIds) {
+      const kept = eventIds.filter((eventId) => !expired.has(eventId));
+      return new Map(kept.map((eventId) => [eventId, eventOf(eventId)]));
+    },
     async advance(_, { cursor, done, refused }) {
       if (row.state !== 'running') return false;
       Object.assign(row, { cursor, done: row.done + done, refused: row.refused + refused });

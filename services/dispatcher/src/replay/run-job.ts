@@ -31,7 +31,6 @@ const PAGE_SHARE_OF_SECOND = 0.5;
 const MAX_PAGE = 250;
 /** Payloads that are in memory at once. */
 const CHUNK = 32;
-const LOADS_AT_ONCE = 4;
 const RETRY_MS = 1_000;
 
 /**
@@ -105,22 +104,19 @@ async function producePage(
 
 async function toRecords(
   options: RunJobOptions,
-  job: Job,
+  { jobId, tenantId }: Job,
   targets: readonly ReplayTarget[],
 ): Promise<OutboundRecord[]> {
-  const records: OutboundRecord[] = [];
-  const next = targets[Symbol.iterator]();
-  const load = async (): Promise<void> => {
-    for (const target of { [Symbol.iterator]: () => next }) {
-      const revision = await revisionOf(options, target.tenantId);
-      const event = revision === null ? null : await options.store.loadEvent(target.tenantId, target.eventId);
-      if (revision === null || event === null) continue;
-      const traceparent = options.tracing.begin(undefined);
-      records.push(buildReplayRecord(options, target, event, { replayId: job.jobId, revision, traceparent }));
-    }
-  };
-  await Promise.all(Array.from({ length: LOADS_AT_ONCE }, load));
-  return records;
+  const revision = await revisionOf(options, tenantId);
+  if (revision === null) return [];
+  const eventIds = [...new Set(targets.map(({ eventId }) => eventId))];
+  const events = await options.store.loadEvents(tenantId, eventIds);
+  return targets.flatMap((target) => {
+    const event = events.get(target.eventId);
+    if (event === undefined) return [];
+    const traceparent = options.tracing.begin(undefined);
+    return [buildReplayRecord(options, target, event, { replayId: jobId, revision, traceparent })];
+  });
 }
 
 /** Of the tenant's configuration now, since it is now that this is asked for; null for a tenant that is gone. */

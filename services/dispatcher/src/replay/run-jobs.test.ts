@@ -26,7 +26,7 @@ function setup(queue: Job[], maxJobs = 2, store: Partial<JobStore> = {}) {
         await held.passed;
         return { targets: [], next: null };
       },
-      loadEvent: async () => null,
+      loadEvents: async () => new Map(),
       advance: async () => true,
       leave: async () => undefined,
       finish: async () => undefined,
