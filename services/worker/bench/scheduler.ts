@@ -36,6 +36,7 @@ function openScheduler(shape: Shape): Scheduler<Work> {
     attemptTimeoutMs: 15_000,
     laneBounds: { maxSlots: 2 * SLOTS_PER_RUN, maxBytes: Number.MAX_SAFE_INTEGER, tenantSharePercent: 100 },
     capOf: () => IN_FLIGHT,
+    wholeCapOf: () => IN_FLIGHT,
     // Ten endpoints a host, and one in ten with a rate of its own that it stays below.
     limitsOf: (_tenantId, endpointId) => LIMITS[Number(endpointId) % shape.endpoints]!,
     onRoom: () => {},

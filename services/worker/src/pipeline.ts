@@ -90,6 +90,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       tenantSharePercent: config.tenantBufferSharePercent,
     },
     capOf: (tenantId, lane) => loader.capOf(tenantId, lane, clock.nowMs()),
+    wholeCapOf: loader.wholeCapOf,
     limitsOf: loader.limitsOf,
     onRoom: (lane) => intake.onRoom(lane),
     onTenantRoom: (lane, tenantId) => intake.onTenantRoom(lane, tenantId),

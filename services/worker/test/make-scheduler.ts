@@ -12,6 +12,7 @@ const WIDE: SchedulerOptions = {
   attemptTimeoutMs: 1_000,
   laneBounds: { maxSlots: 10_000, maxBytes: 10_000_000, tenantSharePercent: 100 },
   capOf: () => 1_000,
+  wholeCapOf: () => 1_000,
   limitsOf: () => null,
   onRoom: () => {},
   onTenantRoom: () => {},

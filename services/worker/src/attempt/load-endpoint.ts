@@ -25,6 +25,8 @@ export interface EndpointLoader {
   load(slot: DeliverySlot): Loaded | Promise<Loaded>;
   /** Slots of a tenant that may be in flight in a lane now. */
   capOf(tenantId: string, lane: number, nowMs: number): number;
+  /** Over all lanes of this worker; no bound while it is not known. */
+  wholeCapOf(tenantId: string): number;
   /** Null while the endpoint is not known. */
   limitsOf(tenantId: string, endpointId: EndpointId): EndpointLimits | null;
 }
@@ -91,6 +93,8 @@ export function createEndpointLoader(options: LoaderOptions): EndpointLoader {
       if (tenant !== undefined) return shareOfCap(tenant, lane);
       return isUnavailable(tenantId, nowMs) ? CAP_WHILE_UNAVAILABLE : CAP_WHILE_UNKNOWN;
     },
+    wholeCapOf: (tenantId) =>
+      configs.peek(tenantId)?.quotas.maxConcurrentDeliveries ?? Number.POSITIVE_INFINITY,
     limitsOf(tenantId, endpointId) {
       const endpoint = configs.peek(tenantId)?.endpoints.get(endpointId);
       if (endpoint === undefined) return null;

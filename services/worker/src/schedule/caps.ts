@@ -103,11 +103,13 @@ export class Caps<W extends Work> {
 
   #takeEndpoint(endpoint: EndpointQueue<W>): void {
     endpoint.taken += 1;
+    endpoint.tenant.total.taken += 1;
     if (endpoint.slow) endpoint.tenant.takenBySlow += 1;
   }
 
   #freeEndpoint(endpoint: EndpointQueue<W>): void {
     endpoint.taken -= 1;
+    endpoint.tenant.total.taken -= 1;
     if (endpoint.slow) endpoint.tenant.takenBySlow -= 1;
   }
 }

@@ -38,6 +38,7 @@ export interface EndpointQueue<W extends Work> extends Turn<EndpointQueue<W>>, P
 export interface TenantQueue<W extends Work> extends Turn<TenantQueue<W>>, Pace {
   readonly tenantId: TenantId;
   readonly lane: number;
+  readonly total: TenantTotal<W>;
   readonly endpoints: Map<EndpointId, EndpointQueue<W>>;
   readonly endpointTurns: ClassedTurns<EndpointQueue<W>>;
   /** One for each of the lanes of its number: deliveries and overflow. */
@@ -53,6 +54,14 @@ export interface TenantQueue<W extends Work> extends Turn<TenantQueue<W>>, Pace 
   fastAnswerMs: number;
 }
 
+/** A tenant over all lanes of this worker. */
+export interface TenantTotal<W extends Work> {
+  /** One for each lane. */
+  readonly queues: Set<TenantQueue<W>>;
+  /** In flight, and held by earlier owners. */
+  taken: number;
+}
+
 /** Endpoints with nothing under way whose pace and rate are remembered; the least recently used are forgotten. */
 export const MAX_IDLE_ENDPOINTS = 10_000;
 const ENDPOINT_LISTS = 32;
@@ -60,6 +69,7 @@ const ENDPOINT_LISTS = 32;
 /** All tenants and endpoints of this worker, by the number of their lane: see TenantQueue. */
 export class Queues<W extends Work> {
   readonly #lanes = new Map<number, Map<TenantId, TenantQueue<W>>>();
+  readonly #totals = new Map<TenantId, TenantTotal<W>>();
   readonly #idle = new List<EndpointQueue<W>>();
 
   tenantOf(lane: number, tenantId: TenantId): TenantQueue<W> {
@@ -70,7 +80,8 @@ export class Queues<W extends Work> {
     }
     let tenant = tenants.get(tenantId);
     if (tenant === undefined) {
-      tenant = openTenant(lane, tenantId);
+      tenant = openTenant(lane, tenantId, this.#totalOf(tenantId));
+      tenant.total.queues.add(tenant);
       tenants.set(tenantId, tenant);
     }
     return tenant;
@@ -109,11 +120,22 @@ export class Queues<W extends Work> {
     if (this.#idle.length > MAX_IDLE_ENDPOINTS) this.#forget(this.#idle.shift()!);
   }
 
+  #totalOf(tenantId: TenantId): TenantTotal<W> {
+    let total = this.#totals.get(tenantId);
+    if (total === undefined) {
+      total = { queues: new Set(), taken: 0 };
+      this.#totals.set(tenantId, total);
+    }
+    return total;
+  }
+
   #forget({ tenant, endpointId }: EndpointQueue<W>): void {
     tenant.endpoints.delete(endpointId);
     if (tenant.endpoints.size > 0) return;
     const tenants = this.#lanes.get(tenant.lane);
     tenants?.delete(tenant.tenantId);
+    tenant.total.queues.delete(tenant);
+    if (tenant.total.queues.size === 0) this.#totals.delete(tenant.tenantId);
     if (tenants?.size === 0) this.#lanes.delete(tenant.lane);
   }
 }
@@ -121,11 +143,12 @@ export class Queues<W extends Work> {
 const unlinked = { list: null, before: null, after: null } as const;
 const newcomer = { ...unlinked, usedMs: 0, slow: true, turns: null, meanMs: null } as const;
 
-function openTenant<W extends Work>(lane: number, tenantId: TenantId): TenantQueue<W> {
+function openTenant<W extends Work>(lane: number, tenantId: TenantId, total: TenantTotal<W>): TenantQueue<W> {
   return {
     ...newcomer,
     tenantId,
     lane,
+    total,
     endpoints: new Map(),
     endpointTurns: new ClassedTurns(ENDPOINT_LISTS),
     shares: [],

@@ -197,7 +197,7 @@ export class TurnScheduler<W extends Work> implements Scheduler<W> {
   /** Null: the tenant stands apart now. */
   #startOf(tenant: TenantQueue<W>, nowMs: number): Slot<W> | null {
     const cap = this.#options.capOf(tenant.tenantId, tenant.lane);
-    if (takenOf(tenant) >= cap) {
+    if (takenOf(tenant) >= cap || this.#isFullInAll(tenant)) {
       this.#places.tenantAtCap(tenant);
       return null;
     }
@@ -212,6 +212,11 @@ export class TurnScheduler<W extends Work> implements Scheduler<W> {
     if (tenant.endpointTurns.length === 0) this.#places.restTenant(tenant);
     else this.#places.tenantAtCap(tenant);
     return null;
+  }
+
+  /** In one lane alone its share is all of it. */
+  #isFullInAll({ tenantId, total }: TenantQueue<W>): boolean {
+    return total.queues.size > 1 && total.taken >= this.#options.wholeCapOf(tenantId);
   }
 
   #start(endpoint: EndpointQueue<W>, { host, maxPerSec }: EndpointLimits, nowMs: number): Slot<W> {
@@ -250,6 +255,8 @@ export class TurnScheduler<W extends Work> implements Scheduler<W> {
   #roomAt(endpoint: EndpointQueue<W>): void {
     if (endpoint.place === 'at_cap') this.#places.ready(endpoint);
     else this.#places.readyTenant(endpoint.tenant);
+    const { queues } = endpoint.tenant.total;
+    if (queues.size > 1) for (const tenant of queues) this.#places.readyTenant(tenant);
   }
 
   #openSlot(parcel: Parcel<W>, tenant: TenantQueue<W>, index: number): Slot<W> {
