@@ -142,7 +142,7 @@ test.each(kinds)(
           expect(competition.lead).toBeLessThanOrEqual(QUANTUM_MS + DEADLINE_MS + ROUNDING_MS);
         });
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   },
 );
@@ -158,7 +158,7 @@ test.each(kinds)(
           expect(competition.lead).toBeLessThanOrEqual(QUANTUM_MS + DEADLINE_MS + ROUNDING_MS);
         });
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   },
 );
@@ -175,7 +175,7 @@ test.each(kinds)(
           expect(competition.given.get(name)! - least).toBeLessThanOrEqual(QUANTUM_MS + ROUNDING_MS);
         });
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   },
 );

@@ -23,7 +23,7 @@ test('over any sequence caps, rates and bounds hold, no slot is lost or doubled,
       expect(model.next()).toBeNull();
       expect(model.scheduler.stats()).toMatchObject(EMPTY);
     }),
-    { numRuns: 200 },
+    { numRuns: 120 },
   );
 });
 
@@ -42,6 +42,6 @@ test('over any sequence nothing waits for which every cap has room', () => {
       const couldStart = model.in('queued').filter((entry) => model.whatKeeps(entry) === null);
       expect(couldStart.map(({ key }) => key)).toEqual([]);
     }),
-    { numRuns: 200 },
+    { numRuns: 120 },
   );
 });

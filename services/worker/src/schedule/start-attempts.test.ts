@@ -9,13 +9,14 @@ afterEach(() => void vi.useRealTimers());
 
 /** Attempts end when told to. */
 function setup(cap = 1_000) {
+  const clock = createFakeClock();
   const open = { fence: true, cap };
   const started: Slot<Work>[] = [];
   const ends: ((end: 'settled' | 'put_back') => void)[] = [];
   const scheduler = makeScheduler<Work>({ capOf: () => open.cap });
   const starter = createAttemptStarter<Work>({
     scheduler,
-    clock: createFakeClock(),
+    clock,
     mayBegin: () => open.fence,
     attempt(slot) {
       started.push(slot);
@@ -31,7 +32,7 @@ function setup(cap = 1_000) {
       { tenantId: 'a', bytes: 1, endpointIds: Array.from({ length: count }, (_, i) => `e${i}`) },
       Array.from({ length: count }, (_, i) => i),
     );
-  return { scheduler, starter, started, ends, open, queue };
+  return { clock, scheduler, starter, started, ends, open, queue };
 }
 const turn = () => vi.advanceTimersByTimeAsync(0);
 
@@ -98,6 +99,18 @@ test('a raised cap is seen within a second or so', async () => {
   open.cap = 2;
   await vi.advanceTimersByTimeAsync(1_100);
   expect(started).toHaveLength(2);
+});
+
+test('a held slot is started when its time is over, not at the next regular look', async () => {
+  const { clock, starter, started, queue, scheduler } = setup();
+  scheduler.hold(scheduler.openLane(0), { tenantId: 'a', bytes: 1, endpointIds: ['held'] }, 0, 30);
+  queue(1);
+  starter.start();
+  await turn();
+  expect(started.map((slot) => slot.endpointId)).toEqual(['e0']);
+  clock.advance(30);
+  await vi.advanceTimersByTimeAsync(31);
+  expect(started.map((slot) => slot.endpointId)).toEqual(['e0', 'held']);
 });
 
 test('a starter that was stopped starts nothing more', async () => {
