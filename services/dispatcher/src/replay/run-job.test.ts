@@ -80,9 +80,16 @@ function setup(targets: readonly ReplayTarget[], given: Partial<Job> = {}) {
   const { log, lines } = fakeLog();
   const stop = new AbortController();
   const pauses: number[] = [];
+  let polled = false;
   const options: RunJobOptions = {
     store: jobs.store,
-    configs: { get: async () => ({ kind: 'found', config: tenantConfig(0, { revision: 40 }) }) },
+    configs: {
+      get: async () => ({ kind: 'found', config: tenantConfig(0, { revision: polled ? 40 : 39 }) }),
+      poll: async () => {
+        polled = true;
+        return true;
+      },
+    },
     producer,
     tracing: noTracing,
     clock,

@@ -7,7 +7,7 @@ import type { Job, JobStore } from './job-store.ts';
 
 export interface RunJobOptions extends ReplayRecordOptions {
   readonly store: JobStore;
-  readonly configs: Pick<TenantConfigs, 'get'>;
+  readonly configs: Pick<TenantConfigs, 'get' | 'poll'>;
   readonly producer: Pick<Producer, 'send'>;
   readonly tracing: Pick<Tracing, 'begin'>;
   readonly clock: Clock;
@@ -61,7 +61,9 @@ async function walk(
   position: { cursor: JobCursor },
   stop: AbortSignal,
 ): Promise<JobResult> {
-  const { store, clock } = options;
+  const { store, clock, configs } = options;
+  // A cancellation from before the job must not be taken for one from after it.
+  await configs.poll();
   const pageSize = Math.min(MAX_PAGE, Math.max(1, Math.floor(job.ratePerSec * PAGE_SHARE_OF_SECOND)));
   let nextAtMs = clock.monotonicMs();
   // After whatever made us begin again it may be another's.

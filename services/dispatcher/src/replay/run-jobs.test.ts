@@ -32,7 +32,7 @@ function setup(queue: Job[], maxJobs = 2, store: Partial<JobStore> = {}) {
       finish: async () => undefined,
       ...store,
     },
-    configs: { get: async () => ({ kind: 'unknown_tenant' }) },
+    configs: { get: async () => ({ kind: 'unknown_tenant' }), poll: async () => true },
     producer: { send: () => Promise.reject(new Error('nothing is sent here')) },
     tracing: noTracing,
     clock: { nowMs: () => 0, monotonicMs: () => 0 },
