@@ -69,31 +69,17 @@ export function createRecorder(options: RecorderOptions): Recorder {
     maxBytes: config.maxBufferedBytes,
     resume: (topic, partition) => consumer.resume(topic, partition),
   });
-  const writer = createBatchWriter({
-    intake,
-    store: createStore({
-      database,
-      metrics,
-      clock,
-      failingForMs: config.autoDisableAfterHours * HOUR_MS,
-      onAnnounced: () => sideWork.publishSoon(),
-    }),
-    sourceOf,
-    batchRows: config.batchRows,
-    lingerMs: config.lingerMs,
+  const store = createStore({
+    database,
     metrics,
     clock,
-    log,
+    failingForMs: config.autoDisableAfterHours * HOUR_MS,
+    onAnnounced: () => sideWork.publishSoon(),
   });
+  const { batchRows, lingerMs, eventPartitions } = config;
+  const writer = createBatchWriter({ intake, store, sourceOf, batchRows, lingerMs, metrics, clock, log });
   const producer = createProducer(kafka, { deliveryTimeoutMs: PUBLISH_TIMEOUT_MS });
-  const sideWork = createSideWork({
-    database,
-    producer,
-    topics: names,
-    eventPartitions: config.eventPartitions,
-    metrics,
-    log,
-  });
+  const sideWork = createSideWork({ database, producer, topics: names, eventPartitions, metrics, log });
   const drain = () => writer.drain(DRAIN_TIMEOUT_MS);
   const consumer: Consumer = createConsumer(kafka, {
     groupId: `${config.topicPrefix}recorder`,

@@ -1,5 +1,18 @@
-import { topicNames, topicSpecs } from '@posthorn/contracts';
-import { type Database, listSetAside, openDatabase } from '@posthorn/db';
+import {
+  deriveDeliveryId,
+  mintEndpointId,
+  OPERATOR_TENANT_ID,
+  topicNames,
+  topicSpecs,
+} from '@posthorn/contracts';
+import {
+  createEndpoint,
+  createTenant,
+  type Database,
+  findDelivery,
+  listSetAside,
+  openDatabase,
+} from '@posthorn/db';
 import { type Admin, connectKafka, createAdmin, createProducer, type Producer } from '@posthorn/kafka';
 import { createLogger, createMetrics, systemClock } from '@posthorn/runtime';
 import { databaseUrl, kafkaBrokers, startFaultProxy, topicPrefix, waitUntil } from '@posthorn/testkit';
@@ -13,8 +26,11 @@ import {
   dispatched,
   eventHeaders,
   journal,
+  NOW_MS,
   newSubject,
+  purged,
   type Subject,
+  TENANT,
 } from './entries.ts';
 
 const PARTITIONS = 2;
@@ -186,4 +202,41 @@ test('a record that cannot be written is kept where people see it, and those beh
   );
   expect(reasons).toContainEqual([names.events, 'ph_v is "99", not 1']);
   expect(reasons).toContainEqual([names.journal, '1 entries of an unknown kind or shape']);
+});
+
+test('what was cancelled is marked, and the operator is told of a dead letter by an event of his own', async () => {
+  const { start, ...make } = await setup();
+  const [waiting, dead] = [newSubject(), newSubject()];
+  await createTenant(database.sql, { tenantId: TENANT, name: '', lanes: [1] });
+  const endpointId = mintEndpointId(NOW_MS);
+  await createEndpoint(database.sql, OPERATOR_TENANT_ID, {
+    endpointId,
+    url: 'https://example.com/operator',
+    description: '',
+    eventTypes: ['posthorn.*'],
+    labels: {},
+    sealedSecrets: [],
+    retryScheduleMs: null,
+    attemptTimeoutMs: null,
+  });
+  await producer.sendAll([
+    make.event(waiting),
+    make.journal(dispatched(waiting), purged()),
+    make.deadLetter(dead),
+  ]);
+  await start();
+  const deliveryId = deriveDeliveryId(waiting.eventId, waiting.endpointId, 0);
+  const state = async () => (await findDelivery(database.sql, TENANT, deliveryId))?.state;
+  await waitUntil(async () => (await state()) === 'cancelled', { what: 'the cancelled delivery' });
+  const told = await waitUntil(
+    async () => {
+      const rows = await database.sql<{ type: string; payload: Buffer }[]>`
+        select type, payload from events where tenant_id = ${OPERATOR_TENANT_ID}`;
+      return rows.length > 0 && rows;
+    },
+    { what: 'the event that was read back' },
+  );
+  expect(told.map(({ type, payload }) => [type, JSON.parse(payload.toString())])).toMatchObject([
+    ['posthorn.dead_letter.created', { tenant_id: TENANT, event_id: dead.eventId }],
+  ]);
 });
