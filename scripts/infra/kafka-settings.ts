@@ -6,6 +6,8 @@ export type ClusterNode = {
   clusterId: string;
   /** `1@127.0.0.1:9093,2@…`, the same for all. */
   voters: string;
+  /** Where the other brokers fetch from this one: through a proxy, so that a test can cut them off. */
+  internal: ProxiedListener;
 };
 export type KafkaPlace = {
   dataDir: string;
@@ -22,8 +24,10 @@ export function kafkaProperties(place: KafkaPlace): string {
   const { dataDir, port, controllerPort, host = '127.0.0.1', proxied = [], node } = place;
   const replicas = node ? 3 : 1;
   const listeners = [`PLAINTEXT://${host}:${port}`, `CONTROLLER://${host}:${controllerPort}`];
-  const behindProxies = (portOf: (listener: ProxiedListener) => number) =>
-    proxied.map((listener, index) => `PROXIED${index}://127.0.0.1:${portOf(listener)}`);
+  const behindProxies = (portOf: (listener: ProxiedListener) => number) => [
+    ...proxied.map((listener, index) => `PROXIED${index}://127.0.0.1:${portOf(listener)}`),
+    ...(node ? [`INTERNAL://127.0.0.1:${portOf(node.internal)}`] : []),
+  ];
   const settings: Record<string, string | number | boolean> = {
     'process.roles': 'broker,controller',
     'node.id': node?.nodeId ?? 1,
@@ -33,10 +37,11 @@ export function kafkaProperties(place: KafkaPlace): string {
     'controller.listener.names': 'CONTROLLER',
     listeners: [...listeners, ...behindProxies((each) => each.port)].join(),
     'advertised.listeners': [...listeners, ...behindProxies((each) => each.proxyPort)].join(),
-    'inter.broker.listener.name': 'PLAINTEXT',
+    'inter.broker.listener.name': node ? 'INTERNAL' : 'PLAINTEXT',
     'listener.security.protocol.map': [
       'PLAINTEXT:PLAINTEXT',
       'CONTROLLER:PLAINTEXT',
+      ...(node ? ['INTERNAL:PLAINTEXT'] : []),
       ...proxied.map((_, index) => `PROXIED${index}:PLAINTEXT`),
     ].join(),
     'log.dirs': dataDir,

@@ -7,7 +7,7 @@ import {
   type ServerProcess,
   startEmbeddedKafka,
 } from '@posthorn/scripts/embedded';
-import { freePort } from '@posthorn/testkit';
+import { type FaultProxy, freePort, startFaultProxy } from '@posthorn/testkit';
 import { createServerControl, type Server } from './server.ts';
 
 export interface Cluster {
@@ -16,6 +16,8 @@ export interface Cluster {
   readonly addresses: readonly string[];
   /** Listeners whose clients come through proxies, by broker: `[broker][client]`. */
   readonly listeners: readonly (readonly ProxiedListener[])[];
+  /** What the other brokers reach each one through; none when there is one alone. */
+  readonly peers: readonly FaultProxy[];
 }
 
 export interface ClusterOptions {
@@ -33,19 +35,20 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       nodeId: index + 1,
       port: await freePort(),
       controllerPort: await freePort(),
-      proxied: await Promise.all(
-        Array.from({ length: options.proxiedClients }, async () => ({
-          port: await freePort(),
-          proxyPort: await freePort(),
-        })),
-      ),
+      proxied: await Promise.all(Array.from({ length: options.proxiedClients }, proxiedListener)),
+      internal: await proxiedListener(),
     })),
   );
   const voters = places.map(({ nodeId, controllerPort }) => `${nodeId}@127.0.0.1:${controllerPort}`).join();
   const clusterId = randomBytes(16).toString('base64url');
+  const peers = await Promise.all(
+    places
+      .filter(() => options.count > 1)
+      .map(({ internal }) => startFaultProxy({ targetPort: internal.port, port: internal.proxyPort })),
+  );
   const brokers = await Promise.all(
-    places.map(({ nodeId, ...place }) => {
-      const node: ClusterNode = { nodeId, clusterId, voters };
+    places.map(({ nodeId, internal, ...place }) => {
+      const node: ClusterNode = { nodeId, clusterId, voters, internal };
       return startBroker(`broker-${nodeId}`, {
         ...place,
         dir: join(options.dir, `kafka-${nodeId}`),
@@ -60,7 +63,12 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     brokers,
     addresses: places.map(({ port }) => `127.0.0.1:${port}`),
     listeners: places.map(({ proxied }) => proxied),
+    peers,
   };
+}
+
+async function proxiedListener(): Promise<ProxiedListener> {
+  return { port: await freePort(), proxyPort: await freePort() };
 }
 
 function startBroker(name: string, options: KafkaOptions): Promise<Server> {

@@ -53,6 +53,7 @@ export async function startInfra(
     createDatabase: () => createDatabase(database.url),
     async close() {
       await Promise.all([database.kill(), ...cluster.brokers.map((broker) => broker.kill())]);
+      await Promise.all(cluster.peers.map((peer) => peer.close()));
       await removeWithElsewhere(join(data, 'postgres'));
       await rm(dir, { recursive: true, force: true });
     },

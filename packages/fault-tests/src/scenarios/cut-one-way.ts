@@ -72,10 +72,13 @@ async function cutOnce(
   await delay(BETWEEN_MS);
 }
 
-/** Each broker in turn: frozen, which is cut off both ways from all; then unheard by every service alone. */
+/**
+ * Each broker in turn: frozen, which is cut off both ways from all; then unheard by every service; then out of reach of
+ * the other brokers alone, so that nobody can follow what it leads.
+ */
 async function silenceLeaders(world: World, rig: Rig, notes: Notes, lengthMs: number): Promise<void> {
   for (const [index, broker] of rig.infra.brokers.entries()) {
-    world.say(`  cut off ${broker.name}: from all, then one way from the services`);
+    world.say(`  cut off ${broker.name}: from all, one way from the services, from the other brokers`);
     const frozen = rig.harm('broker', broker.name, 'cut off from all');
     broker.signal('SIGSTOP');
     await delay(lengthMs);
@@ -92,6 +95,12 @@ async function silenceLeaders(world: World, rig: Rig, notes: Notes, lengthMs: nu
     }
     rig.heal(unheard);
     await delay(BETWEEN_MS);
+    const alone = rig.harm('broker', broker.name, 'out of reach of its followers');
+    rig.infra.peers[index]!.cut();
+    await delay(lengthMs);
+    rig.infra.peers[index]!.heal();
+    rig.heal(alone);
+    await delay(BETWEEN_MS);
   }
-  notes.figure('leaders_cut_off', 2 * rig.infra.brokers.length);
+  notes.figure('leaders_cut_off', 3 * rig.infra.brokers.length);
 }
