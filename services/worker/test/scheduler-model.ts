@@ -1,21 +1,17 @@
 import { expect } from 'vitest';
-import type { Lane, Slot, Work } from '../src/schedule/lane.ts';
+import type { Lane, Slot } from '../src/schedule/lane.ts';
 import type { EndpointLimits, Scheduler, SchedulerOptions } from '../src/schedule/scheduler.ts';
 import { makeScheduler } from './make-scheduler.ts';
+import { BOUNDS, type Entry, hasToken, holdToBounds, type Item, type Stage } from './scheduler-books.ts';
 import { type Step, TENANTS } from './scheduler-steps.ts';
 
-/** Endpoint ids are `t<tenant>e<endpoint>`, so that a model knows everything from an id. */
-export interface Item extends Work {
-  readonly id: number;
-}
-
-/** Two partitions under number 0 and one under 1; even tenants belong to number 0, odd ones to 1. */
+/** Two partitions under number 0 and one under 1; even tenants belong to number 0, odd ones to both. */
 const LANES_OF = [
   [0, 1],
-  [2, 2],
+  [1, 2],
 ];
 const NUMBERS = [0, 0, 1];
-export const BOUNDS = { maxSlots: 24, maxBytes: 160, tenantSharePercent: 50 };
+const WHOLE_CAP = 5;
 const MAX_IN_FLIGHT = 8;
 const MAX_UNSETTLED = 12;
 const MAX_HOST = 2;
@@ -23,19 +19,6 @@ const HOSTS = ['one.example', 'one.example', null];
 const RATES = [null, 3, 2];
 /** Longer than the scheduler leaves a place at a host to one who cannot use it; each of those who wait may be one. */
 export const HOST_PATIENCE_MS = 25;
-
-type Stage = 'held' | 'queued' | 'in_flight' | 'settling' | 'ended';
-
-interface Entry {
-  readonly key: string;
-  readonly tenant: string;
-  readonly endpoint: string;
-  readonly lane: Lane;
-  readonly work: Item;
-  stage: Stage;
-  slot: Slot<Item> | null;
-  heldUntilMs: number;
-}
 
 /** Plays steps on a scheduler and keeps books of its own, by which it holds every answer to the caps. */
 export class SchedulerModel {
@@ -58,6 +41,7 @@ export class SchedulerModel {
       maxHostInFlight: MAX_HOST,
       laneBounds: BOUNDS,
       capOf: (tenantId) => this.#caps.get(tenantId) ?? 3,
+      wholeCapOf: () => WHOLE_CAP,
       limitsOf: (_tenantId, endpointId) => this.#limitsOf(endpointId),
       onRoom: (lane) => expect(this.#roomAsked.delete(lane)).toBe(true),
       onTenantRoom: (lane, tenantId) =>
@@ -98,24 +82,27 @@ export class SchedulerModel {
     expect(this.whatKeeps(entry)).toBeNull();
     entry.stage = 'in_flight';
     entry.slot = slot;
-    this.#startsOf(entry.endpoint).push(this.nowMs);
+    this.#startsOf(entry).push(this.nowMs);
     return slot;
   }
 
   /** By these books: why a queued slot may not start now; null when it may. */
-  whatKeeps({ tenant, endpoint, lane }: Entry): string | null {
+  whatKeeps(entry: Entry): string | null {
+    const { tenant, endpoint, lane } = entry;
     const inFlight = this.in('in_flight');
     if (inFlight.length >= MAX_IN_FLIGHT) return 'worker';
     if (inFlight.length + this.count('settling') >= MAX_UNSETTLED) return 'unsettled';
     const taken = [...inFlight, ...this.in('held')];
-    const ofTenant = taken.filter((each) => each.tenant === tenant && each.lane.number === lane.number);
+    const inAll = taken.filter((each) => each.tenant === tenant);
+    if (inAll.length >= WHOLE_CAP) return 'tenant in all lanes';
+    const ofTenant = inAll.filter((each) => each.lane.number === lane.number);
     if (ofTenant.length >= (this.#caps.get(tenant) ?? 3)) return 'tenant';
     const { maxConcurrency, host, maxPerSec } = this.#limitsOf(endpoint);
     if (ofTenant.filter((each) => each.endpoint === endpoint).length >= (maxConcurrency ?? 1_000))
       return 'endpoint';
     const there = inFlight.filter((each) => this.#limitsOf(each.endpoint).host === host);
     if (host !== null && there.length >= MAX_HOST) return 'host';
-    return maxPerSec !== null && !this.#hasToken(endpoint, maxPerSec) ? 'rate' : null;
+    return maxPerSec !== null && !hasToken(this.#startsOf(entry), maxPerSec, this.nowMs) ? 'rate' : null;
   }
 
   in(stage: Stage): Entry[] {
@@ -229,7 +216,7 @@ export class SchedulerModel {
     this.scheduler.putBack(entry.slot!);
     const isLost = entry.lane.mode === 'lost';
     entry.stage = isLost ? 'ended' : 'queued';
-    if (!isLost) this.#startsOf(entry.endpoint).pop();
+    if (!isLost) this.#startsOf(entry).pop();
   }
 
   #lose(which: number): void {
@@ -276,21 +263,12 @@ export class SchedulerModel {
     return { maxConcurrency: null, host: HOSTS[endpoint]!, maxPerSec: RATES[endpoint]! };
   }
 
-  #startsOf(endpointId: string): number[] {
-    const starts = this.#starts.get(endpointId) ?? [];
-    this.#starts.set(endpointId, starts);
+  /** An endpoint is in one lane but while it changes to another; then each counts for itself. */
+  #startsOf({ endpoint, lane }: Entry): number[] {
+    const key = `${lane.number}${endpoint}`;
+    const starts = this.#starts.get(key) ?? [];
+    this.#starts.set(key, starts);
     return starts;
-  }
-
-  /** A bucket that holds a second's worth, full at first. */
-  #hasToken(endpointId: string, maxPerSec: number): boolean {
-    let tokens = maxPerSec;
-    let atMs = 0;
-    for (const startMs of this.#startsOf(endpointId)) {
-      tokens = Math.min(maxPerSec, tokens + ((startMs - atMs) * maxPerSec) / 1_000) - 1;
-      atMs = startMs;
-    }
-    return Math.min(maxPerSec, tokens + ((this.nowMs - atMs) * maxPerSec) / 1_000) > 1 - 1e-6;
   }
 
   #compareCounts(): void {
@@ -299,18 +277,6 @@ export class SchedulerModel {
     expect(stats.queuedSlots).toBe(waiting);
     expect(stats.inFlight).toBe(this.count('in_flight'));
     expect(stats.unsettled).toBe(this.count('in_flight') + this.count('settling'));
-    for (const lane of this.#lanes) this.#holdToBounds(lane);
-  }
-
-  #holdToBounds(lane: Lane): void {
-    const open = [...this.entries.values()].filter((entry) => entry.lane === lane && entry.stage !== 'ended');
-    const works = new Set(open.map(({ work }) => work));
-    const bytes = [...works].reduce((sum, work) => sum + work.bytes, 0);
-    expect(lane.heldBytes).toBe(bytes);
-    if (works.size > 1) expect(bytes).toBeLessThanOrEqual(BOUNDS.maxBytes);
-    // Held slots are never refused.
-    const queued = open.filter((entry) => entry.stage === 'queued').length;
-    const returned = open.filter((entry) => entry.slot !== null).length;
-    expect(queued).toBeLessThanOrEqual(BOUNDS.maxSlots + returned);
+    for (const lane of this.#lanes) holdToBounds([...this.entries.values()], lane);
   }
 }

@@ -1,3 +1,4 @@
+import type { TenantId } from '@posthorn/contracts';
 import { Hosts } from './hosts.ts';
 import type { Slot, Work } from './lane.ts';
 import type { EndpointQueue, TenantQueue } from './queues.ts';
@@ -15,6 +16,11 @@ export interface CapOptions {
   readonly maxHostInFlight: number;
   /** Part of a tenant's cap that its slow endpoints may use together while it has fast ones. */
   readonly slowEndpointSharePercent: number;
+  /**
+   * Slots of a tenant that may be in flight over all lanes of this worker: while it changes lanes, what is in flight in
+   * an old one may be more than its new share.
+   */
+  wholeCapOf(tenantId: TenantId): number;
 }
 
 /** How long a tenant keeps places for a fast endpoint after its last answer. */
@@ -50,6 +56,12 @@ export class Caps<W extends Work> {
     if (nowMs - tenant.fastAnswerMs > FAST_KEPT_MS) return true;
     const share = Math.floor((cap * this.#options.slowEndpointSharePercent) / 100);
     return tenant.takenBySlow < Math.max(1, share);
+  }
+
+  /** In one lane alone its cap there is all of it. */
+  tenantIsFull({ tenantId, inFlight, held, total }: TenantQueue<W>, cap: number): boolean {
+    if (inFlight.length + held.length >= cap) return true;
+    return total.queues.size > 1 && total.taken >= this.#options.wholeCapOf(tenantId);
   }
 
   endpointIsFull(endpoint: EndpointQueue<W>, limit: number | null): boolean {
@@ -112,8 +124,4 @@ export class Caps<W extends Work> {
     endpoint.tenant.total.taken -= 1;
     if (endpoint.slow) endpoint.tenant.takenBySlow -= 1;
   }
-}
-
-export function takenOf<W extends Work>({ inFlight, held }: TenantQueue<W>): number {
-  return inFlight.length + held.length;
 }

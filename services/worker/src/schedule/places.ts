@@ -109,9 +109,12 @@ export class Places<W extends Work> {
     for (const tenant of this.#tenantsAtCap) this.readyTenant(tenant);
   }
 
+  /** A tenant of several lanes takes its turns in all of them for what it used in any: more lanes are not more time. */
   charge(endpoint: EndpointQueue<W>, ms: number): void {
     endpoint.tenant.endpointTurns.charge(endpoint, ms);
-    this.#tenantTurns.charge(endpoint.tenant, ms);
+    const { queues } = endpoint.tenant.total;
+    if (queues.size === 1) this.#tenantTurns.charge(endpoint.tenant, ms);
+    else for (const tenant of queues) this.#tenantTurns.charge(tenant, ms);
   }
 
   classifyTenant(tenant: TenantQueue<W>, slow: boolean): void {

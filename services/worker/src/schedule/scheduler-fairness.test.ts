@@ -26,12 +26,12 @@ const ENDPOINTS: readonly Party[] = [0, 1, 2, 3].map((i) => ({
   endpointIds: [`e${i}`],
 }));
 
-/** A worker whose total is all that is competed for. */
+/** A worker whose total is all that is competed for. The endpoints of a tenant are spread over three lanes. */
 class Competition {
   /** Time in flight: what ended slots took, and what those in flight were charged. */
   readonly given = new Map<string, number>();
   readonly #scheduler: Scheduler<Work>;
-  readonly #lane: Lane;
+  readonly #lanes: readonly Lane[];
   readonly #parties: readonly Party[];
   readonly #lasts: (endpointId: string) => number;
   readonly #left = new Map<string, number>();
@@ -40,7 +40,7 @@ class Competition {
 
   constructor(parties: readonly Party[], total: number, lasts: (endpointId: string) => number) {
     this.#scheduler = makeScheduler({ maxInFlight: total, attemptTimeoutMs: DEADLINE_MS });
-    this.#lane = this.#scheduler.openLane(0);
+    this.#lanes = [0, 1, 2].map((number) => this.#scheduler.openLane(number));
     this.#parties = parties;
     this.#lasts = lasts;
   }
@@ -89,7 +89,8 @@ class Competition {
 
   #offer({ name, tenantId, endpointIds }: Party, slotsEach: number): void {
     for (let i = 0; i < slotsEach; i++)
-      this.#scheduler.offer(this.#lane, { tenantId, bytes: 1, endpointIds }, [...endpointIds.keys()]);
+      for (const index of endpointIds.keys())
+        this.#scheduler.offer(this.#lanes[index]!, { tenantId, bytes: 1, endpointIds }, [index]);
     this.#left.set(name, slotsEach * endpointIds.length);
   }
 

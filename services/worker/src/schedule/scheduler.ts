@@ -22,11 +22,6 @@ export interface SchedulerOptions extends CapOptions, BufferOptions {
   readonly attemptTimeoutMs: number;
   /** Slots of a tenant that may be in flight in a lane. Asked at every turn: a changed quota holds at once. */
   capOf(tenantId: TenantId, lane: number): number;
-  /**
-   * The same over all lanes of this worker: while a tenant changes lanes, what is in flight in an old one may be more
-   * than its new share.
-   */
-  wholeCapOf(tenantId: TenantId): number;
   /** Asked at every turn too; null while they are not known, and nothing is sent. */
   limitsOf(tenantId: TenantId, endpointId: EndpointId): EndpointLimits | null;
 }

@@ -1,6 +1,6 @@
 import type { TenantId } from '@posthorn/contracts';
 import { Buffers } from './buffers.ts';
-import { Caps, takenOf } from './caps.ts';
+import { Caps } from './caps.ts';
 import { Judge } from './judge.ts';
 import type { Lane, Parcel, Share, Slot, Work } from './lane.ts';
 import { Places } from './places.ts';
@@ -197,7 +197,7 @@ export class TurnScheduler<W extends Work> implements Scheduler<W> {
   /** Null: the tenant stands apart now. */
   #startOf(tenant: TenantQueue<W>, nowMs: number): Slot<W> | null {
     const cap = this.#options.capOf(tenant.tenantId, tenant.lane);
-    if (takenOf(tenant) >= cap || this.#isFullInAll(tenant)) {
+    if (this.#caps.tenantIsFull(tenant, cap)) {
       this.#places.tenantAtCap(tenant);
       return null;
     }
@@ -212,11 +212,6 @@ export class TurnScheduler<W extends Work> implements Scheduler<W> {
     if (tenant.endpointTurns.length === 0) this.#places.restTenant(tenant);
     else this.#places.tenantAtCap(tenant);
     return null;
-  }
-
-  /** In one lane alone its share is all of it. */
-  #isFullInAll({ tenantId, total }: TenantQueue<W>): boolean {
-    return total.queues.size > 1 && total.taken >= this.#options.wholeCapOf(tenantId);
   }
 
   #start(endpoint: EndpointQueue<W>, { host, maxPerSec }: EndpointLimits, nowMs: number): Slot<W> {
