@@ -22,6 +22,9 @@ export const MIXED: readonly EndpointPlan[] = [
   { label: 'flaky', behaviour: { failFirstPercent: 20 }, eventTypes: ['load.even'] },
 ];
 
+/** Each tenant's endpoints are on a host of their own, up to so many. */
+const HOSTS = 200;
+
 /** A tenant whose endpoints the oracle knows; its path names all of them. */
 export async function makeTenant(
   rig: Rig<Ground>,
@@ -29,13 +32,14 @@ export async function makeTenant(
   fields: Record<string, unknown> = {},
 ): Promise<MadeTenant> {
   const tenant = await rig.api.createTenant(fields);
+  const host = `127.0.0.${2 + (rig.senders.length % HOSTS)}`;
   const targets: Target[] = [];
   for (const plan of plans) {
     const path = `/${tenant.tenantId}/${plan.label}`;
     const eventTypes = plan.eventTypes ?? ['*'];
     if (plan.behaviour) await rig.receiver.behave(path, plan.behaviour);
     const made = await rig.api.createWebhook(tenant, {
-      url: rig.receiver.url(path),
+      url: rig.receiver.url(path, host),
       event_types: eventTypes,
       ...plan.fields,
     });

@@ -70,4 +70,4 @@ process.on('message', ({ path, behaviour }: ReceiverMessage) => {
   process.send?.('done');
 });
 process.on('disconnect', () => process.exit(0));
-server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port));
+server.listen(0, '0.0.0.0', () => process.send?.((server.address() as AddressInfo).port));

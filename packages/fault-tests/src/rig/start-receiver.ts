@@ -8,7 +8,8 @@ import type { Behaviour, ReceiverMessage } from './behaviour.ts';
 
 export interface ReceiverHandle {
   readonly port: number;
-  url(path: string): string;
+  /** Hosts are many, since what goes to one host is capped over all tenants. */
+  url(path: string, host?: string): string;
   behave(path: string, behaviour: Behaviour): Promise<void>;
   /** All that has arrived, read from the ledger up to now. */
   arrivals(): Promise<readonly Arrival[]>;
@@ -47,7 +48,7 @@ export async function startReceiver(ledgerFile: string): Promise<ReceiverHandle>
   };
   return {
     port,
-    url: (path) => `http://127.0.0.1:${port}${path}`,
+    url: (path, host = '127.0.0.1') => `http://${host}:${port}${path}`,
     async behave(path, behaviour) {
       const done = once(child, 'message');
       child.send({ path, behaviour } satisfies ReceiverMessage);
