@@ -3,6 +3,7 @@ import { nowMs } from '../now.ts';
 import { type MadeTenant, makeTenant } from '../rig/make-tenants.ts';
 import { untilBacklogIsZero } from '../rig/recover.ts';
 import { type Rig, startRig } from '../rig/start-rig.ts';
+import { NO_CIRCUITS } from './choose.ts';
 import type { Scenario } from './scenario.ts';
 import { type Notes, takeNotes } from './under-load.ts';
 
@@ -16,7 +17,9 @@ export const changeWhileWaiting: Scenario = {
   id: 'D21',
   title: 'an endpoint that is deleted, disabled or moved while retries wait is not sent to as it was',
   async run(world) {
-    const rig = await startRig(world.infra, { environment: { RETRY_SCHEDULE: '1s,4s,4s,4s' } });
+    const rig = await startRig(world.infra, {
+      environment: { RETRY_SCHEDULE: '1s,4s,4s,4s', ...NO_CIRCUITS },
+    });
     const { notes, figures, broken } = takeNotes();
     try {
       for (const ending of ENDINGS) await changeOnce(rig, notes, ending);

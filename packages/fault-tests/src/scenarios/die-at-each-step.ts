@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ServiceName } from '@posthorn/system-tests';
 import type { Evidence } from '../oracle/ledgers.ts';
 import type { Rig } from '../rig/start-rig.ts';
+import { NO_CIRCUITS } from './choose.ts';
 import type { Scenario, World } from './scenario.ts';
 import { type Notes, runUnderLoad } from './under-load.ts';
 
@@ -26,8 +27,6 @@ const BETWEEN = STEPS.filter(({ name }) =>
 /** At which pass it dies: late enough that others are under way. */
 const NTH_PASS = { least: 5, most: 25 };
 const DIES_WITHIN_MS = 40_000;
-/** What always fails is to be a dead letter soon, not to wait for its circuit. */
-const NO_CIRCUITS = { BREAKER_MIN_ATTEMPTS: '10000' };
 
 export const dieAtEachStep: Scenario = {
   id: 'D2',
