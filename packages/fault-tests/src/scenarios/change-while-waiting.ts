@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { nowMs } from '../now.ts';
 import { type MadeTenant, makeTenant } from '../rig/make-tenants.ts';
+import { readRecord } from '../rig/read-record.ts';
 import { untilBacklogIsZero } from '../rig/recover.ts';
 import { type Rig, startRig } from '../rig/start-rig.ts';
 import { NO_CIRCUITS } from './choose.ts';
@@ -46,7 +47,7 @@ async function changeOnce(rig: Rig, notes: Notes, ending: Ending): Promise<void>
   );
   const last = arrivals.findLast(({ path, atMs }) => path === target.path && atMs > changedMs);
   notes.figure(`last_after_${ending}_ms`, last ? last.atMs - changedMs : 0);
-  const states = await statesOf(rig, tenant);
+  const states = await statesOf(rig, target.endpointId);
   const ended = ending === 'moved' ? 'success' : 'cancelled';
   const wrong = states.filter((state) => state !== ended && state !== 'success');
   notes.expect(
@@ -68,11 +69,7 @@ async function change(rig: Rig, tenant: MadeTenant, endpointId: string, ending: 
   if (answer.status >= 300) throw new Error(`${ending}: ${answer.status} ${JSON.stringify(answer.body)}`);
 }
 
-async function statesOf(rig: Rig, tenant: MadeTenant): Promise<string[]> {
-  const path = `/v1/deliveries?tenant_id=${tenant.tenantId}&limit=200`;
-  const { body } = await rig.api.call<{ deliveries?: { state: string }[]; entries?: { state: string }[] }>(
-    'GET',
-    path,
-  );
-  return (body.deliveries ?? body.entries ?? []).map(({ state }) => state);
+async function statesOf(rig: Rig, endpointId: string): Promise<string[]> {
+  const { deliveries } = await readRecord(rig.databaseUrl, null);
+  return deliveries.filter((row) => row.endpointId === endpointId).map(({ state }) => state);
 }
