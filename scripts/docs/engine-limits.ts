@@ -56,6 +56,27 @@ export const PARTS: readonly Part[] = [
         'QUANTUM_MS',
         'Time in flight that a tenant, and an endpoint within it, gets per turn.',
       ),
+      fixed(
+        'places for a fast endpoint are kept',
+        'ms',
+        'services/worker/src/schedule/caps.ts',
+        'FAST_KEPT_MS',
+        "After its last answer; from then on its tenant's slow endpoints may use all of the cap.",
+      ),
+      fixed(
+        'look at who waits for a host',
+        'ms',
+        'services/worker/src/schedule/places.ts',
+        'HOST_LOOK_MS',
+        'How long a place at a host may be left to a tenant that cannot use it.',
+      ),
+      fixed(
+        'endpoints remembered',
+        'endpoints',
+        'services/worker/src/schedule/queues.ts',
+        'MAX_IDLE_ENDPOINTS',
+        'With nothing queued and nothing in flight, for their pace and rate; beyond it the least recently used are forgotten.',
+      ),
     ],
   },
   {
@@ -68,6 +89,20 @@ export const PARTS: readonly Part[] = [
       'worker: MAX_OVERFLOW_SPANS',
     ],
     fixed: [
+      fixed(
+        'least share of a tenant',
+        'slots',
+        'services/worker/src/schedule/lane.ts',
+        'LEAST_SHARE_SLOTS',
+        "What a tenant may fill of a lane's buffer, however small its share.",
+      ),
+      fixed(
+        'least share of a tenant',
+        'bytes',
+        'services/worker/src/schedule/lane.ts',
+        'LEAST_SHARE_BYTES',
+        'The same in bytes.',
+      ),
       fixed('slots of a record', 'slots', TOPICS, 'MAX_SLOTS', 'Endpoints that one deliveries record names.'),
       fixed('largest record', 'bytes', TOPICS, 'MAX_RECORD_BYTES', 'An event with its headers, or a batch.'),
       fixed('journal batch', 'bytes', TOPICS, 'MAX_JOURNAL_BYTES', "A journal record's value."),

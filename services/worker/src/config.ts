@@ -116,7 +116,7 @@ export const spec = {
     doc: 'Share of MAX_CONCURRENT_ATTEMPTS that only tenants whose mean attempt takes less than a second may use.',
   }),
   maxHostConcurrency: integer('MAX_HOST_CONCURRENCY', {
-    fallback: '128',
+    fallback: '256',
     min: 1,
     max: 20_000,
     unit: 'slots',
@@ -134,7 +134,7 @@ export const spec = {
     min: 10,
     max: 100,
     unit: '%',
-    doc: "Share of its tenant's cap that one endpoint may use while others of the tenant have work.",
+    doc: "Share of its tenant's cap that its slow endpoints may use together while one that answers in under a second has done so within the last minute.",
   }),
   tenantBufferSharePercent: integer('TENANT_BUFFER_SHARE_PERCENT', {
     fallback: '25',

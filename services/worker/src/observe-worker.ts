@@ -7,6 +7,7 @@ import type { TenantConfigsStats } from '@posthorn/tenant-config';
 import type { WorkerConfig } from './config.ts';
 import type { OverflowStats } from './intake/consume-lanes.ts';
 import type { RepeatsStats } from './intake/repeats.ts';
+import { observeScheduler, observeTurns } from './observe-scheduler.ts';
 import type { Breaker } from './schedule/breaker.ts';
 import type { SchedulerStats } from './schedule/scheduler.ts';
 
@@ -31,6 +32,7 @@ export interface Observed {
     | 'maxOverflowMoves'
     | 'maxOverflowSpans'
     | 'maxConcurrentAttempts'
+    | 'maxHostConcurrency'
     | 'maxUnsettledSlots'
     | 'maxLaneSlots'
     | 'maxBufferedBytes'
@@ -40,60 +42,12 @@ export interface Observed {
 
 export function observeWorker(metrics: Metrics, observed: Observed): void {
   observeScheduler(metrics, observed);
+  observeTurns(metrics, observed);
   observeLanes(metrics, observed);
   observeOverflow(metrics, observed);
   observeRepeats(metrics, observed);
   observeConnections(metrics, observed);
   observeReceivers(metrics, observed);
-}
-
-function observeScheduler(metrics: Metrics, { scheduler, config }: Observed): void {
-  metrics.gaugeOf(
-    'posthorn_worker_in_flight_slots',
-    'Slots with a request under way.',
-    () => scheduler.stats().inFlight,
-  );
-  metrics.gaugeOf(
-    'posthorn_worker_max_in_flight_slots',
-    'Bound of slots in flight.',
-    () => config.maxConcurrentAttempts,
-  );
-  metrics.gaugeOf(
-    'posthorn_worker_unsettled_slots',
-    'Slots started whose outcome is not acknowledged, those in flight included.',
-    () => scheduler.stats().unsettled,
-  );
-  metrics.gaugeOf(
-    'posthorn_worker_max_unsettled_slots',
-    'Bound of slots not settled.',
-    () => config.maxUnsettledSlots,
-  );
-  metrics.gaugeOf(
-    'posthorn_worker_queued_slots',
-    'Slots that wait for a turn.',
-    () => scheduler.stats().queuedSlots,
-  );
-  metrics.gaugeOf(
-    'posthorn_worker_max_lane_slots',
-    'Bound of queued slots per lane.',
-    () => config.maxLaneSlots,
-  );
-  metrics.gaugeOf(
-    'posthorn_worker_held_bytes',
-    'Payloads queued and in flight.',
-    () => scheduler.stats().heldBytes,
-  );
-  metrics.gaugeOf('posthorn_worker_max_held_bytes', 'Bound of payloads held.', () => config.maxBufferedBytes);
-  metrics.gaugeOf(
-    'posthorn_worker_tenants_at_cap',
-    'Tenants with work whose cap is used up.',
-    () => scheduler.stats().tenantsAtCap,
-  );
-  metrics.gaugeOf(
-    'posthorn_worker_full_lanes',
-    'Lanes that are paused until half of their buffer is free.',
-    () => scheduler.stats().fullLanes,
-  );
 }
 
 function observeLanes(metrics: Metrics, { consumer, config }: Observed): void {

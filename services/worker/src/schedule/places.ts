@@ -8,12 +8,15 @@ import type { EndpointLimits } from './scheduler.ts';
 import { ClassedTurns } from './turns.ts';
 import { Wakes } from './wakes.ts';
 
-/** Slots that wait, by what for; the others wait for their turn alone. */
-export interface WaitingSlots {
-  readonly tenantCap: number;
-  readonly endpointCap: number;
-  readonly host: number;
-  readonly rate: number;
+export interface PlaceStats {
+  readonly tenantsAtCap: number;
+  /** Slots that wait, by what for; the others wait for their turn alone. */
+  readonly waiting: {
+    readonly tenantCap: number;
+    readonly endpointCap: number;
+    readonly host: number;
+    readonly rate: number;
+  };
 }
 
 const TENANT_LISTS = 1_024;
@@ -121,19 +124,16 @@ export class Places<W extends Work> {
     this.#tenantTurns.classify(tenant, slow);
   }
 
-  get tenantsAtCap(): number {
-    return this.#tenantsAtCap.length;
-  }
-
-  waiting(): WaitingSlots {
+  stats(): PlaceStats {
     let tenantCap = 0;
     for (const { shares } of this.#tenantsAtCap) for (const share of shares) tenantCap += share.slots;
-    return {
+    const waiting = {
       tenantCap,
       endpointCap: slotsOf(this.#endpointsAtCap),
       host: this.#caps.hosts.waitingSlots(),
       rate: slotsOf(this.#endpointsAtRate),
     };
+    return { tenantsAtCap: this.#tenantsAtCap.length, waiting };
   }
 
   #standApart(

@@ -108,6 +108,10 @@ export class Queues<W extends Work> {
     for (const tenants of this.#lanes.values()) yield* tenants.values();
   }
 
+  get idleEndpoints(): number {
+    return this.#idle.length;
+  }
+
   opened(endpoint: EndpointQueue<W>): void {
     endpoint.open += 1;
     if (endpoint.list === this.#idle) this.#idle.remove(endpoint);

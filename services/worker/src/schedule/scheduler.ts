@@ -2,7 +2,7 @@ import type { EndpointId, TenantId } from '@posthorn/contracts';
 import type { BufferOptions, BufferStats } from './buffers.ts';
 import type { CapOptions } from './caps.ts';
 import type { Lane, Slot, Work } from './lane.ts';
-import type { WaitingSlots } from './places.ts';
+import type { PlaceStats } from './places.ts';
 import { TurnScheduler } from './turn-scheduler.ts';
 
 /** Why nothing may start: an acknowledgement is overdue, the service stops. */
@@ -26,14 +26,14 @@ export interface SchedulerOptions extends CapOptions, BufferOptions {
   limitsOf(tenantId: TenantId, endpointId: EndpointId): EndpointLimits | null;
 }
 
-export interface SchedulerStats extends BufferStats {
+export interface SchedulerStats extends BufferStats, PlaceStats {
   readonly inFlight: number;
   readonly unsettled: number;
   /** In flight of tenants that are slow or not known yet, and their bound. */
   readonly slowInFlight: number;
   readonly maxSlowInFlight: number;
-  readonly tenantsAtCap: number;
-  readonly waiting: WaitingSlots;
+  /** Endpoints that are remembered although nothing of theirs is under way. */
+  readonly idleEndpoints: number;
 }
 
 /** Records that leave a lane untouched, with the slots that were left of them. */

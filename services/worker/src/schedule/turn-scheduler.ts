@@ -189,9 +189,9 @@ export class TurnScheduler<W extends Work> implements Scheduler<W> {
 
   stats(): SchedulerStats {
     const { inFlight, unsettled, slowInFlight, maxSlowInFlight } = this.#caps;
-    const { tenantsAtCap } = this.#places;
-    const counts = { inFlight, unsettled, slowInFlight, maxSlowInFlight, tenantsAtCap };
-    return { ...this.#buffers.stats(), ...counts, waiting: this.#places.waiting() };
+    const { idleEndpoints } = this.#queues;
+    const counts = { inFlight, unsettled, slowInFlight, maxSlowInFlight, idleEndpoints };
+    return { ...this.#buffers.stats(), ...counts, ...this.#places.stats() };
   }
 
   /** Null: the tenant stands apart now. */
