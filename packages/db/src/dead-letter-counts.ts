@@ -41,7 +41,10 @@ export async function recountDeadLetters(sql: PoolSql): Promise<void> {
   await inTransaction(sql, async (transaction) => {
     await transaction`lock table dead_letter_counts in share row exclusive mode`;
     await transaction`
-      with counted as (select tenant_id, count(*) as count from dead_letters group by tenant_id),
+      with counted as (
+        select tenant_id, count(*) as count from dead_letters
+        where tenant_id <> ${OPERATOR_TENANT_ID} group by tenant_id
+      ),
       gone as (
         delete from dead_letter_counts where tenant_id not in (select tenant_id from counted)
       )

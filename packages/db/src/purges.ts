@@ -1,6 +1,7 @@
 import { standingOrder } from '@posthorn/contracts';
 import { CANCELLATION_DAYS, type CancellationScope } from './cancellations.ts';
 import { inTransaction, type PoolSql, type Sql } from './database.ts';
+import { recordDay } from './record-day.ts';
 
 /** A cancellation whose rows are to be marked. */
 export interface NewPurge extends CancellationScope {
@@ -63,8 +64,8 @@ export async function takePurgeStep(
       where done_at is null and noted_at <= now() - ${delayMs} * interval '1 millisecond'
       order by noted_at, tenant_id, revision limit 1 for update skip locked`;
     if (!purge) return null;
-    const [step] = await markChunk(transaction, purge, chunkRows);
-    const { last, scanned, marked } = step!;
+    const { last, scanned, waiting } = await findWaiting(transaction, purge, chunkRows);
+    const marked = await markCancelled(transaction, purge, waiting);
     const done = scanned < chunkRows;
     await transaction`
       update purges set cursor = ${last ?? purge.cursor}, marked = marked + ${marked}::bigint,
@@ -80,39 +81,53 @@ const inScope = (sql: Sql, { eventId, askedAt }: OpenPurge) =>
     ? sql`day >= ${askedAt}::date - ${CANCELLATION_DAYS}::int`
     : sql`delivery_id >= ${`${eventId}_`} and delivery_id < ${`${eventId}\``}`;
 
-function markChunk(sql: Sql, purge: OpenPurge, chunkRows: number) {
+/** The next chunk: where it ends, how many rows it has, and which of them the purge is about. */
+async function findWaiting(
+  sql: Sql,
+  purge: OpenPurge,
+  chunkRows: number,
+): Promise<{ last: string | null; scanned: number; waiting: string[] }> {
   const { tenantId, endpointId, revision, askedAt } = purge;
-  const first = standingOrder({ state: 'cancelled', round: 0, attempt: 0 });
-  const perRound = standingOrder({ state: 'cancelled', round: 1, attempt: 0 }) - first;
-  const perAttempt = standingOrder({ state: 'cancelled', round: 0, attempt: 1 }) - first;
-  return sql<{ last: string | null; scanned: number; marked: number }[]>`
+  const [found] = await sql<{ last: string | null; scanned: number; waiting: string[] }[]>`
     with scanned as materialized (
       select delivery_id, day, retention_days, event_id, tenant_id, endpoint_id, state, updated_at
       from deliveries where delivery_id > ${purge.cursor} and ${inScope(sql, purge)}
       order by delivery_id limit ${chunkRows}
-    ), waiting as (
-      select s.delivery_id, s.day, s.retention_days from scanned s
-      join events e on e.event_id = s.event_id and e.day = s.day and e.retention_days = s.retention_days
-      where s.tenant_id = ${tenantId} and (${endpointId}::text is null or s.endpoint_id = ${endpointId})
-        and s.state in ('scheduled', 'pending', 'processing') and s.updated_at <= ${askedAt}
-        and e.revision < ${revision}::bigint
-    ), held as (
-      -- One order of locks with the recorders' batches.
-      select d.delivery_id, d.day, d.retention_days from deliveries d join waiting using (delivery_id, day, retention_days)
-      order by d.delivery_id for update of d
-    ), marked as (
-      update deliveries d set
-        state = 'cancelled', next_due_at = null, last_error = ${CANCELLED_BY_REQUEST}, updated_at = ${askedAt},
-        standing = ${first}::bigint + least(d.round, 9999) * ${perRound}::bigint
-                 + least(d.attempt, 9999) * ${perAttempt}::bigint,
-        rewrites = d.rewrites + 1
-      from held h
-      where d.delivery_id = h.delivery_id and d.day = h.day and d.retention_days = h.retention_days
-        and d.state in ('scheduled', 'pending', 'processing') and d.updated_at <= ${askedAt}
-      returning 1
     )
     select (select delivery_id from scanned order by delivery_id desc limit 1) as last,
-           (select count(*)::int from scanned) as scanned, (select count(*)::int from marked) as marked`;
+           (select count(*)::int from scanned) as scanned,
+           array(
+             select s.delivery_id from scanned s
+             -- Looked up one by one ("offset 0"): no plan may read a day's events for a chunk of deliveries.
+             cross join lateral (
+               select revision from events e
+               where e.event_id = s.event_id and e.day = s.day and e.retention_days = s.retention_days offset 0
+             ) e
+             where s.tenant_id = ${tenantId} and (${endpointId}::text is null or s.endpoint_id = ${endpointId})
+               and s.state in ('scheduled', 'pending', 'processing') and s.updated_at <= ${askedAt}
+               and e.revision < ${revision}::bigint
+           ) as waiting`;
+  return found!;
+}
+
+async function markCancelled(sql: Sql, { askedAt }: OpenPurge, deliveryIds: string[]): Promise<number> {
+  if (deliveryIds.length === 0) return 0;
+  const first = standingOrder({ state: 'cancelled', round: 0, attempt: 0 });
+  const perRound = standingOrder({ state: 'cancelled', round: 1, attempt: 0 }) - first;
+  const perAttempt = standingOrder({ state: 'cancelled', round: 0, attempt: 1 }) - first;
+  const chosen = sql`
+    delivery_id = any(${deliveryIds}::text[])
+    and day in (select '1970-01-01'::date + n from unnest(${[...new Set(deliveryIds.map(recordDay))]}::int[]) n)`;
+  // One order of locks with the recorders' batches.
+  await sql`select 1 from deliveries where ${chosen} order by delivery_id for update`;
+  const marked = await sql`
+    update deliveries set
+      state = 'cancelled', next_due_at = null, last_error = ${CANCELLED_BY_REQUEST}, updated_at = ${askedAt},
+      standing = ${first}::bigint + least(round, 9999) * ${perRound}::bigint
+               + least(attempt, 9999) * ${perAttempt}::bigint,
+      rewrites = rewrites + 1
+    where ${chosen} and state in ('scheduled', 'pending', 'processing') and updated_at <= ${askedAt}`;
+  return marked.count;
 }
 
 /** Removes those that were done a week ago; gives back how many. */

@@ -141,6 +141,8 @@ const isMissing = (sql: Sql, tenantId: string, filters: ReplayJobFilters) => sql
     select 1 from deliveries d
     where d.delivery_id >= e.event_id::text || '_' and d.delivery_id < e.event_id::text || '\`'
       and d.day = e.day and d.retention_days = e.retention_days and d.endpoint_id = ${filters.endpointId ?? null}
+    -- Looked up one by one: no plan may read a day's deliveries for each page.
+    offset 0
   )`;
 
 /** Counts to `MAX_COUNTED`, or over as many events as can be looked through in the time of a request. */
