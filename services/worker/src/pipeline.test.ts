@@ -45,6 +45,7 @@ function setup(environment: Record<string, string> = {}) {
   };
   const pipeline = createPipeline({
     config: readServiceConfig({ SECRETS_KEY: Buffer.alloc(32).toString('base64'), ...environment }),
+    workerId: 'worker',
     clock: systemClock,
     log: createLogger('worker', 'silent'),
     metrics: createWorkerMetrics(createMetrics('worker'), systemClock),

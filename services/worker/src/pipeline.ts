@@ -27,6 +27,8 @@ import type { WaitPolicy } from './settle/wait-policy.ts';
 
 export interface PipelineOptions {
   readonly config: WorkerConfig;
+  /** Of this process: no other worker has it, before or after. */
+  readonly workerId: string;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: WorkerMetrics;
@@ -174,10 +176,12 @@ function openIntake(
     onSetAside: metrics.setAside,
     onRepeats: metrics.repeated,
   });
+  let assignments = 0;
   return consumeLanes({
     ...options,
     ...parts,
     takeIn,
+    nameAssignment: () => `${options.workerId}.${assignments++}`,
     topics: topicNames(config.topicPrefix),
     maxRuns: config.maxOverflowSpans,
     attemptTimeoutMs: config.attemptTimeoutMs,

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { topicNames, topicSpecs } from '@posthorn/contracts';
 import { openDatabase } from '@posthorn/db';
 import { createAddressPolicy, createGuardedAgent } from '@posthorn/egress';
@@ -58,6 +59,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const pipeline = createPipeline({
     ...options,
     ...clients,
+    workerId: randomUUID(),
     produce: producer.send,
     // Its producer has no fence: what a new owner waits for is asked of the slot itself, each time.
     produceHeld: clients.journalProducer.send,

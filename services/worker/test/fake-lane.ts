@@ -25,6 +25,8 @@ export interface FakeLane {
   readonly overflow: FakeLog;
   /** What went to other lanes. */
   readonly elsewhere: OutboundRecord[];
+  /** How many have had it. */
+  owners: number;
 }
 
 interface Stored {
@@ -57,14 +59,18 @@ export class FakeLog {
     return (this.records[offset]!.headers.ph_slots ?? '').split(',').length;
   }
 
-  isFinished(offset: number): boolean {
-    const { position, done } = this.committed;
+  isFinished(offset: number, { position, done } = this.committed): boolean {
     return offset < position && (done.get(offset)?.size ?? 0) === this.slotsAt(offset);
   }
 }
 
 export function createFakeLane(): FakeLane {
-  return { deliveries: new FakeLog('deliveries'), overflow: new FakeLog('overflow'), elsewhere: [] };
+  return {
+    deliveries: new FakeLog('deliveries'),
+    overflow: new FakeLog('overflow'),
+    elsewhere: [],
+    owners: 0,
+  };
 }
 
 /** One partition as a consumer has it. */
@@ -99,7 +105,7 @@ export class FakePartition {
     return {
       start: this.position,
       end: records.length,
-      isFinished: (offset) => offset < committed.position && this.log.isFinished(offset),
+      isFinished: (offset) => this.log.isFinished(offset, committed),
     };
   }
 
@@ -164,7 +170,8 @@ export class FakePartition {
       this.handedOver = true;
     }
     const done = new Map([...this.#done].map(([offset, slots]) => [offset, new Set(slots)]));
-    this.log.committed = { position: this.position, done, held };
+    const position = Math.max(this.position, this.log.committed.position);
+    this.log.committed = { position, done, held };
   }
 
   lose(): void {
@@ -228,6 +235,7 @@ export interface OwnerOptions {
   readonly maxLaneSlots?: number;
   readonly maxMoves?: number;
   readonly maxRuns?: number;
+  readonly repeatsKeptMs?: number;
   readonly tenant?: TenantConfig;
   readonly clock?: ReturnType<typeof createFakeClock>;
 }
@@ -287,7 +295,7 @@ export function ownLane(lane: FakeLane, options: OwnerOptions = {}): Owner {
     onRoom: (each) => intake.onRoom(each),
     onTenantRoom: (each, tenantId) => intake.onTenantRoom(each, tenantId),
   });
-  const repeats = createRepeats({ clock, maxRepeats: 100_000, keptMs: 180_000 });
+  const repeats = createRepeats({ clock, maxRepeats: 100_000, keptMs: options.repeatsKeptMs ?? 180_000 });
   const mover = createMover({
     maxMoves: options.maxMoves ?? 256,
     repeats,
@@ -337,6 +345,7 @@ export function ownLane(lane: FakeLane, options: OwnerOptions = {}): Owner {
       passedOver: () => {},
       announced: () => {},
     },
+    nameAssignment: () => `owner.${lane.owners++}`,
     produceHeld: async (record) => void held.push(record),
   };
   const intake: LaneConsumer = consumeLanes(parts);

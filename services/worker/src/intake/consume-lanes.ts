@@ -103,7 +103,7 @@ export function consumeLanes(parts: IntakeParts): LaneConsumer {
       for (const { overflow, heldSlots } of lanes.values()) {
         stats.tenants += overflow?.backlog.tenants ?? 0;
         stats.runs += overflow?.backlog.runs ?? 0;
-        stats.takingOver += overflow?.takeOver.over === false ? 1 : 0;
+        stats.takingOver += overflow?.isTakenOver === false ? 1 : 0;
         stats.heldSlots += heldSlots.size;
       }
       return stats;

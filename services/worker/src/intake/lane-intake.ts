@@ -31,6 +31,8 @@ export interface IntakeParts {
   /** How long an attempt may take where the endpoint does not say. */
   readonly attemptTimeoutMs: number;
   readonly metrics: IntakeMetrics;
+  /** A name that no other assignment of any worker has. */
+  nameAssignment(): string;
   /** Outside the fence: the new owner of a lane waits for it. */
   produceHeld(record: OutboundRecord): Promise<unknown>;
 }

@@ -2,6 +2,7 @@ import { encodeOrigin, type Headers, type OriginMeta } from '@posthorn/contracts
 import type { OutboundRecord, ProduceAck } from '@posthorn/kafka';
 import type { Acknowledger } from '../settle/acknowledge.ts';
 import type { DeliveryWork } from './delivery-work.ts';
+import { MOVER_HEADER } from './judge-copy.ts';
 import type { Repeats } from './repeats.ts';
 
 /** Slots of a record that leave it for another one. */
@@ -102,12 +103,13 @@ export function copyForOverflow(
   topic: string,
   work: DeliveryWork,
   indexes: readonly number[],
-  from: OriginMeta['topic'],
+  from: { readonly topic: OriginMeta['topic']; readonly mover: string },
 ): OutboundRecord {
   const { record } = work;
   const headers = {
     ...headersFor(work, indexes),
-    ...encodeOrigin({ topic: from, offset: record.offset, slots: indexes }),
+    ...encodeOrigin({ topic: from.topic, offset: record.offset, slots: indexes }),
+    [MOVER_HEADER]: from.mover,
   };
   return outbound(work, { topic, partition: record.partition, headers });
 }
@@ -119,7 +121,12 @@ export function copyForLane(
   indexes: readonly number[],
   lane: number,
 ): OutboundRecord {
-  const { ph_origin: _origin, ph_origin_slots: _slots, ...headers } = headersFor(work, indexes);
+  const {
+    ph_origin: _origin,
+    ph_origin_slots: _slots,
+    ph_mover: _mover,
+    ...headers
+  } = headersFor(work, indexes);
   return outbound(work, { topic, partition: lane, headers: { ...headers, ph_lane: String(lane) } });
 }
 

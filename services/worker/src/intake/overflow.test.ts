@@ -162,23 +162,6 @@ test.each([
   },
 );
 
-test('until the overflow is read to its end of then nothing is moved; a tenant without room waits, its neighbours do not', async () => {
-  const lane = createFakeLane();
-  post(lane, 'slow', SHARE + 40);
-  post(lane, 'quick');
-  lane.overflow.append(makeHeaders({ tenantId: 'slow' }));
-  const owner = ownLane(lane, { ...LANE_SLOTS, cap: 1 });
-  owner.deliveries.pump(1_000);
-  expect(lane.overflow.records).toHaveLength(1);
-  expect(owner.deliveries.passedOver.size).toBe(40);
-  expect(tenantsOf([owner.begin()!, owner.begin()!]).sort()).toEqual(['quick', 'slow']);
-  owner.overflow.pump(1);
-  owner.deliveries.pump(1_000);
-  expect(owner.deliveries.passedOver.size).toBe(0);
-  // One of them found the place of the one that was begun.
-  expect(lane.overflow.records).toHaveLength(1 + 39);
-});
-
 test('a lane that is lost gives up its moves, and its new owner finds the originals', async () => {
   const lane = createFakeLane();
   post(lane, 'slow', SHARE + 5);

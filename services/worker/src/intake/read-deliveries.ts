@@ -12,7 +12,6 @@ import {
 } from './lane-intake.ts';
 import { copyForLane, copyForOverflow } from './move-records.ts';
 import type { LaneSide, Opened } from './take-in.ts';
-import type { TakeOver } from './take-over.ts';
 
 /**
  * A partition of `deliveries`, from its assignment to its loss. Every record's slots go to the scheduler at once, but
@@ -27,8 +26,6 @@ export class DeliveriesIntake implements SideIntake, LaneSide {
   readonly #parts: IntakeParts;
   readonly #both: LaneIntake;
   #readTo: number;
-  /** Records of tenants without room, while nothing may be moved yet. */
-  #anyPassedOver = false;
 
   constructor(parts: IntakeParts, both: LaneIntake, at: AssignedAt) {
     this.at = at;
@@ -43,10 +40,6 @@ export class DeliveriesIntake implements SideIntake, LaneSide {
     return this.#both.heldSlots;
   }
 
-  get takeOver(): TakeOver | null {
-    return this.#both.overflow?.takeOver ?? null;
-  }
-
   /** Whether a record will still be offered for the first time. */
   isUnread(offset: number): boolean {
     return offset >= this.#readTo && !this.at.isFinished(offset);
@@ -54,7 +47,6 @@ export class DeliveriesIntake implements SideIntake, LaneSide {
 
   offer(record: TrackedRecord): boolean {
     const { takeIn } = this.#parts;
-    if (this.takeOver?.isFull) return false;
     const opened = takeIn.open(this, record);
     if (opened !== null && !this.#take(opened)) return false;
     this.#readTo = Math.max(this.#readTo, record.offset + 1);
@@ -78,18 +70,10 @@ export class DeliveriesIntake implements SideIntake, LaneSide {
     return slotsUnderWay(this.#parts, this.lane);
   }
 
-  /** The overflow has been read as far as it was when the lane came: what waited for that goes on. */
-  takenOver(): void {
-    const { reader, topics } = this.#parts;
-    if (this.#anyPassedOver) reader.reread(topics.deliveries, this.lane.number, 0);
-    this.#anyPassedOver = false;
-    reader.resume(topics.deliveries, this.lane.number);
-  }
-
   /** Takes records of a tenant, the newest first, out of the way of the map. */
   relieve(tenantId: string, maxSlots: number): void {
     const { scheduler, mover } = this.#parts;
-    if (this.takeOver?.over !== true || !mover.hasRoom()) return;
+    if (this.#both.overflow === null || !mover.hasRoom()) return;
     for (const { work, indexes } of scheduler.takeTail(this.lane, tenantId, maxSlots)) {
       this.#moveToOverflow(work, indexes, 'relief');
     }
@@ -98,7 +82,7 @@ export class DeliveriesIntake implements SideIntake, LaneSide {
   /** False: refused, and nothing was done. */
   #take(opened: Opened): boolean {
     const { takeIn } = this.#parts;
-    const { work, free, held, record } = opened;
+    const { work, free, held } = opened;
     if (free.length === 0 && held.length === 0) {
       takeIn.accept(this, opened);
       return true;
@@ -108,9 +92,7 @@ export class DeliveriesIntake implements SideIntake, LaneSide {
       if (strays !== null) return this.#moveToLanes(opened, strays);
       if (this.#mustOverflow(work, free.length)) return this.#overflow(opened);
     }
-    if (!takeIn.queue(this, opened)) return false;
-    this.takeOver?.took(record.offset);
-    return true;
+    return takeIn.queue(this, opened);
   }
 
   #mustOverflow({ tenantId, bytes }: DeliveryWork, slots: number): boolean {
@@ -123,12 +105,6 @@ export class DeliveriesIntake implements SideIntake, LaneSide {
 
   #overflow(opened: Opened): boolean {
     const { takeIn, mover } = this.#parts;
-    if (this.takeOver?.over === false) {
-      takeIn.accept(this, opened);
-      opened.record.passOver();
-      this.#anyPassedOver = true;
-      return true;
-    }
     if (!mover.hasRoom()) return false;
     takeIn.accept(this, opened);
     this.#moveToOverflow(opened.work, opened.free, 'overflow');
@@ -137,8 +113,10 @@ export class DeliveriesIntake implements SideIntake, LaneSide {
 
   #moveToOverflow(work: DeliveryWork, indexes: readonly number[], why: 'overflow' | 'relief'): void {
     const { mover, metrics, topics } = this.#parts;
-    const ended = this.#both.overflow?.expectCopy(work.tenantId);
-    mover.start({ work, indexes, to: copyForOverflow(topics.overflow, work, indexes, 'deliveries'), ended });
+    const overflow = this.#both.overflow!;
+    const from = { topic: 'deliveries', mover: overflow.mover } as const;
+    const to = copyForOverflow(topics.overflow, work, indexes, from);
+    mover.start({ work, indexes, to, ended: overflow.expectCopy(work.tenantId, to.headers.ph_origin!) });
     metrics.moved(why);
   }
 

@@ -1,9 +1,10 @@
-import { decodeOrigin, decodeSettled, RecordFormatError, type TenantId } from '@posthorn/contracts';
+import { decodeSettled, RecordFormatError, type TenantId } from '@posthorn/contracts';
 import type { AssignedAt, PartitionStats, ProduceAck, SlotPlace, TrackedRecord } from '@posthorn/kafka';
 import type { Lane } from '../schedule/lane.ts';
 import { Backlog } from './backlog.ts';
 import { sourceOf, weightOf } from './delivery-work.ts';
 import { findStrays } from './find-strays.ts';
+import { isDouble, MOVER_HEADER, type TakenOver } from './judge-copy.ts';
 import {
   announce,
   type IntakeParts,
@@ -15,7 +16,6 @@ import { copyForOverflow } from './move-records.ts';
 import { moveToLanes, settledRecord } from './read-deliveries.ts';
 import { Rotation } from './rotation.ts';
 import type { LaneSide } from './take-in.ts';
-import { TakeOver } from './take-over.ts';
 
 /** So long after an assignment something of the lane's last owner may still arrive. */
 const LATE_COPIES_MS = 10_000;
@@ -34,14 +34,20 @@ export class OverflowIntake implements SideIntake, LaneSide {
   readonly at: AssignedAt;
   readonly lane: Lane;
   readonly source: number;
-  readonly takeOver: TakeOver;
   readonly backlog: Backlog;
+  /** Names this assignment in the copies that are made under it. */
+  readonly mover: string;
   readonly #parts: IntakeParts;
   readonly #both: LaneIntake;
   readonly #rotation: Rotation;
   readonly #assignedMs: number;
+  /** Origins whose copies are not acknowledged. */
+  readonly #moving = new Set<string>();
+  /** Tenants of whom such a copy was read already. */
+  readonly #early = new Set<TenantId>();
   /** Where the rereading under way goes on; null while there is none. */
   #again: number | null = null;
+  #isRead: boolean;
   #parked = false;
   #nextWakeMs = 0;
 
@@ -50,12 +56,21 @@ export class OverflowIntake implements SideIntake, LaneSide {
     this.lane = parts.scheduler.openLane(both.number);
     this.source = sourceOf(both.number, true);
     this.backlog = new Backlog(parts.maxRuns, at.start);
+    this.mover = parts.nameAssignment();
     this.#rotation = new Rotation();
     this.#parts = parts;
     this.#both = both;
     this.#assignedMs = parts.clock.monotonicMs();
-    const deliveries = () => both.deliveries?.at ?? null;
-    this.takeOver = new TakeOver({ deliveries, overflow: at, nowMs: this.#assignedMs });
+    this.#isRead = at.start >= at.end;
+  }
+
+  /** Read to where it ended when the lane came: what its last owner left there is known. */
+  get isTakenOver(): boolean {
+    return this.#isRead || this.backlog.readTo >= this.at.end;
+  }
+
+  get #takenOver(): TakenOver {
+    return { deliveries: this.#both.deliveries?.at ?? null, overflow: this.at, mover: this.mover };
   }
 
   get heldSlots() {
@@ -73,7 +88,6 @@ export class OverflowIntake implements SideIntake, LaneSide {
     this.#take(record, tenantId, isNew);
     // What is passed over must be known by now, or its tenant would be taken for one without records here.
     if (isNew) this.backlog.read(tenantId, offset);
-    this.#advanceTakeOver();
     this.#steer(offset + 1);
     return true;
   }
@@ -95,11 +109,16 @@ export class OverflowIntake implements SideIntake, LaneSide {
     return slotsUnderWay(this.#parts, this.lane);
   }
 
-  /** A record of the tenant is about to be moved here; what is returned is to be called at its end. */
-  expectCopy(tenantId: TenantId): (ack: ProduceAck | null) => void {
+  /** A record is about to be moved here; what is returned is to be called at its end. */
+  expectCopy(tenantId: TenantId, origin: string): (ack: ProduceAck | null) => void {
     this.backlog.moving(tenantId);
+    this.#moving.add(origin);
     this.#park(false);
-    return (ack) => this.backlog.moved(tenantId, ack?.offset ?? null);
+    return (ack) => {
+      this.#moving.delete(origin);
+      this.backlog.moved(tenantId, ack?.offset ?? null);
+      if (this.#early.delete(tenantId)) this.tenantHasRoom(tenantId);
+    };
   }
 
   tenantHasRoom(tenantId: TenantId): void {
@@ -116,8 +135,7 @@ export class OverflowIntake implements SideIntake, LaneSide {
   /** Looks after what no record brings about. */
   tick(stats: PartitionStats | undefined, heldInLane: number): void {
     if (stats?.passedOver === 0) this.backlog.clear();
-    if (stats?.lag === 0) this.takeOver.readToEnd();
-    this.#advanceTakeOver();
+    if (stats?.lag === 0) this.#isRead = true;
     this.#wakeIdleTenants();
     this.#rotation.refill(this.#parts.clock.nowMs(), stats?.mapChars ?? 0, this.backlog.oldest);
     // A rereading that found nothing more has ended without a word.
@@ -127,7 +145,7 @@ export class OverflowIntake implements SideIntake, LaneSide {
 
   #take(record: TrackedRecord, tenantId: TenantId, isNew: boolean): void {
     if (record.headers.ph_settled !== undefined) this.#settle(record);
-    else if (isNew && this.#isDouble(record)) record.complete();
+    else if (isNew && isDouble(record, this.#takenOver)) record.complete();
     else if (isHeld(record) || !this.#mustWait(record, tenantId, isNew)) this.#takeIn(record, tenantId);
     else if (isNew || !this.#rotate(record, tenantId)) this.#passOver(record, tenantId);
   }
@@ -149,8 +167,18 @@ export class OverflowIntake implements SideIntake, LaneSide {
   /** Of one tenant what came first goes first; then its share of the lane decides. */
   #mustWait(record: TrackedRecord, tenantId: TenantId, isNew: boolean): boolean {
     const { scheduler } = this.#parts;
+    if (this.#isEarly(record)) {
+      this.#early.add(tenantId);
+      return true;
+    }
     const waitsForOthers = this.backlog.hasPassedOver(tenantId) && (isNew || !this.backlog.wants(tenantId));
     return waitsForOthers || !scheduler.hasRoomFor(this.lane, tenantId, record.slots, weightOf(record));
+  }
+
+  /** Our own copy, whose original is not complete: sent now, it would be sent again by whoever finds the original. */
+  #isEarly({ headers }: TrackedRecord): boolean {
+    const origin = headers.ph_origin;
+    return origin !== undefined && headers[MOVER_HEADER] === this.mover && this.#moving.has(origin);
   }
 
   #passOver(record: TrackedRecord, tenantId: TenantId): void {
@@ -168,8 +196,8 @@ export class OverflowIntake implements SideIntake, LaneSide {
     if (opened === null || !takeIn.accept(this, opened)) return true;
     const { work, free } = opened;
     this.#rotation.take();
-    const to = copyForOverflow(topics.overflow, work, free, 'overflow');
-    mover.start({ work, indexes: free, to, ended: this.expectCopy(tenantId) });
+    const to = copyForOverflow(topics.overflow, work, free, { topic: 'overflow', mover: this.mover });
+    mover.start({ work, indexes: free, to, ended: this.expectCopy(tenantId, to.headers.ph_origin!) });
     metrics.moved('rotated');
     return true;
   }
@@ -189,24 +217,6 @@ export class OverflowIntake implements SideIntake, LaneSide {
     }
   }
 
-  #isDouble(record: TrackedRecord): boolean {
-    if (record.offset >= this.at.end || this.takeOver.over || record.headers.ph_origin === undefined)
-      return false;
-    try {
-      return this.takeOver.judge(decodeOrigin(record.headers)) === 'double';
-    } catch (error) {
-      if (!(error instanceof RecordFormatError)) throw error;
-      // A copy whose origin cannot be read is tried: it may be the only one.
-      return false;
-    }
-  }
-
-  #advanceTakeOver(): void {
-    if (this.takeOver.advance(this.backlog.readTo, this.#parts.clock.monotonicMs())) {
-      this.#both.deliveries?.takenOver();
-    }
-  }
-
   /** A share that was filled by what never waited in it announces no room. */
   #wakeIdleTenants(): void {
     const nowMs = this.#parts.clock.monotonicMs();
@@ -219,6 +229,7 @@ export class OverflowIntake implements SideIntake, LaneSide {
 
   /** Leads the rereading from one wanted record to the next, and ends it. */
   #steer(from: number, isSure = true): void {
+    if (this.#both.overflow !== this) return;
     const next = this.backlog.nextWanted(from) ?? (this.#rotation.active ? this.backlog.oldest : null);
     if (next === null) {
       if (this.#again !== null) this.#reread(Number.POSITIVE_INFINITY);
@@ -241,14 +252,14 @@ export class OverflowIntake implements SideIntake, LaneSide {
   }
 
   #expectsAnything(heldInLane: number): boolean {
-    const { backlog, takeOver, heldSlots } = this;
+    const { backlog, heldSlots } = this;
     const isFresh = this.#parts.clock.monotonicMs() - this.#assignedMs < LATE_COPIES_MS;
     const isWaiting = backlog.expects || backlog.wanting || heldSlots.size > 0 || heldInLane > 0;
-    return isFresh || isWaiting || !takeOver.over || this.#again !== null || this.#rotation.active;
+    return isFresh || isWaiting || !this.isTakenOver || this.#again !== null || this.#rotation.active;
   }
 
   #park(parked: boolean): void {
-    if (parked === this.#parked) return;
+    if (parked === this.#parked || this.#both.overflow !== this) return;
     this.#parked = parked;
     this.#parts.reader.park(this.#parts.topics.overflow, this.lane.number, parked);
   }

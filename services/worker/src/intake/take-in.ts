@@ -6,7 +6,6 @@ import type { Scheduler } from '../schedule/scheduler.ts';
 import { type DeliveryWork, decodeWork } from './delivery-work.ts';
 import type { HeldSlots } from './held-slots.ts';
 import type { Repeats } from './repeats.ts';
-import type { TakeOver } from './take-over.ts';
 
 /** One of the two partitions of a lane. */
 export interface LaneSide {
@@ -14,7 +13,6 @@ export interface LaneSide {
   readonly source: number;
   readonly lane: Lane;
   readonly heldSlots: HeldSlots;
-  readonly takeOver: TakeOver | null;
 }
 
 /** A record whose slots were looked at. Nothing of that shows yet: the record may still be refused. */
@@ -78,7 +76,6 @@ export function createTakeIn(options: TakeInOptions): TakeIn {
       record.complete(slot);
       side.heldSlots.completed(side.topic, record.offset, slot);
     }
-    if (side.topic === 'deliveries') side.takeOver?.completed(record.offset);
     for (const slot of copies) record.complete(slot);
     if (copies.length > 0) options.onRepeats(copies.length);
     return opened.free.length > 0 || opened.held.length > 0;
@@ -101,7 +98,8 @@ export function createTakeIn(options: TakeInOptions): TakeIn {
       const opened = { record, work, free: [] as number[], held: NONE, finished: NONE, repeats: NONE };
       for (let slot = 0; slot < record.slots; slot++) {
         if (record.isDone(slot)) continue;
-        if (isFinished(side, record, slot)) opened.finished = [...opened.finished, slot];
+        if (side.heldSlots.isAnnounced(side.topic, record.offset, slot))
+          opened.finished = [...opened.finished, slot];
         else if (repeats.isRepeat(work, slot)) opened.repeats = [...opened.repeats, slot];
         else if (record.heldForMs(slot) > 0) opened.held = [...opened.held, slot];
         else opened.free.push(slot);
@@ -121,8 +119,3 @@ export function createTakeIn(options: TakeInOptions): TakeIn {
 }
 
 const NONE: readonly number[] = [];
-
-function isFinished(side: LaneSide, { offset }: TrackedRecord, slot: number): boolean {
-  if (side.heldSlots.isAnnounced(side.topic, offset, slot)) return true;
-  return side.topic === 'deliveries' && (side.takeOver?.isCopied(offset, slot) ?? false);
-}
