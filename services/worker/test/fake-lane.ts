@@ -236,6 +236,8 @@ export interface OwnerOptions {
   readonly maxMoves?: number;
   readonly maxRuns?: number;
   readonly repeatsKeptMs?: number;
+  /** Moves reach the log only when they are acknowledged. */
+  readonly isLate?: boolean;
   readonly tenant?: TenantConfig;
   readonly clock?: ReturnType<typeof createFakeClock>;
 }
@@ -306,7 +308,7 @@ export function ownLane(lane: FakeLane, options: OwnerOptions = {}): Owner {
           () => false,
         ),
     },
-    produce: (record) => produce(lane, record, produced),
+    produce: (record) => produce(lane, record, { produced, isLate: options.isLate ?? false }),
     onRoom: () => intake.onMoveRoom(),
   });
   const parts: IntakeParts = {
@@ -413,14 +415,21 @@ const statsOf = (partitions: readonly FakePartition[]): ConsumerStats => ({
   partitions: partitions.map((each) => each.stats()),
 });
 
-/** In the log at once; its acknowledgement comes when the test says so, if it does. */
-function produce(lane: FakeLane, record: OutboundRecord, produced: Owner['produced']): Promise<ProduceAck> {
+/** In the log at once, or when it is acknowledged; that comes when the test says so, if it does. */
+function produce(
+  lane: FakeLane,
+  record: OutboundRecord,
+  { produced, isLate }: { produced: Owner['produced']; isLate: boolean },
+): Promise<ProduceAck> {
   const { promise, resolve, reject } = Promise.withResolvers<ProduceAck>();
-  let offset = lane.elsewhere.length;
-  if (record.topic === 'overflow') offset = lane.overflow.append(record.headers, record.value!);
-  else lane.elsewhere.push(record);
+  const append = () => {
+    if (record.topic === 'overflow') return lane.overflow.append(record.headers, record.value!);
+    return lane.elsewhere.push(record) - 1;
+  };
+  const appended = isLate ? null : append();
   produced.push({
-    acknowledge: () => resolve({ partition: record.partition, offset, appendTimeMs: null }),
+    acknowledge: () =>
+      resolve({ partition: record.partition, offset: appended ?? append(), appendTimeMs: null }),
     lose: () => reject(new Error('no acknowledgement')),
   });
   return promise;
