@@ -20,7 +20,7 @@ export interface ServiceProcess {
   /** Resolves when a line that fits has been written, also before the call. */
   waitForLine(fits: (line: LogLine) => boolean, wait: SignalWait): Promise<LogLine>;
   signal(signal: NodeJS.Signals): void;
-  /** Resolves when the process has ended, whatever ended it. */
+  /** Resolves as soon as the process has ended, whatever ended it; its last lines may come later. */
   waitForEnd(): Promise<number | null>;
   /** SIGTERM unless told otherwise; resolves with the exit code, null when a signal ended it. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
@@ -83,6 +83,10 @@ function follow(name: string, child: ChildProcess, { logFile, keepLines }: Servi
       resolve(-1);
     });
   });
+  const ended = new Promise<number | null>((resolve) => {
+    child.once('exit', resolve);
+    child.once('error', () => resolve(-1));
+  });
   for (const stream of [child.stdout!, child.stderr!]) {
     createInterface({ input: stream }).on('line', (raw) => {
       file?.write(`${raw}\n`);
@@ -101,7 +105,7 @@ function follow(name: string, child: ChildProcess, { logFile, keepLines }: Servi
       return log.items.find(fits)!;
     },
     signal: (signal) => void child.kill(signal),
-    waitForEnd: () => exited,
+    waitForEnd: () => ended,
     stop(signal = 'SIGTERM') {
       // One that is stopped takes no other signal than SIGKILL before it goes on.
       if (child.exitCode === null && child.signalCode === null) {
