@@ -2,9 +2,12 @@ import type { Arrival, Fault } from './ledgers.ts';
 
 /**
  * What a crash may repeat: the requests in flight, and those settled since the last acknowledged commit. A commit goes
- * out every 50 ms at least; before it the outcome is journaled, which takes a batch's wait and two round trips.
+ * out every 50 ms at least; before it the outcome is journaled, which takes a batch's wait and two round trips. All of
+ * it is waited for on a machine that other processes start on at that moment; reports say how long it really took.
  */
-export const SETTLE_MS = 250;
+export const SETTLE_MS = 500;
+/** A process that was sent SIGKILL goes on until it would run next. */
+const DYING_MS = 50;
 /** A member that is back after a broker's crash may find itself forgotten, and drop what it held, until it has rejoined. */
 export const REJOIN_MS = 2_000;
 /** A dead member keeps its group waiting for its session time-out; then lanes move, and with them what is remembered. */
@@ -34,6 +37,10 @@ interface Window {
 export function createExposure(faults: readonly Fault[]): Exposure {
   const crashes = faults.filter((fault) => !fault.graceful).sort((a, b) => a.fromMs - b.fromMs);
   const windows = crashes.filter(canRepeat).map((fault) => windowOf(fault, crashes));
+  // What a lane remembers goes with its worker, and stays behind when the lane moves in order.
+  const forgetting = faults.filter(
+    (fault) => canRepeat(fault) && (!fault.graceful || fault.kind === 'worker'),
+  );
   const repeating = (arrival: Arrival): Window[] => windows.filter((window) => isOpenIn(arrival, window));
 
   return {
@@ -46,8 +53,7 @@ export function createExposure(faults: readonly Fault[]): Exposure {
         ({ fromMs, untilMs }) =>
           fromMs <= next.atMs && sentAtMs <= untilMs + REJOIN_MS && endOf(arrival) >= fromMs - SETTLE_MS,
       );
-      return windows
-        .map(({ fault }) => fault)
+      return forgetting
         .filter(({ fromMs, untilMs }) => untilMs + REASSIGN_MS >= arrival.atMs && fromMs <= next.atMs)
         .filter((fault) => copying.some((other) => other !== fault));
     },
@@ -70,7 +76,7 @@ function windowOf(fault: Fault, crashes: readonly Fault[]): Window {
     if (!silent || other.fromMs > fromMs || other.untilMs + REJOIN_MS < fromMs - SETTLE_MS) continue;
     fromMs = other.fromMs;
   }
-  const untilMs = fault.kind === 'worker' ? fault.fromMs : fault.untilMs + REJOIN_MS;
+  const untilMs = fault.kind === 'worker' ? fault.fromMs + DYING_MS : fault.untilMs + REJOIN_MS;
   return { fault, fromMs: fromMs - SETTLE_MS, untilMs };
 }
 

@@ -54,7 +54,8 @@ export function findRepeats(
         unexplained.push({ arrival, before });
         continue;
       }
-      const counted = tally.get(fault)!;
+      const counted = tally.get(fault) ?? { repeats: 0, copies: 0, bound: 0 };
+      tally.set(fault, counted);
       if (direct === undefined) counted.copies += 1;
       else counted.repeats += 1;
       if (direct === undefined) copies += 1;

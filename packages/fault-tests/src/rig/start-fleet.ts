@@ -23,7 +23,7 @@ export interface Member {
 
 export interface FleetOptions {
   /** A member that should be up has ended by itself; it is started again, as an orchestrator would. */
-  readonly onUnexpectedEnd: (member: Member, exitCode: number | null) => void;
+  readonly onUnexpectedEnd: (member: Member, exitCode: number | null, lines: ServiceProcess['lines']) => void;
   readonly logDir: string;
   readonly onSpawn: (name: string, pid: number | undefined) => void;
   environmentOf(service: ServiceName, index: number): Readonly<Record<string, string>>;
@@ -86,7 +86,7 @@ function createMember(service: ServiceName, index: number, options: FleetOptions
     void started.waitForEnd().then((exitCode) => {
       if (process !== started) return;
       process = undefined;
-      options.onUnexpectedEnd(member, exitCode);
+      options.onUnexpectedEnd(member, exitCode, started.lines);
     });
   }
   const end = async (signal: NodeJS.Signals) => {

@@ -90,8 +90,8 @@ export async function startRig<G extends Ground>(infra: G, options: RigOptions =
       ...(service === 'ingest' ? { PORT: String(ports[index - 1] ?? 0), OPERATOR_KEY: operatorKey } : {}),
       ...options.perService?.[service],
     }),
-    onUnexpectedEnd(member, exitCode) {
-      ended.push(`${member.name} ended with ${exitCode}: ${member.lines.at(-2)?.raw.slice(0, 300) ?? ''}`);
+    onUnexpectedEnd(member, exitCode, lines) {
+      ended.push(`${member.name} ended with ${exitCode}: ${lines.at(-1)?.raw.slice(0, 300) ?? ''}`);
       const fault = harm(member.service, member.name, 'ended by itself');
       void member.start().then(() => heal(fault));
     },

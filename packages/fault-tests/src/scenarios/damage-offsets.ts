@@ -27,7 +27,7 @@ export const damageOffsets: Scenario = {
   run: (world) =>
     runUnderLoad(world, {
       // Some take long: finished records lie above unfinished ones, so that the map has something to say.
-      endpoints: [{ label: 'prompt' }, { label: 'slow', behaviour: { delayMs: 1_500 } }],
+      endpoints: [{ label: 'prompt' }, { label: 'slow', behaviour: { delayMs: 400 } }],
       async during(rig, notes) {
         for (const damage of DAMAGES) await damageOnce(rig, notes, damage);
       },
