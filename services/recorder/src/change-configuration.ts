@@ -28,10 +28,15 @@ export interface AskedChanges {
   readonly drained: readonly DrainedLane[];
 }
 
+export interface DisabledEndpoint {
+  readonly tenantId: string;
+  readonly endpointId: string;
+  readonly reason: DisableReason;
+}
+
 export interface MadeChanges {
-  readonly gone: number;
-  readonly autoDisabled: number;
-  readonly lanesClosed: number;
+  readonly disabled: readonly DisabledEndpoint[];
+  readonly closed: readonly DrainedLane[];
 }
 
 /**
@@ -43,21 +48,24 @@ export async function changeConfiguration(
   asked: AskedChanges,
   nowMs: number,
 ): Promise<MadeChanges> {
-  let [gone, autoDisabled, lanesClosed] = [0, 0, 0];
-  for (const { tenantId, endpointId, urlHash } of asked.gone)
-    if (await disable(sql, tenantId, endpointId, 'gone', nowMs, urlHash)) gone++;
-  for (const { tenantId, endpointId } of asked.failing)
-    if (await disable(sql, tenantId, endpointId, 'auto_disabled', nowMs)) autoDisabled++;
-  for (const lane of asked.drained) if (await close(sql, lane)) lanesClosed++;
-  return { gone, autoDisabled, lanesClosed };
+  const disabled: DisabledEndpoint[] = [];
+  const closed: DrainedLane[] = [];
+  for (const { tenantId, endpointId, urlHash } of asked.gone) {
+    const endpoint = { tenantId, endpointId, reason: 'gone' } as const;
+    if (await disable(sql, endpoint, nowMs, urlHash)) disabled.push(endpoint);
+  }
+  for (const { tenantId, endpointId } of asked.failing) {
+    const endpoint = { tenantId, endpointId, reason: 'auto_disabled' } as const;
+    if (await disable(sql, endpoint, nowMs)) disabled.push(endpoint);
+  }
+  for (const lane of asked.drained) if (await close(sql, lane)) closed.push(lane);
+  return { disabled, closed };
 }
 
 /** With a `urlHash` only while that is the endpoint's URL: the receiver that is gone may have been replaced. */
 async function disable(
   sql: PoolSql,
-  tenantId: string,
-  endpointId: string,
-  reason: DisableReason,
+  { tenantId, endpointId, reason }: DisabledEndpoint,
   nowMs: number,
   urlHash?: string,
 ): Promise<boolean> {

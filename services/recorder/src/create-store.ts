@@ -1,5 +1,5 @@
 import { type Database, isDataError, setAside, within } from '@posthorn/db';
-import type { Clock } from '@posthorn/runtime';
+import type { Clock, Logger } from '@posthorn/runtime';
 import { changeConfiguration, type MadeChanges } from './change-configuration.ts';
 import type { Item } from './consume/read-record.ts';
 import type { RecorderMetrics } from './metrics.ts';
@@ -14,6 +14,7 @@ export interface StoreOptions {
   readonly database: Pick<Database, 'sql'>;
   readonly metrics: RecorderMetrics;
   readonly clock: Clock;
+  readonly log: Pick<Logger, 'info'>;
   /** How long an endpoint may answer nothing but failures; 0: for ever. */
   readonly failingForMs: number;
   /** There is something to tell the operator. */
@@ -41,7 +42,8 @@ export function createStore(options: StoreOptions): Store {
       // Only now: what was not changed is found again when the batch is written once more.
       healthWatch.written(health);
       count(metrics, written, made);
-      if (written.announced + made.gone + made.autoDisabled > 0) options.onAnnounced();
+      logChanges(options.log, made);
+      if (written.announced + made.disabled.length > 0) options.onAnnounced();
     },
     setAside: (record) => within(WRITE_TIMEOUT_MS, setAside(sql, record)),
     isDataError: (error) => error instanceof TypeError || error instanceof RangeError || isDataError(error),
@@ -57,7 +59,12 @@ function count(metrics: RecorderMetrics, written: WrittenRows, made: MadeChanges
   metrics.deadLettersRemoved.inc({ reason: 'taken_out' }, written.takenOut);
   metrics.deadLettersRemoved.inc({ reason: 'drop_oldest' }, written.trimmed);
   metrics.announced.inc({ step: 'kept' }, written.announced);
-  metrics.endpointsDisabled.inc({ reason: 'gone' }, made.gone);
-  metrics.endpointsDisabled.inc({ reason: 'auto_disabled' }, made.autoDisabled);
-  metrics.lanesClosed.inc(made.lanesClosed);
+  for (const { reason } of made.disabled) metrics.endpointsDisabled.inc({ reason });
+  metrics.lanesClosed.inc(made.closed.length);
+}
+
+function logChanges(log: StoreOptions['log'], { disabled, closed }: MadeChanges): void {
+  for (const { tenantId, endpointId, reason } of disabled)
+    log.info({ tenant_id: tenantId, webhook_id: endpointId, reason }, 'endpoint disabled');
+  for (const { tenantId, lane } of closed) log.info({ tenant_id: tenantId, lane }, 'lane closed');
 }

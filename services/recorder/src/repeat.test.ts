@@ -48,7 +48,7 @@ test('work that fails is tried again', async () => {
   await first;
   await work.nextTurn();
   await work.repeat.stop(1_000);
-  expect(work.warnings).toEqual(['the work failed, trying again']);
+  expect(work.warnings).toEqual(['work beside the record failed, trying again']);
 });
 
 test('nothing is begun once it is stopped', async () => {

@@ -1,7 +1,7 @@
 import { type Logger, within } from '@posthorn/runtime';
 
 export interface RepeatOptions {
-  /** Completes the message "… failed, trying again". */
+  /** In the log, when it fails. */
   readonly what: string;
   readonly intervalMs: number;
   /** Whether there is more to do at once. */
@@ -32,7 +32,7 @@ export function createRepeat({ what, intervalMs, work, log }: RepeatOptions): Re
       do woken = false;
       while (((await work()) || woken) && running);
     } catch (error) {
-      log.warn({ err: error }, `${what} failed, trying again`);
+      log.warn({ err: error, work: what }, 'work beside the record failed, trying again');
     }
     turn = undefined;
     if (running) timer = setTimeout(begin, intervalMs);

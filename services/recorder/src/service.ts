@@ -73,6 +73,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     database,
     metrics,
     clock,
+    log,
     failingForMs: config.autoDisableAfterHours * HOUR_MS,
     onAnnounced: () => sideWork.publishSoon(),
   });

@@ -75,6 +75,7 @@ beforeEach(async () => {
     database,
     clock,
     metrics: createRecorderMetrics(createMetrics('recorder'), readings),
+    log: { info() {} } as never,
     failingForMs: 5 * HOUR_MS,
     onAnnounced: () => {},
   });
