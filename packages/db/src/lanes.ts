@@ -46,11 +46,18 @@ export interface DrainedLane {
 }
 
 /** Ends the draining of a lane, unless the tenant's lanes were changed since. Whether it did. */
-export async function closeLane(sql: Sql, { tenantId, lane, lanesRevision }: DrainedLane): Promise<boolean> {
-  const closed = await sql`
-    update tenants set draining_lanes = array_remove(draining_lanes, ${lane}::int)
-    where tenant_id = ${tenantId} and lanes_revision = ${lanesRevision}::bigint
-      and ${lane}::int = any(draining_lanes)
-    returning tenant_id`;
-  return closed.length > 0;
+export async function closeLane(sql: Sql, drained: DrainedLane): Promise<boolean> {
+  const { tenantId, lane, lanesRevision } = drained;
+  const asSaid = sql`
+    tenant_id = ${tenantId} and lanes_revision = ${lanesRevision}::bigint and ${lane}::int = any(draining_lanes)`;
+  // Looked at first: several workers and a crash may say it more than once, and each change makes others wait.
+  if ((await sql`select 1 from tenants where ${asSaid}`).length === 0) return false;
+  return inTransaction(sql, async (transaction) => {
+    // Before the row's lock, as every change does: the other way round two could wait for each other.
+    await takeChange(transaction);
+    const closed = await transaction`
+      update tenants set draining_lanes = array_remove(draining_lanes, ${lane}::int)
+      where ${asSaid} returning tenant_id`;
+    return closed.length > 0;
+  });
 }
