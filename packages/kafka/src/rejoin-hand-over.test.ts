@@ -1,13 +1,13 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { fakeGroup, setup as setupGroup } from '../test/fake-group.ts';
 
-/** The first record of the log is under way. */
-const setup = () => setupGroup({}, () => [{ offset: 5, slot: 0, leftMs: 60_000 }]);
+/** The first two records of the log are under way. */
+const setup = () => setupGroup({}, () => [5, 6].map((offset) => ({ offset, slot: 0, leftMs: 60_000 })));
 
 test('a lane that moves in order may be settled where it was under way', async () => {
   const { join, hand } = setup();
   await join('m', 1, [0]);
-  const [underWay, queued] = hand(2);
+  const [underWay, , queued] = hand(3);
   await join('m', 2, []);
   expect([underWay!.live, underWay!.mayStillSettle(0), queued!.mayStillSettle(0)]).toEqual([
     false,
@@ -106,6 +106,31 @@ test('a rebalance during a stop hands over too, once', async () => {
   await rejoin.leave();
   expect(fake.leave).toHaveBeenCalledOnce();
   expect([rejoin.left, underWay!.mayStillSettle(0)]).toEqual([true, true]);
+});
+
+test('a stop while a join is tried again keeps to what the last commit said', async () => {
+  const { join, hand, rejoin, group, take } = setup();
+  await join('m', 1, [0]);
+  const [settled, underWay] = hand(2);
+  await rejoin.beforeJoin(group);
+  settled!.complete(0);
+  const stopping = rejoin.stopping(new Promise(() => {}));
+  const again = rejoin.beforeJoin(group);
+  await stopping;
+  await expect(again).rejects.toThrow('stopping');
+  await rejoin.leave();
+  expect(take().at(-1)).toBe('lost 0, settled since 5/0');
+  expect([rejoin.left, underWay!.mayStillSettle(0)]).toEqual([true, true]);
+});
+
+test('a stop that does not wait for the end of a join keeps to what the last commit said', async () => {
+  const { join, hand, rejoin, group } = setup();
+  await join('m', 1, [0]);
+  const [underWay] = hand(1);
+  await rejoin.beforeJoin(group);
+  await rejoin.stopping(new Promise(() => {}));
+  await rejoin.leave();
+  expect([rejoin.left, underWay!.live, underWay!.mayStillSettle(0)]).toEqual([true, false, true]);
 });
 
 test('a partition that stays goes on where it was being read again', async () => {

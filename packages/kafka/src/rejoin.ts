@@ -156,7 +156,8 @@ export class Rejoin {
     await this.#leaving;
     this.#left = true;
     this.#options.commits.suspend();
-    this.loseAll('dropped');
+    // Of a join that goes on without us the last commit was said before, and whoever comes next has it.
+    this.loseAll(group === null || group.memberId === null ? 'dropped' : 'handed_over');
   }
 
   loseAll(loss: Loss): void {
@@ -229,7 +230,8 @@ export class Rejoin {
   }
 
   async #leaveOnce(group: InternalGroup): Promise<void> {
-    await this.#commitLast();
+    // In a join that is tried again it was said already, and under its generation nothing more can be.
+    if (!this.#drained) await this.#commitLast();
     this.#left = true;
     const partitions = this.#intakes.size;
     await within(COMMIT_TIMEOUT_MS, group.leave());
