@@ -26,6 +26,7 @@ import type { WorkerConfig } from './config.ts';
 import { createWorkerMetrics } from './metrics.ts';
 import { observeWorker } from './observe-worker.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';
+import { createReports } from './report/reports.ts';
 
 export interface WorkerOptions {
   readonly config: WorkerConfig;
@@ -56,10 +57,11 @@ export function createWorker(options: WorkerOptions): Worker {
   const names = topicNames(config.topicPrefix);
   const clients = openClients(options, () => consumer.mayAct());
   const { kafka, producer, journal } = clients;
+  const workerId = randomUUID();
   const pipeline = createPipeline({
     ...options,
     ...clients,
-    workerId: randomUUID(),
+    workerId,
     produce: producer.send,
     // Its producer has no fence: what a new owner waits for is asked of the slot itself, each time.
     produceHeld: clients.journalProducer.send,
@@ -73,6 +75,13 @@ export function createWorker(options: WorkerOptions): Worker {
       mayBegin: () => consumer.mayBegin(),
       stats: () => consumer.stats(),
     },
+  });
+  const reports = createReports({
+    ...options,
+    ...clients,
+    pipeline,
+    workerId,
+    stats: () => consumer.stats(),
   });
   const consumer = createConsumer(kafka, {
     groupId: `${config.topicPrefix}worker`,
@@ -105,7 +114,8 @@ export function createWorker(options: WorkerOptions): Worker {
     start: () => startDeliveries(pipeline, consumer),
     stop: () => stopDeliveries(pipeline, consumer, log),
   };
-  const lifecycle = createLifecycle(listParts(options, clients, admin, deliveries), log, STOP_TIMEOUT_MS);
+  const parts = listParts(options, clients, admin, [reports, deliveries]);
+  const lifecycle = createLifecycle(parts, log, STOP_TIMEOUT_MS);
   return {
     lifecycle,
     get adminPort() {
@@ -151,7 +161,7 @@ function listParts(
   { config, tracing }: WorkerOptions,
   clients: Clients,
   admin: Part,
-  deliveries: Part,
+  last: readonly Part[],
 ): Part[] {
   const { kafka, database, configs, agent, producer, journalProducer, journal } = clients;
   return [
@@ -164,7 +174,7 @@ function listParts(
     { name: 'producer', start: () => producer.start(), stop: () => producer.stop() },
     { name: 'journal producer', start: () => journalProducer.start(), stop: () => journalProducer.stop() },
     { name: 'journal', stop: () => journal.stop() },
-    deliveries,
+    ...last,
   ];
 }
 
@@ -174,8 +184,8 @@ async function startDeliveries(pipeline: Pipeline, consumer: Consumer): Promise<
 }
 
 /**
- * What is queued stays uncommitted, for the next owner. What is in flight is finished, settled and committed; only
- * then the group is left, so that nothing is sent twice.
+ * What is queued stays uncommitted, for the next owner. What is in flight gets a second; what takes longer is handed over
+ * as held, so that nobody waits for it, and settled while its new owner leaves it alone.
  */
 async function stopDeliveries(pipeline: Pipeline, consumer: Consumer, log: Logger): Promise<void> {
   const drain = async (): Promise<void> => {

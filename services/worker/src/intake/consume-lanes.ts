@@ -1,3 +1,4 @@
+import type { TenantId } from '@posthorn/contracts';
 import type { ConsumerOptions, ConsumerStats, PartitionStats } from '@posthorn/kafka';
 import type { Lane } from '../schedule/lane.ts';
 import { type IntakeParts, LaneIntake } from './lane-intake.ts';
@@ -21,7 +22,8 @@ export interface LaneConsumer extends Required<Pick<ConsumerOptions, 'assigned' 
   onTenantRoom(lane: Lane, tenantId: string): void;
   /** Ten times a second. */
   tick(stats: ConsumerStats): void;
-  readonly lanes: Iterable<LaneIntake>;
+  /** Whether all of a lane of ours has been read, and nothing of a tenant is left in it. */
+  isDrained(lane: number, tenantId: TenantId, stats: ConsumerStats): boolean;
   stats(): OverflowStats;
 }
 
@@ -70,6 +72,11 @@ export function consumeLanes(parts: IntakeParts): LaneConsumer {
     if (most.queued > 0) deliveries.relieve(most.tenantId, RELIEF_SLOTS);
   }
 
+  function isLoaded(number: number, tenantId: TenantId): boolean {
+    for (const load of scheduler.loads()) if (load.lane === number && load.tenantId === tenantId) return true;
+    return false;
+  }
+
   return {
     slotCount: ({ headers }) => countSlots(headers.ph_slots),
     assigned(topic, partition, at) {
@@ -95,8 +102,14 @@ export function consumeLanes(parts: IntakeParts): LaneConsumer {
       const statsOf = byPlace(stats);
       for (const lane of [...lanes.values()]) tickLane(lane, statsOf);
     },
-    get lanes() {
-      return lanes.values();
+    isDrained(number, tenantId, stats) {
+      const lane = lanes.get(number);
+      if (lane?.overflow?.isTakenOver !== true || lane.deliveries === null) return false;
+      const statsOf = byPlace(stats);
+      const deliveries = statsOf(topics.deliveries, number);
+      const isRead =
+        deliveries?.lag === 0 && !deliveries.paused && statsOf(topics.overflow, number)?.lag === 0;
+      return isRead && !lane.overflow.backlog.has(tenantId) && !isLoaded(number, tenantId);
     },
     stats() {
       const stats = { tenants: 0, runs: 0, heldSlots: 0, takingOver: 0 };
