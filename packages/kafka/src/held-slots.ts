@@ -22,6 +22,10 @@ export function holdFrom(nowMs: number, held: readonly HeldSlot[], slots: number
   return until;
 }
 
+export function countAfter(until: HeldUntil | null, nowMs: number): number {
+  return until === null ? 0 : until.filter((each) => each > nowMs).length;
+}
+
 export function latestOf(until: HeldUntil): number {
   let latest = 0;
   for (const each of until) if (each > latest) latest = each;

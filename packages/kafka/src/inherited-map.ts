@@ -1,4 +1,4 @@
-import { HELD_MARGIN_MS, type HeldUntil, holdFrom, latestOf } from './held-slots.ts';
+import { countAfter, HELD_MARGIN_MS, type HeldUntil, holdFrom, latestOf } from './held-slots.ts';
 import type { AllHeld, Hole, MapEncoder, OffsetMap } from './window-encoding.ts';
 import { encodeRecord } from './window-entry.ts';
 
@@ -52,6 +52,14 @@ export class InheritedMap {
   heldUntilOf(offset: number, slots: number, hole: InheritedHole | null): HeldUntil | null {
     const { untilMs, end } = this.#allHeld;
     return offset < end ? new Float64Array(slots).fill(untilMs) : (hole?.heldUntil ?? null);
+  }
+
+  /** Of what was not read yet. */
+  countHeld(position: number, nowMs: number): number {
+    const { untilMs, end } = this.#allHeld;
+    let held = nowMs < untilMs && position < end ? 1 : 0;
+    for (const { heldUntil } of this.#holes.slice(this.#next)) held += countAfter(heldUntil, nowMs);
+    return held;
   }
 
   /** Whether there is nothing more to know from the position on. */

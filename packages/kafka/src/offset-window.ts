@@ -1,4 +1,4 @@
-import { HELD_MARGIN_MS, type HeldUntil, latestOf } from './held-slots.ts';
+import { countAfter, HELD_MARGIN_MS, type HeldUntil, latestOf } from './held-slots.ts';
 import { InheritedMap } from './inherited-map.ts';
 import { encodeSpan, PassedOver } from './passed-over.ts';
 import { type AllHeld, MAX_MAP_CHARS, MapEncoder, type OffsetMap } from './window-encoding.ts';
@@ -206,10 +206,11 @@ export class OffsetWindow {
     return { offset, map, truncated, heldEnd: truncated ? encoder.end : end };
   }
 
-  /** Slots in hand at which an earlier owner may still be. */
+  /** Slots at which an earlier owner may still be, read or not; of a map that does not name them at least one. */
   countHeld(nowMs: number): number {
     if (nowMs >= this.#heldUntilMs) return 0;
-    let held = 0;
+    let held = this.#inherited?.countHeld(this.#position, nowMs) ?? 0;
+    for (const { heldUntil } of this.#passed.spans) held += countAfter(heldUntil, nowMs);
     for (const entry of this.#unfinished.values()) {
       for (let slot = 0; slot < entry.slots; slot++) if (heldForMs(entry, slot, nowMs) > 0) held++;
     }

@@ -210,6 +210,28 @@ test('what an earlier owner held comes as held, until its time and a margin are 
   expect([record!.heldForMs(1), intake.stats().held]).toEqual([0, 0]);
 });
 
+test.each([
+  ['is named', (encoder: MapEncoder) => encoder.held(60, null, 2, [{ slot: 1, leftMs: 1_600 }])],
+  ['may be any', (encoder: MapEncoder) => encoder.allHeld({ leftMs: 1_600, end: 60 })],
+])('what is held counts before it is read, and when it %s', (_what, hold) => {
+  const encoder = new MapEncoder(0);
+  hold(encoder);
+  const { world, intake, fetch } = setup({ map: encoder.finish(61) });
+  fetch();
+  expect(intake.stats().held).toBeGreaterThan(0);
+  world.nowMs = 2_600;
+  expect(intake.stats().held).toBe(0);
+});
+
+test('what is held counts while it is passed over', () => {
+  const encoder = new MapEncoder(0);
+  encoder.held(0, null, 2, [{ slot: 1, leftMs: 1_600 }]);
+  const { world, intake, fetch } = setup({ map: encoder.finish(1) });
+  world.accepts = passOver;
+  fetch(1);
+  expect([intake.stats().passedOver, intake.stats().held]).toEqual([1, 1]);
+});
+
 test('a held slot that is completed is not held, and a record passed over keeps what is', () => {
   const encoder = new MapEncoder(0);
   encoder.held(
