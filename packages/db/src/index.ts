@@ -9,7 +9,6 @@ export * from './dead-letter-counts.ts';
 export * from './dead-letters.ts';
 export * from './deliveries.ts';
 export * from './draining-tenants.ts';
-export * from './draining-tenants.ts';
 export * from './endpoint-health.ts';
 export * from './endpoints.ts';
 export * from './events.ts';
