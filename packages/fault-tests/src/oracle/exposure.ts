@@ -18,8 +18,8 @@ const canRepeat = ({ kind, target }: Fault): boolean =>
   kind === 'worker' || kind === 'broker' || (kind === 'network' && target.startsWith('worker'));
 
 export interface Exposure {
-  /** Kinds whose faults made a second request of this arrival possible, each fault once. */
-  mayRepeat(arrival: Arrival, next: Arrival): Fault[];
+  /** Faults that made a second request of this arrival possible, with the time up to which commits were acknowledged. */
+  mayRepeat(arrival: Arrival, next: Arrival): { readonly fault: Fault; readonly committedMs: number }[];
   /** Faults that lost the memory of this arrival, where another one may have made a second copy of its record. */
   mayCopy(sentAtMs: number, arrival: Arrival, next: Arrival): Fault[];
   /** Faults that hit this arrival before its outcome was safe: it may have no attempt row. */
@@ -47,7 +47,7 @@ export function createExposure(faults: readonly Fault[]): Exposure {
     mayRepeat: (arrival, next) =>
       repeating(arrival)
         .filter(({ fault }) => fault.fromMs <= next.atMs)
-        .map(({ fault }) => fault),
+        .map(({ fault, fromMs }) => ({ fault, committedMs: fromMs + SETTLE_MS })),
     mayCopy(sentAtMs, arrival, next) {
       const copying = crashes.filter(
         ({ fromMs, untilMs }) =>

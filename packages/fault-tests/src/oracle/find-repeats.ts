@@ -15,7 +15,7 @@ export interface Repeats {
   /** No crash accounts for these, or one was already taken for the same delivery. */
   readonly unexplained: readonly Repeat[];
   readonly perFault: ReadonlyMap<Fault, Tally>;
-  /** The longest time between an answer and the crash that repeated it all the same. */
+  /** The longest time between an answer and the crash that repeated it all the same, while Kafka was there. */
   readonly oldestSettledMs: number;
 }
 
@@ -47,19 +47,24 @@ export function findRepeats(
     const spent = new Set<Fault>();
     for (const { arrival, before } of repeatsIn(group)) {
       all += 1;
-      const direct = exposure.mayRepeat(before, arrival).find((fault) => !spent.has(fault));
+      const direct = exposure.mayRepeat(before, arrival).find(({ fault }) => !spent.has(fault));
       const sentAtMs = byHash.get(arrival.hash)?.sentAtMs ?? 0;
-      const fault = direct ?? exposure.mayCopy(sentAtMs, before, arrival).find((each) => !spent.has(each));
+      const fault =
+        direct?.fault ?? exposure.mayCopy(sentAtMs, before, arrival).find((each) => !spent.has(each));
       if (fault === undefined) {
         unexplained.push({ arrival, before });
         continue;
       }
       const counted = tally.get(fault) ?? { repeats: 0, copies: 0, bound: 0 };
       tally.set(fault, counted);
-      if (direct === undefined) counted.copies += 1;
-      else counted.repeats += 1;
-      if (direct === undefined) copies += 1;
-      else oldestSettledMs = Math.max(oldestSettledMs, fault.fromMs - (before.answeredAtMs ?? fault.fromMs));
+      if (direct === undefined) {
+        counted.copies += 1;
+        copies += 1;
+      } else {
+        counted.repeats += 1;
+        const settledMs = direct.committedMs - (before.answeredAtMs ?? direct.committedMs);
+        oldestSettledMs = Math.max(oldestSettledMs, settledMs);
+      }
       spent.add(fault);
     }
   }
