@@ -196,6 +196,17 @@ test('a full map stops what is new, not the rereading that empties it', () => {
   expect([intake.paused, intake.position, world.pauses.at(-1)]).toEqual([true, 90, true]);
 });
 
+test('marks are taken back also when nobody knows whether they were ever committed', () => {
+  const { world, intake, fetch } = setup();
+  fetch();
+  intake.acknowledge(intake.prepareCommit()!.committed);
+  world.underWay.push({ offset: 0, slot: 0, leftMs: 1_000 });
+  intake.prepareHandOver();
+  intake.prepareCommit();
+  intake.keep();
+  expect(intake.prepareCommit()).not.toBeNull();
+});
+
 test('what an earlier owner held comes as held, until its time and a margin are over', () => {
   const encoder = new MapEncoder(0);
   encoder.held(0, null, 2, [{ slot: 1, leftMs: 1_600 }]);

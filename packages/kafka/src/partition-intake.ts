@@ -229,7 +229,7 @@ export class PartitionIntake {
     if (truncated || map.length > maxMapChars * PAUSE_ABOVE) this.pause('map');
     else if (map.length < maxMapChars * RESUME_BELOW) this.resume('map');
     const committed = { offset, metadata: map };
-    if (isSame(committed, this.#acknowledged)) {
+    if (this.#attempted.length === 0 && isSame(committed, this.#acknowledged)) {
       this.#handOver?.acknowledge();
       return null;
     }
