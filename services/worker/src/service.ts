@@ -46,6 +46,8 @@ export interface Worker {
 
 /** At a rebalance what is in flight gets this long; what takes longer goes on while the lanes move. */
 const REJOIN_DRAIN_MS = 1_000;
+/** A rebalance is noticed by the answer to a heartbeat: so long the lanes of a worker that left belong to nobody. */
+const HEARTBEAT_INTERVAL_MS = 500;
 /** A stop waits for the longest deadline that an endpoint can have, and for the settling after it. */
 const STOP_DRAIN_MS = 60_000 + 5_000;
 const STOP_TIMEOUT_MS = STOP_DRAIN_MS + 10_000;
@@ -95,6 +97,7 @@ export function createWorker(options: WorkerOptions): Worker {
     },
     rejoined: () => pipeline.starter.wake(),
     drainTimeoutMs: REJOIN_DRAIN_MS,
+    heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,
     onFatal: options.onFatal,
   });
   observeWorker(options.metrics, { ...pipeline, ...clients, consumer, config });

@@ -1,5 +1,5 @@
-import { type Receiver, startReceiver } from '@posthorn/testkit';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Receiver, startReceiver, waitUntil } from '@posthorn/testkit';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { startWorld, type World } from './world.ts';
 
 let world: World;
@@ -80,3 +80,40 @@ test('workers that come and go under load send every delivery once', async () =>
   expect(arrived).toHaveLength(EVENTS);
   expect(new Set(arrived).size).toBe(EVENTS);
 });
+
+test('lanes with slow requests are handed over at once, their caps with them, and nothing is sent twice', async () => {
+  const slowly = await startReceiver();
+  onTestFinished(() => slowly.close());
+  const opened = Promise.withResolvers<void>();
+  slowly.answer('/', () => opened.promise.then(() => ({})));
+  const tenants = await Promise.all(
+    [0, 1, 2, 3].map(async (lane) => {
+      const name = `held${lane}`;
+      await world.addTenant(name, { maxConcurrentDeliveries: 1 }, [lane]);
+      return { name, lane, endpoint: await world.addEndpoint(name, slowly.url('/')) };
+    }),
+  );
+  const first = await world.startWorker();
+  const second = await world.startWorker();
+  const post = () =>
+    Promise.all(tenants.map(({ name, lane, endpoint }) => world.post(name, [endpoint], { lane })));
+  const posted = await post();
+  await slowly.waitForCount(tenants.length);
+  const stopped = first.stop();
+  // It has left the group before its requests end, and they count against the caps of whoever has its lanes now.
+  await waitUntil(async () => (await handedOver(second)) === 2, { what: 'the lanes to be handed over' });
+  posted.push(...(await post()));
+  opened.resolve();
+  await stopped;
+  await slowly.waitForCount(posted.length);
+  await waitUntil(async () => (await handedOver(second)) === 0, { what: 'the settling to be announced' });
+  await second.stop();
+  expect(slowly.peakOpen).toBe(tenants.length);
+  const arrived = slowly.arrivals().map(({ headers }) => headers['x-webhook-event-id']);
+  expect(arrived.sort()).toEqual(posted.map(({ eventId }) => eventId).sort());
+});
+
+async function handedOver(worker: Awaited<ReturnType<World['startWorker']>>): Promise<number> {
+  const metrics = await (await worker.admin('/metrics')).text();
+  return Number(/^posthorn_worker_handed_over_slots\S* (\d+)$/m.exec(metrics)?.[1]);
+}
