@@ -46,8 +46,14 @@ function lastBefore(faults: readonly Fault[], atMs: number): Fault | undefined {
   return faults.findLast(({ fromMs }) => fromMs <= atMs);
 }
 
+const ORDER: readonly Kind[] = ['ingest', 'dispatcher', 'worker', 'recorder', 'broker', 'postgres'];
+
+/** One row a kind, in the order in which an event meets them. */
 export function addRows(rows: readonly KindRow[]): KindRow[] {
-  return [...Map.groupBy(rows, ({ kind }) => kind)].map(([kind, same]) => {
+  const byKind = [...Map.groupBy(rows, ({ kind }) => kind)].sort(
+    ([a], [b]) => ORDER.indexOf(a) - ORDER.indexOf(b),
+  );
+  return byKind.map(([kind, same]) => {
     const sum = (of: (row: KindRow) => number) => same.reduce((total, row) => total + of(row), 0);
     return {
       kind,
