@@ -31,19 +31,41 @@ export class HeldSlots {
     this.#held.set(keyOf(topic, slot.work.record.offset, slot.index), slot);
   }
 
-  /** `unread`: the slot's record has not been offered, or is passed over, so that it will be. */
-  settle({ topic, offset, slot }: SettledMeta, announcement: Announcement, isUnread: boolean): void {
+  /**
+   * `unread`: the slot's record has not been offered, or is passed over, so that it will be. Returns the slot when it
+   * has ended by this.
+   */
+  settle(
+    { topic, offset, slot }: SettledMeta,
+    announcement: Announcement,
+    isUnread: boolean,
+  ): DeliverySlot | null {
     const key = keyOf(topic, offset, slot);
     const held = this.#held.get(key);
-    if (held !== undefined) {
-      this.#held.delete(key);
-      // Once its time was over and we have begun it, its own end counts.
-      if (this.#scheduler.settleHeld(held)) held.work.record.complete(slot);
-    } else if (isUnread) {
+    if (held === undefined && isUnread) {
       this.#announced.set(key, [...(this.#announced.get(key) ?? []), announcement]);
-      return;
+      return null;
     }
     announcement.complete();
+    this.#held.delete(key);
+    // Once its time was over and we have begun it, its own end counts.
+    if (held === undefined || !this.#scheduler.settleHeld(held)) return null;
+    held.work.record.complete(slot);
+    return held;
+  }
+
+  /** Whether an earlier owner has put aside what we still take for his: it has the same numbers, and bounced more often. */
+  isBack({ event, delivery, endpointIds, bounces }: DeliveryWork, index: number): boolean {
+    for (const { work, endpointId } of this.#held.values()) {
+      const isSame =
+        endpointId === endpointIds[index] &&
+        work.event.eventId === event.eventId &&
+        work.delivery.run === delivery.run &&
+        work.delivery.round === delivery.round &&
+        work.delivery.attempt === delivery.attempt;
+      if (isSame && work.bounces < bounces) return true;
+    }
+    return false;
   }
 
   /** Whether a slot that is read only now was announced as settled. */

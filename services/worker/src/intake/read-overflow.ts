@@ -105,6 +105,12 @@ export class OverflowIntake implements SideIntake, LaneSide {
     );
   }
 
+  /** Whether a record will still be offered for the first time, or again. */
+  isUnread(offset: number): boolean {
+    const isNew = offset >= this.backlog.readTo && !this.at.isFinished(offset);
+    return isNew || this.backlog.isPassedOver(offset);
+  }
+
   underWay() {
     return slotsUnderWay(this.#parts, this.lane);
   }
@@ -205,12 +211,10 @@ export class OverflowIntake implements SideIntake, LaneSide {
   #settle(record: TrackedRecord): void {
     try {
       const settled = decodeSettled(record.headers)!;
-      const { deliveries } = this.#both;
-      const isUnread =
-        settled.topic === 'deliveries'
-          ? (deliveries?.isUnread(settled.offset) ?? true)
-          : settled.offset >= this.backlog.readTo && !this.at.isFinished(settled.offset);
-      this.#both.heldSlots.settle(settled, record, isUnread);
+      const side = settled.topic === 'deliveries' ? this.#both.deliveries : this;
+      const ended = this.heldSlots.settle(settled, record, side?.isUnread(settled.offset) ?? true);
+      // He may have put it aside: then it comes back with the same numbers.
+      if (ended !== null) this.#parts.repeats.forget(ended.work, ended.index);
     } catch (error) {
       if (!(error instanceof RecordFormatError)) throw error;
       this.#parts.takeIn.setAside(record, error);

@@ -97,10 +97,11 @@ export function createTakeIn(options: TakeInOptions): TakeIn {
       if (work === null) return null;
       const opened = { record, work, free: [] as number[], held: NONE, finished: NONE, repeats: NONE };
       for (let slot = 0; slot < record.slots; slot++) {
-        if (record.isDone(slot)) continue;
         if (side.heldSlots.isAnnounced(side.topic, record.offset, slot))
           opened.finished = [...opened.finished, slot];
-        else if (repeats.isRepeat(work, slot)) opened.repeats = [...opened.repeats, slot];
+        else if (record.isDone(slot)) continue;
+        else if (repeats.isRepeat(work, slot) && !side.heldSlots.isBack(work, slot))
+          opened.repeats = [...opened.repeats, slot];
         else if (record.heldForMs(slot) > 0) opened.held = [...opened.held, slot];
         else opened.free.push(slot);
       }
