@@ -1,105 +1,17 @@
-import type { JournalEntry, Outcome } from '@posthorn/contracts';
 import {
   decodeDeadLetter,
   decodeDelivery,
   decodeEvent,
-  decodeSettled,
   decodeWait,
-  deriveMacKey,
   effortOf,
   hasValidMac,
-  topicNames,
+  type Outcome,
 } from '@posthorn/contracts';
-import type { OutboundRecord } from '@posthorn/kafka';
-import { createLogger, createMetrics } from '@posthorn/runtime';
-import { createFakeClock } from '@posthorn/testkit';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { LANE, makeMade, makeSlot, NOW, TENANT } from '../../test/factories.ts';
-import { createWorkerMetrics } from '../metrics.ts';
-import { createSettle } from './settle.ts';
+import { acknowledgeAll, circuitOpen, failure, MAC_KEY, setup } from '../../test/settle-setup.ts';
 
-const failure: Outcome = {
-  kind: 'failure',
-  failure: 'http_5xx',
-  status: 503,
-  detail: 'HTTP 503',
-  retryAfterMs: null,
-};
-
-const MAC_KEY = deriveMacKey(Buffer.alloc(32, 7));
-const waits = {
-  circuitLeastWaitMs: 1_000,
-  circuitMaxWaitMs: 10_000,
-  circuitLeastBudgetMs: 8_000,
-  pauseFirstWaitMs: 1_000,
-  pauseMaxWaitMs: 10_000,
-};
-
-/** Settles with a broker whose acknowledgements are given by hand. */
-function setup() {
-  const clock = createFakeClock(NOW);
-  const order: string[] = [];
-  const produced: OutboundRecord[] = [];
-  const producedHeld: OutboundRecord[] = [];
-  const journaled: JournalEntry[] = [];
-  const remembered: string[] = [];
-  const lines: Record<string, unknown>[] = [];
-  const produceAck = Promise.withResolvers<void>();
-  const journalAck = Promise.withResolvers<void>();
-  const settle = createSettle({
-    layout: {
-      topics: topicNames('p.'),
-      tiers: [
-        { name: '1s', delayMs: 1_000 },
-        { name: '4s', delayMs: 4_000 },
-      ],
-      lanes: 16,
-      deadLetterPartitions: 1,
-      macKey: MAC_KEY,
-    },
-    policy: { scheduleMs: [1_000, 4_000], jitterPercent: 0, ...waits },
-    repeats: {
-      settled: (_work, index, succeeded) => void remembered.push(`settled ${index} ${succeeded}`),
-      forget(_work, index) {
-        remembered.push(`forgotten ${index}`);
-        order.push('forgotten');
-      },
-    },
-    clock,
-    log: createLogger('worker', 'info', { write: (line: string) => void lines.push(JSON.parse(line)) }),
-    metrics: createWorkerMetrics(createMetrics('worker'), clock),
-    acknowledger: {
-      untilAcknowledged: (write) =>
-        write().then(
-          () => true,
-          () => false,
-        ),
-    },
-    async produce(record) {
-      produced.push(record);
-      order.push('produced');
-      await produceAck.promise;
-      order.push('produce acknowledged');
-    },
-    async produceHeld(record) {
-      producedHeld.push(record);
-      order.push(record.topic === 'p.overflow' ? 'announced' : 'produced held');
-      await produceAck.promise;
-    },
-    async journal(entry) {
-      journaled.push(entry);
-      order.push('journaled');
-      await journalAck.promise;
-      order.push('journal acknowledged');
-    },
-  });
-  return { settle, order, produced, producedHeld, journaled, remembered, lines, produceAck, journalAck };
-}
-type Bundle = ReturnType<typeof setup>;
-const acknowledgeAll = ({ produceAck, journalAck }: Bundle) => {
-  produceAck.resolve();
-  journalAck.resolve();
-};
+const twoEndpoints = [`ep_${'1'.repeat(32)}`, `ep_${'2'.repeat(32)}`];
 
 test('a success is journaled, and its slot completed only after the acknowledgement', async () => {
   const bundle = setup();
@@ -151,7 +63,6 @@ test('a retry asks for the next attempt of one slot, with the event and its byte
     { state: 'processing', attempt: 2, nextDueAtMs: NOW + 4_000, failure: 'http_5xx', error: 'HTTP 503' },
   ]);
 });
-const twoEndpoints = [`ep_${'1'.repeat(32)}`, `ep_${'2'.repeat(32)}`];
 
 test('a retry comes back to the lane its tenant has now', async () => {
   const bundle = setup();
@@ -191,43 +102,6 @@ test('an endpoint that is gone is dead-lettered at its first attempt', async () 
   await bundle.settle(makeSlot().slot, { kind: 'attempted', made });
   expect(decodeDeadLetter(bundle.produced[0]!.headers)).toMatchObject({ reason: 'endpoint_gone' });
   expect(bundle.journaled).toMatchObject([{ kind: 'attempted', state: 'failed', urlHash: 'abcd' }]);
-});
-
-test('a cancelled delivery leaves a journal entry with its reason and no record', async () => {
-  const bundle = setup();
-  acknowledgeAll(bundle);
-  const { slot, record } = makeSlot();
-  await bundle.settle(slot, { kind: 'cancelled', reason: 'endpoint_deleted' });
-  expect(bundle.journaled).toMatchObject([
-    { kind: 'cancelled', reason: 'endpoint_deleted', endpointId: slot.endpointId, attempt: 1 },
-  ]);
-  expect(bundle.produced).toEqual([]);
-  expect(record.completed).toEqual([0]);
-  expect(bundle.lines).toMatchObject([{ msg: 'delivery cancelled', reason: 'endpoint_deleted' }]);
-});
-
-test('a slot that is put aside burns no attempt, waits twice as long each time, and leaves no entry', async () => {
-  const bundle = setup();
-  acknowledgeAll(bundle);
-  const { slot, record } = makeSlot({ attempt: 2, extra: { ph_bounces: '1' } });
-  await bundle.settle(slot, { kind: 'aside', reason: 'unavailable', lanes: null });
-  const [record1] = bundle.produced;
-  expect(record1!.topic).toBe('p.retry.1s');
-  expect(decodeWait(record1!.headers)).toEqual({ delayMs: 2_000, returnTo: 'deliveries', bounces: 2 });
-  expect(decodeDelivery(record1!.headers)).toMatchObject({ attempt: 2, lane: LANE });
-  expect(bundle.journaled).toEqual([]);
-  expect(record.completed).toEqual([0]);
-});
-
-test('a failure of a lane that was lost starts no second chain: its new owner has the slot', async () => {
-  const bundle = setup();
-  acknowledgeAll(bundle);
-  const { slot, record } = makeSlot();
-  record.live = false;
-  await bundle.settle(slot, { kind: 'attempted', made: makeMade({ outcome: failure }) });
-  expect(bundle.produced).toEqual([]);
-  expect(bundle.journaled).toMatchObject([{ state: 'processing', nextDueAtMs: null }]);
-  expect(record.completed).toEqual([]);
 });
 
 test('a slot whose retry was not acknowledged stays unfinished', async () => {
@@ -309,76 +183,6 @@ test('a wait beyond the time budget of the round is a dead letter, whose replay 
   expect(bundle.journaled).toMatchObject([{ kind: 'attempted', state: 'failed' }]);
 });
 
-const circuitOpen = {
-  kind: 'circuit_open',
-  probeInMs: 300,
-  scheduleMs: null,
-  maxRetryMs: null,
-  lanes: [LANE],
-} as const;
-
-test('a slot whose circuit is open waits on a tier: no attempt, no entry, only its circuit budget is spent', async () => {
-  const bundle = setup();
-  acknowledgeAll(bundle);
-  const extra = { ph_spent_ms: '1100', ph_circuit_ms: '1000' };
-  const { slot, record } = makeSlot({ attempt: 2, extra });
-  await bundle.settle(slot, circuitOpen);
-  const { headers } = bundle.produced[0]!;
-  expect(decodeWait(headers)).toEqual({ delayMs: 2_000, returnTo: 'deliveries', bounces: 1 });
-  expect(decodeDelivery(headers)).toMatchObject({ attempt: 2 });
-  expect(effortOf(headers)).toEqual({ spentMs: 1_100, circuitMs: 3_000 });
-  expect(bundle.journaled).toEqual([]);
-  expect(record.completed).toEqual([0]);
-});
-
-test('one that has waited for the whole of its circuit budget is a dead letter without a request', async () => {
-  const bundle = setup();
-  acknowledgeAll(bundle);
-  const { slot, record } = makeSlot({ attempt: 2, extra: { ph_circuit_ms: '8000' } });
-  await bundle.settle(slot, circuitOpen);
-  expect(bundle.produced).toHaveLength(1);
-  const { headers, value } = bundle.produced[0]!;
-  expect(decodeDeadLetter(headers)).toMatchObject({
-    reason: 'circuit_open',
-    lastFailure: 'circuit_open',
-    lastStatus: null,
-    attempts: 1,
-  });
-  expect(hasValidMac(MAC_KEY, headers, value!)).toBe(true);
-  expect(bundle.journaled).toMatchObject([
-    { kind: 'dead_lettered', reason: 'circuit_open', failure: 'circuit_open', attempt: 2 },
-  ]);
-  expect(bundle.order).toEqual(['produced', 'produce acknowledged', 'journaled', 'journal acknowledged']);
-  expect(record.completed).toEqual([0]);
-  expect(bundle.lines).toMatchObject([
-    { msg: 'delivery dead-lettered', reason: 'circuit_open', attempts: 1 },
-  ]);
-});
-
-test('what waits for an endpoint that is gone is a dead letter without a request', async () => {
-  const bundle = setup();
-  acknowledgeAll(bundle);
-  await bundle.settle(makeSlot().slot, { kind: 'gone', detail: 'it is gone', lanes: [LANE] });
-  expect(decodeDeadLetter(bundle.produced[0]!.headers)).toMatchObject({
-    reason: 'endpoint_gone',
-    lastError: 'it is gone',
-    attempts: 0,
-  });
-  expect(bundle.journaled).toMatchObject([{ kind: 'dead_lettered', reason: 'endpoint_gone', attempt: 1 }]);
-});
-
-test('a paused slot waits twice as long each time, and neither of its budgets runs', async () => {
-  const bundle = setup();
-  acknowledgeAll(bundle);
-  const extra = { ph_bounces: '2', ph_spent_ms: '1100', ph_circuit_ms: '7' };
-  const { slot } = makeSlot({ attempt: 3, extra });
-  await bundle.settle(slot, { kind: 'aside', reason: 'paused', lanes: [9] });
-  const { headers } = bundle.produced[0]!;
-  expect(decodeWait(headers)).toMatchObject({ delayMs: 4_000, bounces: 3 });
-  expect(decodeDelivery(headers)).toMatchObject({ attempt: 3, lane: 9 });
-  expect(effortOf(headers)).toEqual({ spentMs: 1_100, circuitMs: 7 });
-});
-
 test('what was journaled is remembered with how it ended', async () => {
   const bundle = setup();
   acknowledgeAll(bundle);
@@ -395,93 +199,4 @@ test('what is moved is forgotten before it goes out, for it comes back', async (
   await bundle.settle(makeSlot().slot, circuitOpen);
   expect(bundle.remembered).toEqual(['forgotten 0', 'forgotten 0']);
   expect(bundle.order.slice(0, 2)).toEqual(['forgotten', 'produced']);
-});
-
-describe('a slot of a lane that was handed over, held by us', () => {
-  const heldSlot = (over: Parameters<typeof makeSlot>[0] = {}) => {
-    const made = makeSlot(over);
-    made.record.live = false;
-    made.record.held = true;
-    return made;
-  };
-
-  test('is settled as always, past the fence, and only then its new owner is told', async () => {
-    const bundle = setup();
-    const { slot, record } = heldSlot();
-    const settled = bundle.settle(slot, { kind: 'attempted', made: makeMade({ outcome: failure }) });
-    await Promise.resolve();
-    expect(bundle.order).toEqual(['produced held']);
-    acknowledgeAll(bundle);
-    await settled;
-    expect(bundle.order).toEqual(['produced held', 'journaled', 'journal acknowledged', 'announced']);
-    const [retry, control] = bundle.producedHeld;
-    expect(retry).toMatchObject({ topic: 'p.retry.1s' });
-    expect(control).toMatchObject({ topic: 'p.overflow', partition: LANE, key: TENANT });
-    expect(decodeSettled(control!.headers)).toEqual({ topic: 'deliveries', offset: 7, slot: 0 });
-    expect(control!.value).toHaveLength(0);
-    expect(bundle.journaled).toMatchObject([{ state: 'processing', nextDueAtMs: NOW + 1_000 }]);
-    expect(bundle.produced).toEqual([]);
-    expect(record.completed).toEqual([]);
-  });
-
-  test.each<[string, Parameters<Bundle['settle']>[1]]>([
-    ['a success', { kind: 'attempted', made: makeMade() }],
-    ['a cancellation', { kind: 'cancelled', reason: 'endpoint_deleted' }],
-    ['a move', { kind: 'aside', reason: 'paused', lanes: [LANE] }],
-  ])('is announced after %s too', async (_what, conclusion) => {
-    const bundle = setup();
-    acknowledgeAll(bundle);
-    await bundle.settle(heldSlot().slot, conclusion);
-    expect(decodeSettled(bundle.producedHeld.at(-1)!.headers)).toMatchObject({ slot: 0 });
-    expect(bundle.order.at(-1)).toBe('announced');
-  });
-
-  test('names the overflow where its record came from there', async () => {
-    const bundle = setup();
-    acknowledgeAll(bundle);
-    const { slot, record } = heldSlot();
-    Object.assign(record, { topic: 'p.overflow', offset: 12 });
-    await bundle.settle(slot, { kind: 'attempted', made: makeMade() });
-    expect(decodeSettled(bundle.producedHeld[0]!.headers)).toEqual({
-      topic: 'overflow',
-      offset: 12,
-      slot: 0,
-    });
-  });
-
-  test('is left to its new owner when the time for it has passed before the retry could go out', async () => {
-    const bundle = setup();
-    acknowledgeAll(bundle);
-    const { slot, record } = heldSlot();
-    record.held = false;
-    await bundle.settle(slot, { kind: 'attempted', made: makeMade({ outcome: failure }) });
-    expect(bundle.producedHeld).toEqual([]);
-    expect(bundle.remembered).toEqual([]);
-    expect(bundle.journaled).toMatchObject([{ state: 'processing', nextDueAtMs: null }]);
-  });
-
-  test('is not announced when its time has passed meanwhile: the new owner sends it again', async () => {
-    const bundle = setup();
-    bundle.produceAck.resolve();
-    const { slot, record } = heldSlot();
-    const settled = bundle.settle(slot, { kind: 'attempted', made: makeMade() });
-    record.held = false;
-    bundle.journalAck.resolve();
-    await settled;
-    expect(bundle.producedHeld).toEqual([]);
-    expect(record.completed).toEqual([]);
-  });
-
-  test('takes the way of the moment: a lane handed over while the journal is written is announced to', async () => {
-    const bundle = setup();
-    bundle.produceAck.resolve();
-    const { slot, record } = makeSlot();
-    const settled = bundle.settle(slot, { kind: 'attempted', made: makeMade() });
-    record.live = false;
-    record.held = true;
-    bundle.journalAck.resolve();
-    await settled;
-    expect(record.completed).toEqual([]);
-    expect(bundle.order.at(-1)).toBe('announced');
-  });
 });
