@@ -3,6 +3,7 @@ import type { JournalEntry } from '@posthorn/contracts';
 import type { SendResult } from '@posthorn/egress';
 import type { ConsumerStats, OutboundRecord } from '@posthorn/kafka';
 import { createLogger, createMetrics, createTracing, systemClock } from '@posthorn/runtime';
+import type { Lookup } from '@posthorn/tenant-config';
 import { createSignalledList } from '@posthorn/testkit';
 import { expect, onTestFinished, test } from 'vitest';
 import { LANE, makeEndpoint, makeHeaders, makeRecord, makeTenant } from '../test/factories.ts';
@@ -32,7 +33,16 @@ const answer = (status: number): SendResult => ({
 function setup(environment: Record<string, string> = {}) {
   const endpoint = makeEndpoint();
   const tenant = makeTenant([endpoint]);
-  const world = { status: 200, broker: true, mayBegin: true, mayAct: true, answered: Promise.resolve() };
+  const world = {
+    status: 200,
+    broker: true,
+    mayBegin: true,
+    mayAct: true,
+    answered: Promise.resolve(),
+    /** While there is one the configuration is not at hand. */
+    lookup: null as Promise<Lookup> | null,
+  };
+  const asked = createSignalledList<string>();
   const sent = createSignalledList<string>();
   const produced = createSignalledList<OutboundRecord>();
   const refused = createSignalledList<string>();
@@ -50,7 +60,13 @@ function setup(environment: Record<string, string> = {}) {
     log: createLogger('worker', 'silent'),
     metrics: createWorkerMetrics(createMetrics('worker'), systemClock),
     tracing: createTracing(null, { samplePercent: 0 }),
-    configs: { peek: () => tenant, get: () => Promise.reject(new Error('it is at hand')) },
+    configs: {
+      peek: () => (world.lookup === null ? tenant : undefined),
+      get(tenantId) {
+        asked.push(tenantId);
+        return world.lookup ?? Promise.reject(new Error('it is at hand'));
+      },
+    },
     agent: {
       async send({ target }) {
         sent.push(target.origin);
@@ -90,7 +106,7 @@ function setup(environment: Record<string, string> = {}) {
     record.complete = (slot = 0) => completions.push(slot);
     return { accepted: handler.offer(record), completions, record };
   };
-  return { pipeline, world, sent, produced, refused, journaled, resumed, offer };
+  return { pipeline, world, tenant, handler, sent, asked, produced, refused, journaled, resumed, offer };
 }
 
 const completed = ({ completions }: ReturnType<ReturnType<typeof setup>['offer']>) =>
@@ -146,6 +162,32 @@ test('a retry that was decided outside the fence is not written once the lane is
   await journaled.waitFor(() => journaled.items.length > 0, { what: 'the attempt in the journal' });
   expect(produced.items).toEqual([]);
   expect(completions.items).toEqual([]);
+});
+
+test('what was loaded for a lane that was handed over meanwhile is not sent, though its new owner would wait', async () => {
+  const { pipeline, world, tenant, handler, sent, asked, offer } = setup();
+  const loaded = Promise.withResolvers<Lookup>();
+  world.lookup = loaded.promise;
+  const { record } = offer();
+  await asked.waitFor(() => asked.items.length > 0, { what: 'the configuration to be asked for' });
+  Object.assign(record, { live: false, held: true });
+  handler.lost();
+  loaded.resolve({ kind: 'found', config: tenant });
+  expect(await pipeline.starter.whenIdle(1_000)).toBe(true);
+  expect(sent.items).toEqual([]);
+});
+
+test('a request under way is handed over with its own deadline, whatever was loaded before it or changed since', async () => {
+  const { world, tenant, handler, sent, asked, offer } = setup({ ATTEMPT_TIMEOUT_MS: '40000' });
+  const loaded = Promise.withResolvers<Lookup>();
+  Object.assign(world, { lookup: loaded.promise, answered: new Promise(() => {}) });
+  offer();
+  await asked.waitFor(() => asked.items.length > 0, { what: 'the configuration to be asked for' });
+  const [endpoint] = tenant.endpoints.values();
+  const patient = makeTenant([{ ...endpoint!, attemptTimeoutMs: 60_000 }]);
+  loaded.resolve({ kind: 'found', config: patient });
+  await sent.waitFor(() => sent.items.length > 0, { what: 'the request' });
+  expect([...handler.underWay!()][0]!.leftMs).toBeGreaterThan(60_000);
 });
 
 test('a drained pipeline has settled what it started and starts nothing more', async () => {

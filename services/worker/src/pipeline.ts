@@ -119,7 +119,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       scheduler.release(slot, clock.monotonicMs() - slot.startedMs);
       starter.wake();
     },
-    mayStart: () => !scheduler.paused && mayBegin(),
+    mayStart: ({ work }) => work.record.live && !scheduler.paused && mayBegin(),
   };
   const starter = createAttemptStarter<DeliveryWork>({
     scheduler,
@@ -184,7 +184,6 @@ function openIntake(
     nameAssignment: () => `${options.workerId}.${assignments++}`,
     topics: topicNames(config.topicPrefix),
     maxRuns: config.maxOverflowSpans,
-    attemptTimeoutMs: config.attemptTimeoutMs,
   });
 }
 

@@ -73,6 +73,7 @@ async function request(
   try {
     const begun = begin(steps, slot);
     const built = steps.build(slot, loaded.endpoint, begun);
+    if (built.kind === 'request') slot.deadlineMs = steps.clock.monotonicMs() + built.request.deadlineMs;
     failpoint('mid-request', UNDER_WAY_MS);
     const sent = await steps.send(built);
     if (sent.kind === 'withheld') {

@@ -28,8 +28,6 @@ export interface IntakeParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly maxRuns: number;
-  /** How long an attempt may take where the endpoint does not say. */
-  readonly attemptTimeoutMs: number;
   readonly metrics: IntakeMetrics;
   /** A name that no other assignment of any worker has. */
   nameAssignment(): string;
@@ -75,16 +73,10 @@ export function* slotsUnderWay(
   const nowMs = parts.clock.monotonicMs();
   for (const { slot, heldForMs } of parts.scheduler.underWay(lane, nowMs)) {
     if (heldForMs !== null) continue;
-    const deadlineMs =
-      slot.stage === 'in_flight' ? slot.startedMs + timeoutOf(parts, slot.work, slot.index) : nowMs;
+    const deadlineMs = slot.stage === 'in_flight' ? slot.deadlineMs : nowMs;
     const leftMs = Math.max(0, deadlineMs - nowMs) + SETTLE_MS;
     yield { offset: slot.work.record.offset, slot: slot.index, leftMs };
   }
-}
-
-function timeoutOf({ configs, attemptTimeoutMs }: IntakeParts, work: DeliveryWork, index: number): number {
-  const endpoint = configs.peek(work.tenantId)?.endpoints.get(work.endpointIds[index]!);
-  return endpoint?.attemptTimeoutMs ?? attemptTimeoutMs;
 }
 
 /** Tells the new owner of what was settled after the last commit could say it. */

@@ -86,6 +86,7 @@ export class Buffers<W extends Work> {
       queue,
       stage: 'queued',
       startedMs: 0,
+      deadlineMs: 0,
       heldUntilMs: 0,
       chargedMs: 0,
       host: null,

@@ -26,6 +26,8 @@ export interface Slot<W extends Work> extends Linked<Slot<W>> {
   stage: 'held' | 'queued' | 'in_flight' | 'settling' | 'ended';
   /** By the clock of `next`. */
   startedMs: number;
+  /** When its request ends at the latest, by the same clock; 0 until one has begun. */
+  deadlineMs: number;
   /** When a held slot may be sent. */
   heldUntilMs: number;
   /** Time in flight that it was charged at its start. */
