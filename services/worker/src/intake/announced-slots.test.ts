@@ -1,13 +1,8 @@
 import { encodeSettled, mintEndpointId } from '@posthorn/contracts';
 import { expect, test } from 'vitest';
 import { makeHeaders, NOW } from '../../test/factories.ts';
-import {
-  createFakeLane,
-  type FakeLane,
-  type Owner,
-  type OwnerOptions,
-  ownLane,
-} from '../../test/fake-lane.ts';
+import { type Owner, type OwnerOptions, ownLane } from '../../test/fake-lane.ts';
+import { createFakeLane, type FakeLane } from '../../test/fake-partition.ts';
 
 const ENDPOINTS = Array.from({ length: 2 }, () => mintEndpointId(NOW));
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { LANE, makeHeaders, makeRecord } from '../../test/factories.ts';
-import { createFakeLane, type OwnerOptions, ownLane } from '../../test/fake-lane.ts';
+import { type OwnerOptions, ownLane } from '../../test/fake-lane.ts';
+import { createFakeLane } from '../../test/fake-partition.ts';
 
 const ENDPOINTS = ['1', '2', '3'].map((digit) => `ep_${digit.repeat(32)}`);
 

@@ -1,7 +1,8 @@
 import { laneOf, mintEndpointId } from '@posthorn/contracts';
 import { expect, test } from 'vitest';
 import { LANE, makeHeaders, makeTenant, NOW } from '../../test/factories.ts';
-import { createFakeLane, ownLane, settled } from '../../test/fake-lane.ts';
+import { ownLane, settled } from '../../test/fake-lane.ts';
+import { createFakeLane } from '../../test/fake-partition.ts';
 
 const ENDPOINTS = Array.from({ length: 6 }, () => mintEndpointId(NOW));
 const [FIRST, SECOND] = [LANE + 1, LANE + 2];

@@ -1,7 +1,8 @@
 import { encodeSettled, mintEndpointId } from '@posthorn/contracts';
 import { expect, test } from 'vitest';
 import { makeHeaders, NOW } from '../../test/factories.ts';
-import { createFakeLane, type FakeLane, type Owner, ownLane } from '../../test/fake-lane.ts';
+import { type Owner, ownLane } from '../../test/fake-lane.ts';
+import { createFakeLane, type FakeLane } from '../../test/fake-partition.ts';
 
 /** A worker with requests under way hands its lane over; what it says of them is up to the test. */
 function handOver(lane: FakeLane, before: Owner): Owner {

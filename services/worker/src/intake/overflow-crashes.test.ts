@@ -2,7 +2,8 @@ import { mintEndpointId } from '@posthorn/contracts';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { makeHeaders, NOW } from '../../test/factories.ts';
-import { createFakeLane, type FakeLane, type Owner, ownLane, settled } from '../../test/fake-lane.ts';
+import { type Owner, ownLane, settled } from '../../test/fake-lane.ts';
+import { createFakeLane, type FakeLane } from '../../test/fake-partition.ts';
 
 /**
  * A lane under random tenants, caps and completions, whose owner dies or hands it over at any point: between a produce

@@ -1,7 +1,8 @@
 import { encodeOrigin, mintEndpointId } from '@posthorn/contracts';
 import { expect, test } from 'vitest';
 import { makeHeaders, NOW } from '../../test/factories.ts';
-import { createFakeLane, type FakeLane, ownLane, settled } from '../../test/fake-lane.ts';
+import { ownLane, settled } from '../../test/fake-lane.ts';
+import { createFakeLane, type FakeLane } from '../../test/fake-partition.ts';
 
 /** With a lane of 512 slots a tenant's share is 128. */
 const LANE_SLOTS = { maxLaneSlots: 512 };

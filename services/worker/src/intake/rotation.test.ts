@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { makeHeaders, NOW } from '../../test/factories.ts';
-import { createFakeLane, ownLane, settled } from '../../test/fake-lane.ts';
+import { ownLane, settled } from '../../test/fake-lane.ts';
+import { createFakeLane } from '../../test/fake-partition.ts';
 import { MAX_ROTATIONS_PER_SEC, ROTATE_ABOVE_CHARS, ROTATE_AFTER_MS, Rotation } from './rotation.ts';
 
 const HOUR_MS = 3_600_000;
