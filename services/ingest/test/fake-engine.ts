@@ -1,7 +1,7 @@
 import type { EndpointRow, ReplayJobRow, SetAsideRow } from '@posthorn/db';
-import type { TenantConfig } from '@posthorn/tenant-config';
 import type { Candidate } from '../src/start-job.ts';
 import type { Store } from '../src/store.ts';
+import type { FakeTables } from './fake-tables.ts';
 
 export interface Audited {
   readonly action: string;
@@ -37,20 +37,12 @@ export interface FakeEngine {
   readonly setAside: SetAsideRow[];
 }
 
-export interface FakeTables {
-  readonly tenants: Map<string, TenantConfig>;
-  readonly webhooks: Map<string, EndpointRow>;
-  readonly counts: ReadonlyMap<string, number>;
-  readonly now: () => Date;
-  readonly nextChange: () => number;
-  /** Fails like a database that is away. */
-  readonly answer: <T>(value: () => T) => Promise<T>;
-}
+type Tables = Pick<FakeTables, 'tenants' | 'webhooks' | 'counts' | 'now' | 'nextChange' | 'answer'>;
 
 export const MAX_FAKE_JOBS = 3;
 
 /** What a store does to change how deliveries are made, over maps. */
-export function createFakeEngine(tables: FakeTables): FakeEngine {
+export function createFakeEngine(tables: Tables): FakeEngine {
   const { tenants, webhooks, answer, now, nextChange } = tables;
   const audited: Audited[] = [];
   const cancellations: FakeEngine['cancellations'] = [];

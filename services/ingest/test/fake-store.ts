@@ -1,0 +1,140 @@
+import { hashKey } from '../src/auth.ts';
+import type { Store } from '../src/store.ts';
+import { createFakeEngine, type FakeEngine } from './fake-engine.ts';
+import type { FakeTables } from './fake-tables.ts';
+
+export const OPERATOR_KEY = 'phk_op_test_key_0123456789';
+export const ACME_KEY = 'phk_tn_acme_key_0123456789';
+export const OTHER_KEY = 'phk_tn_other_key_0123456789';
+
+const KEYS = new Map([
+  [OPERATOR_KEY, { keyId: 'key_operator', kind: 'operator' as const, tenantId: null as string | null }],
+  [ACME_KEY, { keyId: 'key_acme', kind: 'tenant' as const, tenantId: 'acme' as string | null }],
+  [OTHER_KEY, { keyId: 'key_other', kind: 'tenant' as const, tenantId: 'other' as string | null }],
+]);
+
+/** The store over tables in memory. */
+export function createFakeStore(tables: FakeTables): { readonly store: Store; readonly engine: FakeEngine } {
+  const engine = createFakeEngine(tables);
+  const { answer } = tables;
+  const store: Store = {
+    findApiKey: (keyHash) =>
+      answer(() => [...KEYS].find(([key]) => hashKey(key).equals(keyHash))?.[1] ?? null),
+    addOperatorKey: () => answer(() => undefined),
+    countOperatorKeys: () => answer(() => 1),
+    ...tenantsOf(tables),
+    ...endpointsOf(tables),
+    ...recordOf(tables),
+    ...engine.store,
+  };
+  return { store, engine };
+}
+
+type Tenants = Pick<Store, 'createTenant' | 'findTenant' | 'updateQuotas'>;
+
+function tenantsOf({ tenants, createdAt, nextChange, answer, addTenant }: FakeTables): Tenants {
+  return {
+    createTenant: (tenant) =>
+      answer(() => {
+        if (tenants.has(tenant.tenantId)) return { kind: 'exists' as const };
+        return { kind: 'created' as const, change: addTenant(tenant.tenantId, tenant.quotas).revision };
+      }),
+    findTenant: (tenantId) =>
+      answer(() => {
+        const config = tenants.get(tenantId);
+        if (!config) return null;
+        return {
+          ...config,
+          name: '',
+          lanes: [...config.lanes],
+          drainingLanes: [...config.drainingLanes],
+          createdAt,
+        };
+      }),
+    updateQuotas: (tenantId, quotas) =>
+      answer(() => {
+        const config = tenants.get(tenantId);
+        if (!config) return null;
+        const next = { ...config, quotas: { ...config.quotas, ...quotas }, revision: nextChange() };
+        tenants.set(tenantId, next);
+        return { kind: 'changed' as const, change: next.revision, quotas: next.quotas };
+      }),
+  };
+}
+
+type Endpoints = Pick<Store, 'createEndpoint' | 'findEndpoint' | 'listEndpoints'>;
+
+function endpointsOf({ tenants, webhooks, createdAt, nextChange, answer }: FakeTables): Endpoints {
+  return {
+    createEndpoint: (tenantId, endpoint) =>
+      answer(() => {
+        const config = tenants.get(tenantId);
+        if (!config) return { kind: 'unknown_tenant' as const };
+        const limit = config.quotas.maxWebhooks;
+        if ([...webhooks.values()].filter((row) => row.tenantId === tenantId).length >= limit)
+          return { kind: 'too_many' as const, limit };
+        webhooks.set(endpoint.endpointId, {
+          ...endpoint,
+          tenantId,
+          maxConcurrency: endpoint.maxConcurrency ?? null,
+          maxPerSec: endpoint.maxPerSec ?? null,
+          maxRetryMs: endpoint.maxRetryMs ?? null,
+          eventTypes: [...endpoint.eventTypes],
+          labels: { ...endpoint.labels },
+          retryScheduleMs: endpoint.retryScheduleMs && [...endpoint.retryScheduleMs],
+          state: 'active',
+          stateReason: null,
+          pauseMode: null,
+          createdAt,
+          updatedAt: createdAt,
+        });
+        return { kind: 'created' as const, change: nextChange(), createdAt };
+      }),
+    findEndpoint: (tenantId, endpointId) =>
+      answer(() => {
+        const row = webhooks.get(endpointId);
+        return row && (tenantId === null || row.tenantId === tenantId) ? row : null;
+      }),
+    listEndpoints: (tenantId) =>
+      answer(() => [...webhooks.values()].filter((row) => row.tenantId === tenantId)),
+  };
+}
+
+type RecordReads = Pick<
+  Store,
+  | 'findEventTenant'
+  | 'findDeliveryTenant'
+  | 'findEvent'
+  | 'listDeliveriesOfEvent'
+  | 'findDelivery'
+  | 'listAttempts'
+  | 'listDeadLetters'
+  | 'deadLetterCounts'
+>;
+
+function recordOf({ events, deadLetters, answer }: FakeTables): RecordReads {
+  const eventOf = (tenantId: string, eventId: string) => {
+    const found = events.get(eventId);
+    return found?.tenantId === tenantId ? found : undefined;
+  };
+  const deliveryOf = (deliveryId: string) =>
+    [...events.values()].flatMap(({ deliveries }) => deliveries).find((row) => row.deliveryId === deliveryId);
+  return {
+    findEventTenant: (eventId) => answer(() => events.get(eventId)?.tenantId ?? null),
+    findDeliveryTenant: (deliveryId) => answer(() => deliveryOf(deliveryId)?.tenantId ?? null),
+    findEvent: (tenantId, eventId) => answer(() => eventOf(tenantId, eventId)?.event ?? null),
+    listDeliveriesOfEvent: (tenantId, eventId) => answer(() => eventOf(tenantId, eventId)?.deliveries ?? []),
+    findDelivery: (tenantId, deliveryId) =>
+      answer(() => {
+        const row = deliveryOf(deliveryId);
+        return row?.tenantId === tenantId ? row : null;
+      }),
+    listAttempts: () => answer(() => []),
+    listDeadLetters: (tenantId, { limit, offset }) =>
+      answer(() => {
+        const rows = deadLetters.filter((row) => tenantId === null || row.tenantId === tenantId);
+        return { rows: rows.slice(offset, offset + limit), total: rows.length };
+      }),
+    deadLetterCounts: () => answer(() => new Map()),
+  };
+}
