@@ -7,9 +7,9 @@ import { createFakeLane } from '../../test/fake-partition.ts';
 const ENDPOINTS = Array.from({ length: 6 }, () => mintEndpointId(NOW));
 const [FIRST, SECOND] = [LANE + 1, LANE + 2];
 
-async function offerTo(tenant: ReturnType<typeof makeTenant>) {
+async function offerTo(tenant: ReturnType<typeof makeTenant>, headers = {}) {
   const lane = createFakeLane();
-  lane.deliveries.append(makeHeaders({ slots: ENDPOINTS, extra: { ph_bounces: '2' } }));
+  lane.deliveries.append(makeHeaders({ slots: ENDPOINTS, extra: { ph_bounces: '2', ...headers } }));
   const owner = ownLane(lane, { tenant });
   owner.deliveries.pump(1);
   const elsewhere = [...lane.elsewhere];
@@ -41,4 +41,14 @@ test.each([
   const { owner, elsewhere } = await offerTo(makeTenant([], over));
   expect(elsewhere).toEqual([]);
   expect(owner.begin()).not.toBeNull();
+});
+
+test('what a newer configuration has put on a lane stays there, or two workers would send it to and fro', async () => {
+  const { elsewhere } = await offerTo(makeTenant([], { lanes: [FIRST], revision: 9 }));
+  const { headers } = elsewhere[0]!;
+  const older = await offerTo(makeTenant([], { lanes: [SECOND], revision: 8 }), headers);
+  expect(older.elsewhere).toEqual([]);
+  expect(older.owner.begin()).not.toBeNull();
+  const newer = await offerTo(makeTenant([], { lanes: [SECOND], revision: 10 }), headers);
+  expect(newer.elsewhere).toHaveLength(1);
 });

@@ -2,6 +2,7 @@ import { encodeOrigin, type Headers, type OriginMeta } from '@posthorn/contracts
 import type { OutboundRecord, ProduceAck } from '@posthorn/kafka';
 import type { Acknowledger } from '../settle/acknowledge.ts';
 import type { DeliveryWork } from './delivery-work.ts';
+import { PLACED_HEADER } from './find-strays.ts';
 import { MOVER_HEADER } from './judge-copy.ts';
 import type { Repeats } from './repeats.ts';
 
@@ -119,7 +120,7 @@ export function copyForLane(
   topic: string,
   work: DeliveryWork,
   indexes: readonly number[],
-  lane: number,
+  to: { readonly lane: number; readonly revision: number },
 ): OutboundRecord {
   const {
     ph_origin: _origin,
@@ -127,7 +128,8 @@ export function copyForLane(
     ph_mover: _mover,
     ...headers
   } = headersFor(work, indexes);
-  return outbound(work, { topic, partition: lane, headers: { ...headers, ph_lane: String(lane) } });
+  const placed = { ph_lane: String(to.lane), [PLACED_HEADER]: String(to.revision) };
+  return outbound(work, { topic, partition: to.lane, headers: { ...headers, ...placed } });
 }
 
 function headersFor({ headers, endpointIds }: DeliveryWork, indexes: readonly number[]): Headers {

@@ -2,7 +2,7 @@ import { encodeSettled } from '@posthorn/contracts';
 import type { AssignedAt, OutboundRecord, SlotPlace, TrackedRecord } from '@posthorn/kafka';
 import type { Lane } from '../schedule/lane.ts';
 import { type DeliveryWork, sourceOf } from './delivery-work.ts';
-import { findStrays } from './find-strays.ts';
+import { findStrays, type Strays } from './find-strays.ts';
 import {
   announce,
   type IntakeParts,
@@ -120,7 +120,7 @@ export class DeliveriesIntake implements SideIntake, LaneSide {
     metrics.moved(why);
   }
 
-  #moveToLanes(opened: Opened, strays: ReadonlyMap<number, readonly number[]>): boolean {
+  #moveToLanes(opened: Opened, strays: Strays): boolean {
     const { mover, takeIn } = this.#parts;
     if (!mover.hasRoom()) return false;
     takeIn.accept(this, opened);
@@ -132,10 +132,11 @@ export class DeliveriesIntake implements SideIntake, LaneSide {
 export function moveToLanes(
   { mover, metrics, topics }: IntakeParts,
   work: DeliveryWork,
-  strays: ReadonlyMap<number, readonly number[]>,
+  { lanes, revision }: Strays,
 ): void {
-  for (const [lane, indexes] of strays) {
-    mover.start({ work, indexes, to: copyForLane(topics.deliveries, work, indexes, lane) });
+  for (const [lane, indexes] of lanes) {
+    const to = copyForLane(topics.deliveries, work, indexes, { lane, revision });
+    mover.start({ work, indexes, to });
     metrics.moved('stray');
   }
 }
