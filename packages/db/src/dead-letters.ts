@@ -211,18 +211,6 @@ export async function countDeadLetters(
   return row!.count;
 }
 
-/** Null for one that is not (or no longer) dead, and for another tenant's. */
-export async function findDeadLetter(
-  sql: Sql,
-  tenantId: string,
-  deliveryId: string,
-): Promise<DeadLetterRow | null> {
-  const [row] = await sql<DeadLetterRow[]>`
-    select ${deadLetterColumns(sql)} from dead_letters
-    where delivery_id = ${deliveryId} and day = '1970-01-01'::date + ${recordDay(deliveryId)}::int and tenant_id = ${tenantId}`;
-  return row ?? null;
-}
-
 const deadLetterColumns = (sql: Sql) => sql`
   delivery_id, tenant_id, endpoint_id, event_id, event_type, run, round, reason, last_failure, last_status,
   last_error, attempts, failed_at, topic, partition, "offset"`;
