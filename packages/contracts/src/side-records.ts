@@ -1,8 +1,8 @@
+/** What stands beside the way of a delivery: replays, the side topic of the lanes, and what a round has spent. */
+
 import { COUNT, countOf, type Headers, quote, RecordFormatError, required } from './header-fields.ts';
 import type { EndpointId } from './ids.ts';
 import { MAX_SLOTS } from './topics.ts';
-
-/** What stands beside the way of a delivery: replays, the side topic of the lanes, and what a round has spent. */
 
 /** What a delivery has waited for within its round: durations, so that no two clocks are compared. */
 export interface EffortMeta {
@@ -66,8 +66,7 @@ export function decodeReplay(headers: Headers): ReplayMeta {
 }
 
 /** A dead letter that somebody put back into `dead-letters` with this header set to `true` asks to be replayed. */
-export const REPLAY_HEADER = 'ph_replay';
-export const asksForReplay = (headers: Headers): boolean => headers[REPLAY_HEADER]?.trim() === 'true';
+export const asksForReplay = (headers: Headers): boolean => headers.ph_replay?.trim() === 'true';
 
 /** Left out while both are 0, as on a first attempt. */
 export function encodeEffort({ spentMs, circuitMs }: EffortMeta): Headers {

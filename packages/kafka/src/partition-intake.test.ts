@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
+import { batchAt } from '../test/fetched-batch.ts';
 import type { SlotPlace, SlotUnderWay, TrackedRecord } from './consumer.ts';
-import type { FetchedBatch } from './kafkajs-internals.ts';
 import { PartitionIntake } from './partition-intake.ts';
 import { decodeMap, MapEncoder } from './window-encoding.ts';
+
+const LOG_END = 100;
 
 interface World {
   nowMs: number;
@@ -15,7 +17,7 @@ interface World {
 }
 
 /** A partition whose log holds every offset up to `end`, but those in `missing`. */
-function setup({ end = 100, missing = [] as number[], map = '', slots = 2, maxMapChars = 4_096 } = {}) {
+function setup({ end = LOG_END, missing = [] as number[], map = '', slots = 2, maxMapChars = 4_096 } = {}) {
   const world: World = {
     nowMs: 0,
     accepts: () => true,
@@ -49,31 +51,9 @@ function setup({ end = 100, missing = [] as number[], map = '', slots = 2, maxMa
     onGone: (_intake, records) => void world.gone.push(records),
   });
   const fetch = (count = 10) =>
-    intake.take(batchAt(intake.cursor, Math.min(end, intake.cursor + count), missing));
+    intake.take(batchAt(intake.cursor, Math.min(end, intake.cursor + count), { missing, end: LOG_END }));
   const offsets = () => world.offered.splice(0).map(({ offset }) => offset);
   return { world, intake, fetch, offsets };
-}
-
-function batchAt(from: number, to: number, missing: readonly number[]): FetchedBatch {
-  const there = Array.from({ length: to - from }, (_, i) => from + i).filter(
-    (each) => !missing.includes(each),
-  );
-  const messages = there.map((offset) => ({
-    offset: String(offset),
-    timestamp: '0',
-    key: null,
-    value: null,
-    headers: {},
-  }));
-  return {
-    topic: 't',
-    partition: 0,
-    fetchedOffset: String(from),
-    highWatermark: '100',
-    rawMessages: messages,
-    messages,
-    lastOffset: () => String(to - 1),
-  };
 }
 
 const passOver = (record: TrackedRecord) => {
@@ -141,7 +121,7 @@ test('a batch that was under way when the cursor moved is dropped', () => {
   const { world, intake, fetch, offsets } = setup();
   fetch();
   for (const record of world.offered.splice(0)) record.passOver();
-  const late = batchAt(intake.cursor, 20, []);
+  const late = batchAt(intake.cursor, 20, { end: LOG_END });
   intake.reread(0);
   expect(intake.take(late)).toBe(false);
   expect(offsets()).toEqual([]);
@@ -171,7 +151,7 @@ test('a rereading that an offer begins ends the batch, and nothing is taken for 
 
 test('passed-over records that have left the log are told, and hold up nothing', () => {
   const { world, intake, fetch, offsets } = setup({ missing: [3, 4] });
-  const whole = batchAt(0, 10, []);
+  const whole = batchAt(0, 10, { end: LOG_END });
   world.accepts = passOver;
   intake.take(whole);
   offsets();

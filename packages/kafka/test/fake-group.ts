@@ -1,9 +1,10 @@
 import { vi } from 'vitest';
 import { CommitLoop } from '../src/commit.ts';
 import type { SlotUnderWay, TrackedRecord } from '../src/consumer.ts';
-import type { FetchedBatch, InternalGroup, OffsetCommitRequest } from '../src/kafkajs-internals.ts';
+import type { InternalGroup, OffsetCommitRequest } from '../src/kafkajs-internals.ts';
 import type { Committed } from '../src/partition-intake.ts';
 import { Rejoin, type RejoinOptions } from '../src/rejoin.ts';
+import { batchAt } from './fetched-batch.ts';
 
 const LOG_START = 5;
 
@@ -109,27 +110,8 @@ export function setup(change: Partial<RejoinOptions> = {}, underWay?: () => Slot
   /** Has records of partition 0 handed on. */
   const hand = (count: number) => {
     const intake = rejoin.find('t', 0)!;
-    intake.take(batchAt(intake.cursor, count));
+    intake.take(batchAt(intake.cursor, intake.cursor + count));
     return records.splice(0);
   };
   return { ...bundle, stored, rejoin, commits, join, owned, take, hand };
-}
-
-function batchAt(from: number, count: number): FetchedBatch {
-  const messages = Array.from({ length: count }, (_, i) => ({
-    offset: String(from + i),
-    timestamp: '0',
-    key: null,
-    value: null,
-    headers: {},
-  }));
-  return {
-    topic: 't',
-    partition: 0,
-    fetchedOffset: String(from),
-    highWatermark: String(from + count),
-    rawMessages: messages,
-    messages,
-    lastOffset: () => String(from + count - 1),
-  };
 }
