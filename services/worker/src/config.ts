@@ -106,7 +106,7 @@ export const spec = {
     min: 4 * 1024 * 1024,
     max: 4 * 1024 * 1024 * 1024,
     unit: 'bytes',
-    doc: 'Payloads that this worker holds, queued and in flight; each of the lanes has an equal part of it, 1 MiB at least.',
+    doc: 'Payloads that this worker holds, queued and in flight; each of the lanes has an equal part of it, 1 MiB at least, and as much again for what it reads of its overflow while there is any.',
   }),
   fastSharePercent: integer('FAST_SHARE_PERCENT', {
     fallback: '30',
@@ -144,11 +144,11 @@ export const spec = {
     doc: "Share of a lane's buffers (MAX_LANE_SLOTS and its bytes) that one tenant may fill; what goes beyond it moves to the overflow.",
   }),
   maxOverflowMoves: integer('MAX_OVERFLOW_MOVES', {
-    fallback: '256',
+    fallback: '2048',
     min: 1,
     max: 10_000,
     unit: 'records',
-    doc: 'Records on their way to the overflow at once.',
+    doc: 'Records on their way to the overflow at once (and 16 MiB of payloads); beyond it the lanes that have more to move wait.',
   }),
   maxOverflowSpans: integer('MAX_OVERFLOW_SPANS', {
     fallback: '1000',

@@ -47,7 +47,11 @@ export function observeScheduler(metrics: Metrics, { scheduler, config }: Observ
     'Payloads queued and in flight.',
     () => scheduler.stats().heldBytes,
   );
-  metrics.gaugeOf('posthorn_worker_max_held_bytes', 'Bound of payloads held.', () => config.maxBufferedBytes);
+  metrics.gaugeOf(
+    'posthorn_worker_max_held_bytes',
+    'Bound of payloads held: as much for the lanes as for their overflow.',
+    () => 2 * config.maxBufferedBytes,
+  );
   metrics.gaugeOf(
     'posthorn_worker_tenants_at_cap',
     'Tenants with work whose cap is used up.',
