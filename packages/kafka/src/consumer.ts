@@ -61,6 +61,8 @@ export interface AssignedAt {
   readonly end: number;
   /** By what the last owner committed; false for what he does not speak of. */
   isFinished(offset: number): boolean;
+  /** Before it are all slots at which he may still be; 0 when there are none. */
+  readonly heldEnd: number;
 }
 
 export interface FetchOptions {

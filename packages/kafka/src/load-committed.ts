@@ -128,6 +128,12 @@ function startingPoint(
   }
 }
 
+/** Behind the last record of which a slot may be held. */
+export function heldEndOf(map: OffsetMap | null): number {
+  const last = map?.holes.findLast(({ held }) => held !== null);
+  return Math.max(map?.allHeld?.end ?? 0, last === undefined ? 0 : last.start + 1);
+}
+
 /** Whether a map that begins at `start` says that the record is finished. */
 export function wasFinished(start: number, map: OffsetMap | null, offset: number): boolean {
   if (offset < start) return true;

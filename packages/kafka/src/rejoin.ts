@@ -6,6 +6,7 @@ import type { InternalGroup } from './kafkajs-internals.ts';
 import {
   fetchCommitted,
   findStartingPoints,
+  heldEndOf,
   keyOf,
   type Place,
   type StartingPoint,
@@ -261,7 +262,8 @@ export class Rejoin {
   #open({ topic, partition }: Place, from: StartingPoint): PartitionIntake {
     const { start, end, map } = from;
     const isFinished = (offset: number) => wasFinished(start, map, offset);
-    const handler = this.#options.assigned(topic, partition, { start, end, isFinished });
+    const at = { start, end, isFinished, heldEnd: heldEndOf(map) };
+    const handler = this.#options.assigned(topic, partition, at);
     const intake = new PartitionIntake({ topic, partition }, handler, from, this.#options.intake);
     this.#intakes.set(keyOf(intake), intake);
     return intake;

@@ -99,7 +99,12 @@ function setup(environment: Record<string, string> = {}) {
     pipeline.abandon();
     pipeline.starter.stop();
   });
-  const handler = pipeline.intake.assigned('deliveries', LANE, { start: 0, end: 0, isFinished: () => false });
+  const handler = pipeline.intake.assigned('deliveries', LANE, {
+    start: 0,
+    end: 0,
+    isFinished: () => false,
+    heldEnd: 0,
+  });
   const offer = () => {
     const completions = createSignalledList<number>();
     const record = makeRecord(makeHeaders({ slots: [endpoint.endpointId] }));

@@ -75,7 +75,7 @@ export function ownLane(lane: FakeLane, options: OwnerOptions = {}): Owner {
       maxBytes: 100_000_000,
       tenantSharePercent: 25,
     },
-    capOf: () => options.cap ?? 10,
+    capOf: (_tenant, number) => (intake.mayStartIn(number) ? (options.cap ?? 10) : 0),
     wholeCapOf: () => Number.POSITIVE_INFINITY,
     limitsOf: () => ({ maxConcurrency: null, maxPerSec: null, host: null }),
     onRoom: (each) => intake.onRoom(each),

@@ -94,6 +94,7 @@ export class FakePartition {
       start: this.position,
       end: records.length,
       isFinished: (offset) => this.log.isFinished(offset, committed),
+      heldEnd: Math.max(0, ...[...committed.held.keys()].map((key) => Number(key.split(':')[0]) + 1)),
     };
   }
 

@@ -83,3 +83,27 @@ test('what is announced while its record is passed over for want of room is not 
   expect(sent.map(({ endpointId }) => endpointId)).not.toContain(underWay.endpointId);
   expect([sent.length, second.overflow.isDone(others)]).toEqual([others + 1, true]);
 });
+
+test.each(['deliveries', 'overflow'] as const)(
+  'nothing of a lane starts before what is held in its %s was read, or for long',
+  (topic) => {
+    const lane = createFakeLane();
+    for (let i = 0; i < 2; i++) lane.deliveries.append(makeHeaders());
+    lane[topic].append(makeHeaders());
+    const first = ownLane(lane);
+    for (const side of [first.deliveries, first.overflow]) side.pump(10);
+    const slots = Array.from({ length: 3 }, () => first.begin()!);
+    const isLast = ({ work: { record } }: (typeof slots)[number]) =>
+      record.topic === topic && record.offset === lane[topic].records.length - 1;
+    const underWay = slots.find(isLast)!;
+    for (const slot of slots) if (slot !== underWay) first.scheduler.putBack(slot);
+    const second = handOver(lane, first, { cap: 1 });
+    second.deliveries.pump();
+    expect(second.begin()).toBeNull();
+    for (const side of [second.deliveries, second.overflow]) side.pump(10);
+    expect(second.begin()).toBeNull();
+    second.clock.advance(60_000);
+    second.tick();
+    expect(second.begin()).not.toBeNull();
+  },
+);

@@ -20,6 +20,8 @@ export interface LaneConsumer extends Required<Pick<ConsumerOptions, 'assigned' 
   onRoom(lane: Lane): void;
   onMoveRoom(): void;
   onTenantRoom(lane: Lane, tenantId: string): void;
+  /** False while a lane's last owner may be at slots that were not read, which would count against caps. */
+  mayStartIn(lane: number): boolean;
   /** Ten times a second. */
   tick(stats: ConsumerStats): void;
   /** Whether all of a lane of ours has been read, and nothing of a tenant is left in it. */
@@ -27,6 +29,8 @@ export interface LaneConsumer extends Required<Pick<ConsumerOptions, 'assigned' 
   stats(): OverflowStats;
 }
 
+/** So long a lane that was taken over waits at most for its held slots to be read. */
+const HELD_UNREAD_MS = 500;
 /** Above this many of 4,096 characters the newest records of the largest tenants make way in the map of `deliveries`. */
 const RELIEVE_ABOVE_CHARS = 2_400;
 const RELIEF_SLOTS = 64;
@@ -34,6 +38,8 @@ const RELIEF_SLOTS = 64;
 export function consumeLanes(parts: IntakeParts): LaneConsumer {
   const { scheduler, topics, reader } = parts;
   const lanes = new Map<number, LaneIntake>();
+  /** Those with held slots that were not read, and until when they wait for that. */
+  const waiting = new Map<LaneIntake, number>();
   const overflowOf = (lane: Lane) => {
     const overflow = lanes.get(lane.number)?.overflow;
     return overflow?.lane === lane ? overflow : undefined;
@@ -46,6 +52,15 @@ export function consumeLanes(parts: IntakeParts): LaneConsumer {
       lanes.set(number, lane);
     }
     return lane;
+  }
+
+  function endWaits(): void {
+    const nowMs = parts.clock.monotonicMs();
+    for (const [lane, untilMs] of waiting) {
+      if (lane.hasHeldUnread && nowMs < untilMs) continue;
+      waiting.delete(lane);
+      scheduler.recheckCaps(nowMs);
+    }
   }
 
   function tickLane(lane: LaneIntake, statsOf: StatsOf): void {
@@ -81,6 +96,7 @@ export function consumeLanes(parts: IntakeParts): LaneConsumer {
     slotCount: ({ headers }) => countSlots(headers.ph_slots),
     assigned(topic, partition, at) {
       const lane = laneOf(partition);
+      if (at.heldEnd > at.start) waiting.set(lane, parts.clock.monotonicMs() + HELD_UNREAD_MS);
       if (topic === topics.overflow) {
         lane.overflow = new OverflowIntake(parts, lane, at);
         return lane.overflow;
@@ -97,8 +113,14 @@ export function consumeLanes(parts: IntakeParts): LaneConsumer {
       for (const number of lanes.keys()) reader.resume(topics.deliveries, number);
     },
     onTenantRoom: (lane, tenantId) => overflowOf(lane)?.tenantHasRoom(tenantId),
+    mayStartIn(number) {
+      if (waiting.size === 0) return true;
+      const lane = lanes.get(number);
+      return lane === undefined || !waiting.has(lane) || !lane.hasHeldUnread;
+    },
     tick(stats) {
       if (!reader.mayBegin()) return;
+      endWaits();
       const statsOf = byPlace(stats);
       for (const lane of [...lanes.values()]) tickLane(lane, statsOf);
     },

@@ -54,12 +54,19 @@ export class LaneIntake {
     this.number = number;
     this.heldSlots = new HeldSlots(scheduler);
   }
+
+  /** An earlier owner may be at slots of records that were not offered yet. */
+  get hasHeldUnread(): boolean {
+    return [this.deliveries, this.overflow].some((side) => side !== null && side.readTo < side.at.heldEnd);
+  }
 }
 
 /** What both sides of a lane are. */
 export interface SideIntake extends PartitionHandler {
   readonly at: AssignedAt;
   readonly lane: Lane;
+  /** No record before it will be offered for the first time. */
+  readonly readTo: number;
 }
 
 /** Of a slot handed over under way: for the settling after its request. */

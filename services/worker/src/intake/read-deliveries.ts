@@ -36,6 +36,10 @@ export class DeliveriesIntake implements SideIntake, LaneSide {
     this.#readTo = at.start;
   }
 
+  get readTo(): number {
+    return this.#readTo;
+  }
+
   get heldSlots() {
     return this.#both.heldSlots;
   }

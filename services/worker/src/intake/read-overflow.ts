@@ -73,6 +73,10 @@ export class OverflowIntake implements SideIntake, LaneSide {
     return { deliveries: this.#both.deliveries?.at ?? null, overflow: this.at, mover: this.mover };
   }
 
+  get readTo(): number {
+    return this.backlog.readTo;
+  }
+
   get heldSlots() {
     return this.#both.heldSlots;
   }
