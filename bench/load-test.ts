@@ -1,14 +1,16 @@
-import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { findKafka, findPostgres, type Infra } from '@posthorn/scripts/infra';
-import { createApi } from '@posthorn/system-tests';
-import { freePort } from '@posthorn/testkit';
-import { type Measurement, measure, measureRawLoop, type Stage, type Tenant } from './measure.ts';
+import { type Comparison, compare } from './compare.ts';
+import { startCrew } from './engine/crew.ts';
+import { describeFinding, type Finding } from './engine/finding.ts';
+import { ENGINE_WORKLOADS } from './engine/workloads.ts';
+import { type Measurement, measure, measureRawLoop, type Stage } from './measure.ts';
 import { describe } from './report.ts';
-import { ROOT, type RunningService, runSetup, SERVICES, startPeer, startService } from './services.ts';
+import { ROOT } from './services.ts';
+import { type Bench, createTenants, startSystem } from './system.ts';
 import { WORKLOADS, type Workload } from './workloads.ts';
 
 const HELP = `npm run load-test -- [options]
@@ -17,12 +19,15 @@ Starts the whole system on this machine, sends an open-loop load and prints what
 duplicates, latencies, CPU of every process (Kafka and Postgres included) and N, the CPU per delivery in units of a bare
 undici POST. With KAFKA_BROKERS or DATABASE_URL set, those are used, and their CPU is not counted.
 
-  --workload NAME   ${WORKLOADS.map((each) => each.name).join(', ')} or all (default)
+  --workload NAME   ${WORKLOADS.map((each) => each.name).join(', ')} or all of these (default);
+                    of the engine: ${ENGINE_WORKLOADS.map((each) => each.name).join(', ')}
+  --against DIR     measure the services of another checkout too, in turn with these, under the same load
   --events N        events a second, instead of the workload's
   --fan-out N       endpoints that match every event, instead of the workload's
-  --seconds N       how long to send (default 30)
+  --seconds N       how long to send, or to look (default 30, or the workload's)
+  --queued N        deliveries that wait before a worker starts, instead of the workload's
   --warm-up N       seconds of load before measuring (default 10)
-  --runs N          how often each workload is measured (default 1)
+  --runs N          how often each workload is measured, or each window of it (default 1)
   --set KEY=VALUE   configuration of the services, as often as needed
   --json FILE       also write the measurements to FILE
 `;
@@ -33,6 +38,8 @@ const { values: flags } = parseArgs({
     events: { type: 'string' },
     'fan-out': { type: 'string' },
     seconds: { type: 'string' },
+    queued: { type: 'string' },
+    against: { type: 'string' },
     'warm-up': { type: 'string', default: '10' },
     runs: { type: 'string', default: '1' },
     set: { type: 'string', multiple: true, default: [] },
@@ -40,9 +47,6 @@ const { values: flags } = parseArgs({
     help: { type: 'boolean', short: 'h' },
   },
 });
-
-/** Requests under way at once while tenants and endpoints are made. */
-const CREATORS = 16;
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -68,7 +72,10 @@ function settings(): Record<string, string> {
   );
 }
 
-function number(name: 'events' | 'fan-out' | 'seconds' | 'warm-up' | 'runs'): number | undefined {
+const runs = (): number => number('runs') ?? 1;
+const warmUpSec = (): number => number('warm-up') ?? 10;
+
+function number(name: 'events' | 'fan-out' | 'seconds' | 'queued' | 'warm-up' | 'runs'): number | undefined {
   const text = flags[name];
   if (text === undefined) return undefined;
   const value = Number(text);
@@ -76,71 +83,55 @@ function number(name: 'events' | 'fan-out' | 'seconds' | 'warm-up' | 'runs'): nu
   return value;
 }
 
-async function createTenants(apiUrl: string, operatorKey: string, workload: Workload, receiverPort: number) {
-  const api = createApi(apiUrl, operatorKey);
-  const tenants: Tenant[] = [];
-  const createTenant = async (t: number): Promise<void> => {
-    const tenant = await api.createTenant({ quotas: { max_concurrent_deliveries: 100 } });
-    tenants.push(tenant);
-    // Addresses 127.0.0.2 and up: as many origins as a real set of receivers would be, within reason.
-    const host = `127.0.0.${2 + (t % 20)}`;
-    for (let e = 0; e < workload.fanOut; e++) {
-      await api.createWebhook(tenant, { url: `http://${host}:${receiverPort}/t${t}/e${e}` });
-    }
-  };
-  let next = 0;
-  const createSome = async (): Promise<void> => {
-    while (next < workload.tenants) await createTenant(next++);
-  };
-  await Promise.all(Array.from({ length: CREATORS }, createSome));
-  return tenants;
-}
-
-async function measureWorkload(
-  workload: Workload,
-  infra: readonly Infra[],
-  infraPids: Readonly<Record<string, number>>,
-  dir: string,
-): Promise<Measurement[]> {
-  const [kafka, postgres] = infra as [Infra, Infra];
-  const port = await freePort();
-  const receiverPort = await freePort();
-  const operatorKey = `phk_op_${randomBytes(24).toString('hex')}`;
-  const environment = {
-    KAFKA_BROKERS: kafka.address,
-    DATABASE_URL: postgres.address,
-    KAFKA_TOPIC_PREFIX: `bench-${randomBytes(3).toString('hex')}.`,
-    SECRETS_KEY: randomBytes(32).toString('base64'),
-    EGRESS_ALLOWED_CIDRS: '127.0.0.0/8',
-    ADMIN_PORT: '0',
-    ...settings(),
-    PORT: String(port),
-    OPERATOR_KEY: operatorKey,
-  };
-  await runSetup(environment);
-  const services: RunningService[] = [];
-  const receiver = await startPeer('receiver.ts', [String(receiverPort), String(workload.receiverDelayMs)]);
-  const sender = await startPeer('sender.ts');
+async function measureWorkload(bench: Bench, workload: Workload): Promise<Measurement[]> {
+  const system = await startSystem(bench);
+  const crew = await startCrew(workload.receiverDelayMs);
+  const { sender, receiver, receiverPort } = crew;
   try {
-    for (const name of SERVICES) services.push(await startService(name, environment, dir));
-    const apiUrl = `http://127.0.0.1:${port}`;
-    const tenants = await createTenants(apiUrl, operatorKey, workload, receiverPort);
-    const pids = { ...Object.fromEntries(services.map(({ name, pid }) => [name, pid])), ...infraPids };
-    const stage: Stage = { apiUrl, sender, receiver, pids };
+    const { fanOut: endpoints, tenants: count } = workload;
+    const tenants = await createTenants(system.api, { count, receiverPort, endpoints });
+    const stage: Stage = { apiUrl: system.api.url, sender, receiver, pids: system.pids() };
     say(`${workload.name}: warming up`);
-    await measure(stage, { ...workload, seconds: number('warm-up') ?? 10 }, tenants);
+    await measure(stage, { ...workload, seconds: warmUpSec() }, tenants);
     const rawLoop = await measureRawLoop(`http://127.0.0.1:${receiverPort}`);
     const found: Measurement[] = [];
-    for (let i = 0; i < (number('runs') ?? 1); i++) {
+    for (let i = 0; i < runs(); i++) {
       found.push(await measure(stage, workload, tenants));
       say(describe(found.at(-1)!, rawLoop));
     }
     return found;
   } finally {
-    for (const service of services.reverse()) await service.stop();
-    sender.stop();
-    receiver.stop();
+    await system.stop();
+    crew.stop();
   }
+}
+
+/** What fits the options: the engine's workloads by name, a comparison, or the plain ones. */
+async function measureChosen(bench: Bench): Promise<readonly (Measurement | Finding | Comparison)[]> {
+  const engine = ENGINE_WORKLOADS.find((each) => each.name === flags.workload);
+  if (engine) {
+    const finding = await engine.measure(bench, {
+      runs: runs(),
+      seconds: number('seconds') ?? engine.seconds,
+      queued: number('queued') ?? engine.queued ?? 0,
+    });
+    say(describeFinding(finding));
+    return [finding];
+  }
+  const workloads = chosenWorkloads();
+  if (flags.against) {
+    const options = { against: resolve(flags.against), workloads, runs: runs(), warmUpSec: warmUpSec() };
+    return compare(bench, options);
+  }
+  const found: Measurement[] = [];
+  for (const workload of workloads) found.push(...(await measureWorkload(bench, workload)));
+  return found;
+}
+
+function isUnsound(found: Measurement | Finding | Comparison): boolean {
+  if ('figures' in found) return found.figures.some((figure) => figure.atMost === 0 && figure.value > 0);
+  const all = 'now' in found ? found.now : [found];
+  return all.some((each) => each.lost > 0 || each.duplicates > 0);
 }
 
 async function main(): Promise<void> {
@@ -148,7 +139,6 @@ async function main(): Promise<void> {
     say(HELP);
     return;
   }
-  const workloads = chosenWorkloads();
   const dir = join(ROOT, '.posthorn', `load-test-${process.pid}`);
   await mkdir(dir, { recursive: true });
   const abort = new AbortController();
@@ -159,19 +149,26 @@ async function main(): Promise<void> {
   };
   const options = { root: ROOT, dir, shortLived: false, signal: abort.signal, say, onSpawn };
   const infra = await Promise.all([findKafka(options), findPostgres(options)]);
-  const measurements: Measurement[] = [];
   try {
     say(
       `Kafka ${infra[0].from}, Postgres ${infra[1].from}, ${availableParallelism()} cores, Node ${process.version}`,
     );
-    for (const workload of workloads)
-      measurements.push(...(await measureWorkload(workload, infra, infraPids, dir)));
-    if (flags.json) await writeFile(flags.json, `${JSON.stringify(measurements, null, 2)}\n`);
+    const bench: Bench = {
+      brokers: infra[0].address,
+      databaseUrl: infra[1].address,
+      infraPids,
+      dir,
+      checkout: ROOT,
+      settings: settings(),
+      say,
+    };
+    const found = await measureChosen(bench);
+    if (flags.json) await writeFile(flags.json, `${JSON.stringify(found, null, 2)}\n`);
+    if (found.some(isUnsound)) process.exitCode = 1;
   } finally {
     for (const each of infra) await each.stop(abort.signal);
     await rm(dir, { recursive: true, force: true });
   }
-  if (measurements.some((each) => each.lost > 0 || each.duplicates > 0)) process.exitCode = 1;
 }
 
 await main().catch((error: unknown) => {

@@ -5,7 +5,8 @@ import { createServer, type Socket } from 'node:net';
  * end of each request, notes its `webhook-id` and when it came, and answers 200 after `delayMs`. Asked over IPC for
  * its count, it answers; asked for the report, it answers and forgets.
  *
- * The first number of the payload, `"due":<Unix ms>`, is when the sender meant to post the event.
+ * The first number of the payload, `"due":<Unix ms>`, is when the sender meant to post the event. With `timeline` as the
+ * third argument the arrivals are kept one by one too, by the first part of their path, until they are asked for.
  */
 export interface ReceiverReport {
   readonly arrivals: number;
@@ -15,15 +16,20 @@ export interface ReceiverReport {
   readonly latenciesMs: readonly number[];
 }
 
+/** By the first part of the path: when each delivery came (Unix ms) and how long after its due time, in turn. */
+export type Timeline = Readonly<Record<string, readonly number[]>>;
+
 const OK = Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
 const HEAD_END = Buffer.from('\r\n\r\n');
 const port = Number(process.argv[2]);
 const delayMs = Number(process.argv[3] ?? 0);
+const keepsTimeline = process.argv[4] === 'timeline';
 
 let arrivals = 0;
 let duplicates = 0;
 let seen = new Set<string>();
 let latencies: number[] = [];
+let timeline: Record<string, number[]> = {};
 
 function take(socket: Socket, request: Buffer, headEnd: number): void {
   arrivals += 1;
@@ -33,8 +39,17 @@ function take(socket: Socket, request: Buffer, headEnd: number): void {
   else seen.add(id);
   const due = /"due":([\d.]+)/.exec(request.toString('latin1', headEnd, headEnd + 120))?.[1];
   if (due) latencies.push(Date.now() - Number(due));
+  if (due && keepsTimeline) note(head, Number(due));
   if (delayMs === 0) socket.write(OK);
   else setTimeout(() => socket.write(OK), delayMs);
+}
+
+function note(head: string, dueMs: number): void {
+  const path = /^POST \/([^/ ]+)/.exec(head)?.[1] ?? '';
+  const nowMs = Date.now();
+  const noted = timeline[path];
+  if (noted) noted.push(nowMs, nowMs - dueMs);
+  else timeline[path] = [nowMs, nowMs - dueMs];
 }
 
 function contentLength(head: string): number {
@@ -58,9 +73,14 @@ const server = createServer((socket) => {
   });
 });
 
-process.on('message', (message: 'count' | 'report') => {
+process.on('message', (message: 'count' | 'report' | 'timeline') => {
   if (message === 'count') {
     process.send?.({ arrivals });
+    return;
+  }
+  if (message === 'timeline') {
+    process.send?.(timeline);
+    timeline = {};
     return;
   }
   const report: ReceiverReport = {

@@ -1,4 +1,5 @@
 import { type ChildProcess, execFile, fork, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -18,11 +19,14 @@ export interface RunningService {
   readonly name: string;
   readonly pid: number;
   stop(): Promise<void>;
+  /** Without waiting for what it has under way. */
+  kill(): void;
 }
 
-export async function runSetup(environment: Record<string, string>): Promise<void> {
+/** `checkout`: the root of the tree whose services these are. */
+export async function runSetup(environment: Record<string, string>, checkout: string): Promise<void> {
   await run(process.execPath, ['services/setup/src/main.ts', 'all'], {
-    cwd: ROOT,
+    cwd: checkout,
     env: { ...process.env, ...environment },
   });
 }
@@ -32,11 +36,12 @@ export async function startService(
   name: string,
   environment: Record<string, string>,
   logDir: string,
+  checkout: string,
 ): Promise<RunningService> {
-  const logFile = join(logDir, `${name}.log`);
+  const logFile = join(logDir, `${name}-${randomBytes(3).toString('hex')}.log`);
   const log = openSync(logFile, 'w');
   const child = spawn(process.execPath, [...NODE_FLAGS, `services/${name}/src/main.ts`], {
-    cwd: ROOT,
+    cwd: checkout,
     // SERVICE_NODE_OPTIONS="--cpu-prof --cpu-prof-dir=DIR" profiles every service.
     env: { PATH: process.env.PATH, NODE_OPTIONS: process.env.SERVICE_NODE_OPTIONS, ...environment },
     stdio: ['ignore', log, log],
@@ -49,7 +54,12 @@ export async function startService(
     },
     { what: `${name} to start (${logFile})`, timeoutMs: 30_000 },
   );
-  return { name, pid: child.pid!, stop: () => stopChild(child) };
+  return {
+    name,
+    pid: child.pid!,
+    stop: () => stopChild(child),
+    kill: () => void child.kill('SIGKILL'),
+  };
 }
 
 async function stopChild(child: ChildProcess): Promise<void> {

@@ -1,0 +1,68 @@
+import { encodeDelivery, encodeEvent, laneOf, mintEventId, topicNames } from '@posthorn/contracts';
+import { connectKafka, createProducer, type OutboundRecord } from '@posthorn/kafka';
+import type { Bench, BenchTenant, System } from './system.ts';
+
+/** Records produced at once. */
+const CHUNK_RECORDS = 10_000;
+const PAYLOAD_BYTES = 1024;
+const RETENTION_DAYS = 7;
+const DELIVERY_TIMEOUT_MS = 60_000;
+const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
+
+/**
+ * Puts deliveries into the lanes as the dispatcher would have, `records` of them, to all endpoints of each tenant in
+ * turn: what takes the API minutes at the speed of a producer.
+ */
+export async function preloadDeliveries(
+  bench: Bench,
+  system: System,
+  tenants: readonly BenchTenant[],
+  records: number,
+): Promise<void> {
+  const kafka = connectKafka({ brokers: bench.brokers.split(','), clientId: 'bench' }, SILENT);
+  const producer = createProducer(kafka, { deliveryTimeoutMs: DELIVERY_TIMEOUT_MS });
+  await producer.start();
+  const templates = await Promise.all(tenants.map((tenant) => recordsOf(system, tenant)));
+  const filler = 'x'.repeat(PAYLOAD_BYTES - 60);
+  try {
+    for (let sent = 0; sent < records; ) {
+      const chunk: OutboundRecord[] = [];
+      for (; chunk.length < CHUNK_RECORDS && sent < records; sent++) {
+        chunk.push(...templates[sent % templates.length]!(sent, filler));
+      }
+      await producer.sendAll(chunk);
+    }
+  } finally {
+    await producer.stop();
+  }
+}
+
+/** Makes the records of one event of a tenant: one per lane that has endpoints of it. */
+async function recordsOf(system: System, tenant: BenchTenant) {
+  const answer = await system.api.call<{ lanes: number[] }>('GET', `/v1/tenants/${tenant.tenantId}`);
+  const { lanes } = answer.body;
+  const slotsByLane = Map.groupBy(tenant.webhookIds, (id) => laneOf(id, lanes));
+  const topic = topicNames(system.topicPrefix).deliveries;
+  return (n: number, filler: string): OutboundRecord[] => {
+    const nowMs = Date.now();
+    const event = encodeEvent({
+      eventId: mintEventId(nowMs),
+      tenantId: tenant.tenantId,
+      type: 'load.sent',
+      labels: {},
+      occurredAt: new Date(nowMs).toISOString(),
+      contentType: 'application/json',
+      revision: 1,
+      retentionDays: RETENTION_DAYS,
+      traceparent: '',
+    });
+    const value = Buffer.from(`{"due":${nowMs},"n":${n},"filler":"${filler}"}`);
+    return [...slotsByLane].map(([lane, slots]) => ({
+      topic,
+      partition: lane,
+      key: tenant.tenantId,
+      value,
+      headers: { ...event, ...encodeDelivery({ slots, run: 0, round: 0, attempt: 1, lane }) },
+    }));
+  };
+}
