@@ -6,8 +6,8 @@ import type { Arrival, Fault } from './ledgers.ts';
  * it is waited for on a machine that other processes start on at that moment; reports say how long it really took.
  */
 export const SETTLE_MS = 500;
-/** A process that was sent SIGKILL goes on until it would run next. */
-const DYING_MS = 50;
+/** What a process wrote before it died is read by its receiver when that runs next. */
+const ARRIVE_MS = 500;
 /** A member that is back after a broker's crash may find itself forgotten, and drop what it held, until it has rejoined. */
 export const REJOIN_MS = 2_000;
 /** A dead member keeps its group waiting for its session time-out; then lanes move, and with them what is remembered. */
@@ -76,7 +76,7 @@ function windowOf(fault: Fault, crashes: readonly Fault[]): Window {
     if (!silent || other.fromMs > fromMs || other.untilMs + REJOIN_MS < fromMs - SETTLE_MS) continue;
     fromMs = other.fromMs;
   }
-  const untilMs = fault.kind === 'worker' ? fault.fromMs + DYING_MS : fault.untilMs + REJOIN_MS;
+  const untilMs = fault.kind === 'worker' ? fault.fromMs + ARRIVE_MS : fault.untilMs + REJOIN_MS;
   return { fault, fromMs: fromMs - SETTLE_MS, untilMs };
 }
 

@@ -136,7 +136,7 @@ test('a kill accounts for what was in flight or just settled, once each, and no 
   expect(at(1_280, 5_000).repeats.unexplained).toEqual([]);
   expect(at(1_280, 5_000, 6_000).repeats.unexplained).toHaveLength(1);
   expect(at(1_900, 5_000).repeats.unexplained).toHaveLength(1);
-  expect(at(900, 5_000).repeats.unexplained).toHaveLength(1);
+  expect(at(500, 5_000).repeats.unexplained).toHaveLength(1);
 });
 
 test('a kill of one who neither sends nor keeps what was settled accounts for no duplicate', () => {
