@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ServiceName, type ServiceProcess, startService } from '@posthorn/system-tests';
+import { type LogLine, type ServiceName, type ServiceProcess, startService } from '@posthorn/system-tests';
 
 /** One process of a service that a test breaks. Modes: up, frozen (SIGSTOP), down. */
 export interface Member {
@@ -10,6 +10,8 @@ export interface Member {
   readonly up: boolean;
   /** What it has said of late. */
   readonly lines: ServiceProcess['lines'];
+  /** Whether it says such a line within the time, or has said it of late. */
+  says(fits: (line: LogLine) => boolean, timeoutMs: number): Promise<boolean>;
   /** Tries again for a while, as an orchestrator does. */
   start(environment?: Readonly<Record<string, string>>): Promise<void>;
   /** @throws Error with its last lines when it does not start. */
@@ -105,6 +107,10 @@ function createMember(service: ServiceName, index: number, options: FleetOptions
     },
     get lines() {
       return process?.lines ?? [];
+    },
+    async says(fits, timeoutMs) {
+      const line = process?.waitForLine(fits, { what: 'the line', timeoutMs });
+      return (await line?.catch(() => undefined)) !== undefined;
     },
     startOnce: (environment = {}) => startOnce(environment),
     async start(environment = {}) {

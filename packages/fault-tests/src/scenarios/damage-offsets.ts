@@ -6,6 +6,8 @@ import { type Notes, runUnderLoad } from './under-load.ts';
 
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 
+const SAID_WITHIN_MS = 15_000;
+
 interface Damage {
   readonly what: string;
   metadataOf(metadata: string): string;
@@ -63,11 +65,10 @@ async function damageOnce(rig: Rig, notes: Notes, { what, metadataOf }: Damage):
   );
   await admin.close();
   await worker.start();
+  const said = await worker.says(({ msg }) => msg?.startsWith('no usable map') ?? false, SAID_WITHIN_MS);
   rig.heal(fault);
-  await delay(4_000);
-  const said = worker.lines.filter(({ level, raw }) => level === 'warn' && /safe side|replay|map/i.test(raw));
   notes.figure(`maps_${what.replaceAll(' ', '_')}`, mapped.length);
-  notes.expect(said.length > 0, `nothing was said of a map ${what}`);
+  notes.expect(said, `nothing was said of a map ${what}`);
 }
 
 function flip(text: string): string {
