@@ -11,6 +11,9 @@ interface TenantBacklog {
   lastCopy: number;
 }
 
+/** Tenants whose records are read again at once: each costs a look at every record on the way. */
+export const MAX_WANTING = 64;
+
 /**
  * Who has records in the overflow of one lane, and where they are to be read again. Offsets are kept as runs, bounded
  * over all tenants: past the bound neighbouring runs become one, and what lies between them is read again in vain.
@@ -18,8 +21,10 @@ interface TenantBacklog {
 export class Backlog {
   readonly #maxRuns: number;
   readonly #tenants = new Map<TenantId, TenantBacklog>();
-  /** Those that have room again: their records are to be read again. */
+  /** Those that have room again: their records are read again. */
   readonly #wanting = new Set<TenantId>();
+  /** Those that have room too, and wait for their turn. */
+  readonly #waiting = new Set<TenantId>();
   #runs = 0;
   /** How far the overflow has been read. */
   #readTo: number;
@@ -116,11 +121,18 @@ export class Backlog {
   want(tenantId: TenantId): void {
     const tenant = this.#tenants.get(tenantId);
     if (tenant === undefined || tenant.passedOver.size === 0) return;
-    this.#wanting.add(tenantId);
+    if (this.#wanting.size < MAX_WANTING) this.#wanting.add(tenantId);
+    else if (!this.#wanting.has(tenantId)) this.#waiting.add(tenantId);
   }
 
   wantNoMore(tenantId: TenantId): void {
-    this.#wanting.delete(tenantId);
+    this.#waiting.delete(tenantId);
+    if (!this.#wanting.delete(tenantId)) return;
+    for (const next of this.#waiting) {
+      this.#waiting.delete(next);
+      this.#wanting.add(next);
+      return;
+    }
   }
 
   /** The next record that is wanted from an offset on, else the first of all; null when nothing is. */
