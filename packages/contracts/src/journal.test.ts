@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { RecordFormatError } from './header-fields.ts';
-import { decodeJournal, encodeJournal } from './journal.ts';
+import { decodeJournal, encodeJournal, hashUrl } from './journal.ts';
 import { FAILURE_KIND } from './outcome.ts';
 
 test('entries come back as they went in, in their order', () => {
@@ -29,4 +29,8 @@ test.each([
 test('only what another try cannot mend is permanent', () => {
   const permanent = Object.entries(FAILURE_KIND).filter(([, kind]) => kind === 'permanent');
   expect(permanent.map(([failure]) => failure)).toEqual(['gone', 'invalid_endpoint']);
+});
+
+test('a URL is told from another one by the same digits in every release', () => {
+  expect(hashUrl('https://hooks.example.com/a')).toBe('878390d4c2eeee07');
 });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { RecordFormatError } from './header-fields.ts';
 import type { DeliveryId, EndpointId, EventId, TenantId } from './ids.ts';
 import type { DeadLetterReason, FailureClass } from './outcome.ts';
@@ -56,7 +57,7 @@ export interface AttemptedEntry extends DeliverySubject {
   /** Base64 of the response's first bytes: 1 KB of a success, 16 KB of a failure. */
   readonly responseBody: string | null;
   readonly traceId: string;
-  /** Of a 410: the first 16 hex digits of SHA-256(url), so that a URL changed since is not held to it. */
+  /** Of a 410: `hashUrl` of what answered, so that a URL changed since is not held to it. */
   readonly urlHash?: string;
 }
 
@@ -132,6 +133,11 @@ export interface LaneDrainedEntry {
 }
 
 const JOURNAL_VERSION = 1;
+const URL_HASH_DIGITS = 16;
+
+/** The first 16 hex digits of SHA-256(url): a URL may carry a password, and the journal keeps what it is given. */
+export const hashUrl = (url: string): string =>
+  createHash('sha256').update(url).digest('hex').slice(0, URL_HASH_DIGITS);
 
 /** Encodes entries that the caller has already turned into JSON, so that sizes are known before the batch is cut. */
 export function encodeJournal(entriesJson: readonly string[]): Buffer {

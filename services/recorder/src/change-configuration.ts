@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hashUrl } from '@posthorn/contracts';
 import {
   changeEndpointState,
   closeLane,
@@ -17,7 +17,6 @@ import type { GoneEndpoint } from './gather-signals.ts';
 
 /** Who acts, in the audit log. */
 const ACTOR = 'recorder';
-const URL_HASH_CHARS = 16;
 
 export type DisableReason = 'gone' | 'auto_disabled';
 
@@ -109,6 +108,3 @@ async function close(sql: PoolSql, drained: DrainedLane): Promise<boolean> {
     return true;
   });
 }
-
-const hashUrl = (url: string): string =>
-  createHash('sha256').update(url).digest('hex').slice(0, URL_HASH_CHARS);

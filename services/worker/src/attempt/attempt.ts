@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { deriveDeliveryId, mintEventId, type Outcome } from '@posthorn/contracts';
+import { deriveDeliveryId, hashUrl, mintEventId, type Outcome } from '@posthorn/contracts';
 import { type Clock, failpoint, type Hop, type Logger, type Tracing } from '@posthorn/runtime';
 import type { EndpointConfig } from '@posthorn/tenant-config';
 import type { DeliverySlot } from '../intake/delivery-work.ts';
@@ -145,12 +144,10 @@ function conclude(steps: AttemptSteps, slot: DeliverySlot, { loaded, begun, sent
 
 const isGone = (outcome: Outcome): boolean => outcome.kind === 'failure' && outcome.failure === 'gone';
 
-const URL_HASH_DIGITS = 16;
-
 /** Here at once; for good by the recorder, if the URL is still the one that answered. */
 function disable(steps: AttemptSteps, endpoint: EndpointConfig): string {
   steps.gone.add(endpoint, steps.clock.nowMs());
-  return createHash('sha256').update(endpoint.url).digest('hex').slice(0, URL_HASH_DIGITS);
+  return hashUrl(endpoint.url);
 }
 
 /**
