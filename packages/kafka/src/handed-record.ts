@@ -1,6 +1,5 @@
 import type { TrackedRecord } from './consumer.ts';
 import type { FetchedMessage } from './kafkajs-internals.ts';
-
 import type { PartitionIntake } from './partition-intake.ts';
 import { isSlotDone, type WindowEntry } from './window-entry.ts';
 
