@@ -66,3 +66,19 @@ test('more tenants with room than are read for at once have their turns', () => 
   }
   expect([backlog.wanting, backlog.tenants]).toEqual([false, 0]);
 });
+
+test('more tenants than there may be runs make no search of each record, and hide none', () => {
+  const backlog = new Backlog(1_000, 0);
+  const [tenants, records] = [10_000, 40_000];
+  const tenantOf = (offset: number) => `t${(offset * 7_919) % tenants}`;
+  for (let offset = 0; offset < records; offset++) {
+    backlog.passOver(tenantOf(offset), offset);
+    backlog.read(tenantOf(offset), offset);
+  }
+  expect(backlog.runs).toBeLessThanOrEqual(2 * tenants);
+  const tenant = tenantOf(13_337);
+  backlog.want(tenant);
+  for (let offset = 0; offset < records; offset++) {
+    if (tenantOf(offset) === tenant) expect(backlog.nextWanted(offset)).toBe(offset);
+  }
+});

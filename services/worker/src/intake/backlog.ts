@@ -14,9 +14,12 @@ interface TenantBacklog {
 /** Tenants whose records are read again at once: each costs a look at every record on the way. */
 export const MAX_WANTING = 64;
 
+const ENOUGH_SHARE = 0.75;
+
 /**
  * Who has records in the overflow of one lane, and where they are to be read again. Offsets are kept as runs, bounded
- * over all tenants: past the bound neighbouring runs become one, and what lies between them is read again in vain.
+ * over all tenants (by two for each where these are many): past the bound neighbouring runs become one, and what lies
+ * between them is read again in vain.
  */
 export class Backlog {
   readonly #maxRuns: number;
@@ -111,7 +114,7 @@ export class Backlog {
   passOver(tenantId: TenantId, offset: number): void {
     const tenant = this.#open(tenantId);
     this.#change(tenant, () => tenant.passedOver.add(offset));
-    if (this.#runs > this.#maxRuns) this.#mergeMost();
+    if (this.#runs > this.#bound) this.#merge();
   }
 
   wants(tenantId: TenantId): boolean {
@@ -191,12 +194,21 @@ export class Backlog {
     this.#runs += passedOver.size - before;
   }
 
-  #mergeMost(): void {
+  /** A tenant has one run at least. */
+  get #bound(): number {
+    return Math.max(this.#maxRuns, 2 * this.#tenants.size);
+  }
+
+  /** Of who has most; of all where that gives little room, or the next record would be searched for again. */
+  #merge(): void {
     let most: TenantBacklog | undefined;
     for (const tenant of this.#tenants.values()) {
       if (most === undefined || tenant.passedOver.size > most.passedOver.size) most = tenant;
     }
-    if (most !== undefined) this.#change(most, () => most.passedOver.merge());
+    if (most === undefined) return;
+    this.#change(most, () => most.passedOver.merge());
+    if (this.#runs <= this.#bound * ENOUGH_SHARE) return;
+    for (const tenant of this.#tenants.values()) this.#change(tenant, () => tenant.passedOver.merge());
   }
 }
 
