@@ -29,6 +29,19 @@ test('once the configuration says so it is believed: an endpoint enabled again i
   expect(gone.has(endpoint, NOW)).toBe(false);
 });
 
+test('one that was disabled and enabled again while nobody looked is tried at once', () => {
+  const gone = createGoneEndpoints();
+  const version = { validFrom: 3, validUntil: null, eventTypes: [], labels: {} };
+  const endpoint = makeEndpoint({ versions: [version] });
+  gone.add(endpoint, NOW);
+  expect(gone.has({ ...endpoint }, NOW)).toBe(true);
+  const enabledAgain = [
+    { ...version, validUntil: 5 },
+    { ...version, validFrom: 8 },
+  ];
+  expect(gone.has({ ...endpoint, versions: enabledAgain }, NOW)).toBe(false);
+});
+
 test('beyond the bound the oldest is forgotten', () => {
   const gone = createGoneEndpoints();
   const first = makeEndpoint();
