@@ -21,7 +21,8 @@ undici POST. With KAFKA_BROKERS or DATABASE_URL set, those are used, and their C
 
   --workload NAME   ${WORKLOADS.map((each) => each.name).join(', ')} or all of these (default);
                     of the engine: ${ENGINE_WORKLOADS.map((each) => each.name).join(', ')}
-  --against DIR     measure the services of another checkout too, in turn with these, under the same load
+  --checkout DIR    measure the services of another checkout instead of these
+  --against DIR     measure the services of another checkout too, in turn, under the same load
   --events N        events a second, instead of the workload's
   --fan-out N       endpoints that match every event, instead of the workload's
   --seconds N       how long to send, or to look (default 30, or the workload's)
@@ -39,6 +40,7 @@ const { values: flags } = parseArgs({
     'fan-out': { type: 'string' },
     seconds: { type: 'string' },
     queued: { type: 'string' },
+    checkout: { type: 'string', default: ROOT },
     against: { type: 'string' },
     'warm-up': { type: 'string', default: '10' },
     runs: { type: 'string', default: '1' },
@@ -158,7 +160,7 @@ async function main(): Promise<void> {
       databaseUrl: infra[1].address,
       infraPids,
       dir,
-      checkout: ROOT,
+      checkout: resolve(flags.checkout),
       settings: settings(),
       say,
     };

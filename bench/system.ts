@@ -24,6 +24,7 @@ export interface Bench {
 export interface System {
   readonly api: Api;
   readonly topicPrefix: string;
+  readonly databaseUrl: string;
   /** Every process of it that runs now, by name; of several workers the second is `worker 2`. */
   pids(): Record<string, number>;
   startWorker(): Promise<RunningService>;
@@ -81,6 +82,7 @@ export async function startSystem(bench: Bench, options: SystemOptions = {}): Pr
   return {
     api: createApi(`http://127.0.0.1:${port}`, operatorKey),
     topicPrefix: environment.KAFKA_TOPIC_PREFIX!,
+    databaseUrl: database.url,
     pids: () => ({ ...pidsByName(running.map(({ service }) => service)), ...bench.infraPids }),
     startWorker: () => start('worker'),
     metric: async (name, labels = '') => {
