@@ -92,6 +92,17 @@ test('what a lost partition brought is forgotten, and nothing else', () => {
   expect(repeats.isRepeat(attempted(), 1)).toBe(true);
 });
 
+test('of partitions lost together nothing is remembered, and all of the others', () => {
+  const { repeats } = setup(5_000);
+  const works = Array.from({ length: 5_000 }, (_, i) =>
+    attempted({ eventId: mintEventId(NOW), source: i % 50 }),
+  );
+  for (const each of works) repeats.takeIn(each, 0);
+  for (let source = 1; source < 50; source++) repeats.lose(source);
+  expect(repeats.stats().remembered).toBe(100);
+  expect(works.slice(0, 51).filter((each) => repeats.isRepeat(each, 0))).toEqual([works[0], works[50]]);
+});
+
 test('beyond the bound the oldest settled one is forgotten, and what is open stays', () => {
   const { repeats } = setup(3);
   const events = Array.from({ length: 5 }, () => attempted({ eventId: mintEventId(NOW) }));

@@ -63,6 +63,8 @@ class RememberedAttempts implements Repeats {
   #oldest = 0;
   #newest = 0;
   #evicted = 0;
+  /** Partitions that were lost and whose rows are still there: lanes are lost many at once, and the table is large. */
+  readonly #lost = new Set<number>();
 
   constructor({ clock, maxRepeats, keptMs }: RepeatsOptions) {
     this.#clock = clock;
@@ -110,17 +112,25 @@ class RememberedAttempts implements Repeats {
   }
 
   lose(source: number): void {
-    for (let row = this.#table.lastRow; row > 0; row--) {
-      if (this.#modeOf(row) !== 0 && this.#table.get(row, COLUMN.source) === source) this.#remove(row);
-    }
+    this.#lost.add(source);
   }
 
   stats(): RepeatsStats {
+    this.#forgetLost();
     const { rows, bytes } = this.#table;
     return { remembered: rows, bytes, evicted: this.#evicted };
   }
 
+  #forgetLost(): void {
+    if (this.#lost.size === 0) return;
+    for (let row = this.#table.lastRow; row > 0; row--) {
+      if (this.#modeOf(row) !== 0 && this.#lost.has(this.#table.get(row, COLUMN.source))) this.#remove(row);
+    }
+    this.#lost.clear();
+  }
+
   #find(work: Attempted, index: number): number {
+    this.#forgetLost();
     return this.#table.find(keyOf(work, index));
   }
 
