@@ -37,6 +37,7 @@ export interface ServiceOptions {
   readonly keepLines?: number;
   /** In a process group of its own, which outlives a Ctrl-C in the terminal. */
   readonly detached?: boolean;
+  readonly startTimeoutMs?: number;
   readonly onSpawn?: (pid: number | undefined) => void;
 }
 
@@ -57,7 +58,7 @@ export async function startService(
   try {
     await service.waitForLine((line) => line.msg === 'service started' || line.msg === EXITED, {
       what: () => `${name} to start; its last lines:\n${tail(service.lines)}`,
-      timeoutMs: START_TIMEOUT_MS,
+      timeoutMs: options.startTimeoutMs ?? START_TIMEOUT_MS,
     });
     if (service.exitCode !== null) throw new Error(`${name} ended while starting:\n${tail(service.lines)}`);
   } catch (error) {
