@@ -6,7 +6,7 @@ import type { Killed, PlannedKill } from './draw-kills.ts';
 
 type Victim = { readonly name: string; kill(): Promise<void>; start(): Promise<void> };
 
-const UP_AGAIN_WITHIN_MS = 90_000;
+const UP_AGAIN_WITHIN_MS = 200_000;
 
 /** Kills as planned, each started again after its time; kills of different processes overlap. */
 export async function runKills(
@@ -16,14 +16,22 @@ export async function runKills(
 ): Promise<void> {
   const down = new Set<string>();
   const recoveries: Promise<void>[] = [];
+  let failure: unknown;
   for (const kill of kills) {
     await delay(kill.afterMs);
     const victim = await chooseVictim(rig, kill, down);
     tell(kill, victim.name);
     down.add(victim.name);
-    recoveries.push(killOnce(rig, kill, victim).finally(() => down.delete(victim.name)));
+    const recovery = killOnce(rig, kill, victim)
+      .catch((error: unknown) => {
+        failure ??= error;
+      })
+      .finally(() => down.delete(victim.name));
+    recoveries.push(recovery);
+    if (failure !== undefined) break;
   }
   await Promise.all(recoveries);
+  if (failure !== undefined) throw failure;
 }
 
 async function killOnce(rig: Rig, { kind, downMs }: PlannedKill, victim: Victim): Promise<void> {

@@ -41,7 +41,9 @@ export interface Fleet {
 
 const KEEP_LINES = 300;
 /** A service that finds Kafka or Postgres away may end instead of starting; whoever runs it tries again. */
-const START_WITHIN_MS = 60_000;
+const START_WITHIN_MS = 180_000;
+/** A member joins its group when that has given up the one that was killed, and starts over when the broker is killed. */
+const START_ONCE_MS = 45_000;
 const START_AGAIN_MS = 300;
 
 export function createFleet(options: FleetOptions): Fleet {
@@ -80,6 +82,7 @@ function createMember(service: ServiceName, index: number, options: FleetOptions
       {
         logFile: join(options.logDir, `${name}.log`),
         keepLines: KEEP_LINES,
+        startTimeoutMs: START_ONCE_MS,
         detached: true,
         onSpawn: (pid) => options.onSpawn(name, pid),
       },

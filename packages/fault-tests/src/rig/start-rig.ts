@@ -93,7 +93,10 @@ export async function startRig<G extends Ground>(infra: G, options: RigOptions =
     onUnexpectedEnd(member, exitCode, lines) {
       ended.push(`${member.name} ended with ${exitCode}: ${lines.at(-1)?.raw.slice(0, 300) ?? ''}`);
       const fault = harm(member.service, member.name, 'ended by itself');
-      void member.start().then(() => heal(fault));
+      member.start().then(
+        () => heal(fault),
+        (error) => ended.push(`${member.name} did not start again: ${error}`),
+      );
     },
   });
   const urls = ports.map((port) => `http://127.0.0.1:${port}`);
