@@ -162,7 +162,8 @@ describe('a wait', () => {
   });
 
   test('leaves its bounces behind and takes the rest with it', () => {
-    const headers = { ce_id: 'x', ...encodeWait({ delayMs: 1, returnTo: 'events', bounces: 4 }) };
+    const wait = encodeWait({ delayMs: 1, returnTo: 'events', bounces: 4 });
+    const headers = { ce_id: 'x', ph_crowded: '3', ...wait };
     expect(withoutWait(headers)).toEqual({ ce_id: 'x', ph_bounces: '4' });
   });
 });

@@ -164,7 +164,7 @@ export const bouncesOf = (headers: Headers): number => countOf(headers.ph_bounce
 
 /** The headers of a record that leaves its tier: what belonged to the wait is gone, the bounces stay. */
 export function withoutWait(headers: Headers): Headers {
-  const { ph_delay_ms: _delay, ph_return: _return, ...rest } = headers;
+  const { ph_delay_ms: _delay, ph_return: _return, ph_crowded: _crowded, ...rest } = headers;
   return rest;
 }
 

@@ -4,14 +4,21 @@ import { type Headers, RecordFormatError } from './header-fields.ts';
 import { mintEndpointId } from './ids.ts';
 import {
   asksForReplay,
+  crowdedOf,
   decodeOrigin,
   decodeReplay,
   decodeSettled,
   effortOf,
+  encodeCrowded,
   encodeEffort,
+  encodeMover,
   encodeOrigin,
+  encodePlaced,
   encodeReplay,
   encodeSettled,
+  moverOf,
+  placedOf,
+  withoutOrigin,
 } from './side-records.ts';
 import { MAX_SLOTS } from './topics.ts';
 
@@ -94,4 +101,32 @@ test('only the text true asks for a replay, also with a line end that a tool has
       asksForReplay(text === undefined ? {} : { ph_replay: text }),
     ),
   ).toEqual([false, false, false, false, true, true]);
+});
+
+test('a copy names who moved it, and keeps neither him nor its origin once it leaves the lane', () => {
+  const copy = {
+    ce_id: 'x',
+    ...encodeOrigin({ topic: 'deliveries', offset: 7, slots: [0, 2] }),
+    ...encodeMover('assignment-1'),
+  };
+  expect([moverOf(copy), moverOf({})]).toEqual(['assignment-1', undefined]);
+  expect(withoutOrigin(copy)).toEqual({ ce_id: 'x' });
+});
+
+test('the revision that placed a record is read as it was written, and is 0 where nobody moved it', () => {
+  fc.assert(
+    fc.property(fc.nat(), (revision) => {
+      expect(placedOf(encodePlaced(revision))).toBe(revision);
+    }),
+  );
+  expect([{}, { ph_placed: '' }, { ph_placed: 'x' }, { ph_placed: '-1' }].map(placedOf)).toEqual([
+    0, 0, 0, 0,
+  ]);
+});
+
+test('turns taken for want of room are counted up to 99, and from nothing when they cannot be read', () => {
+  expect([1, 99, 100].map((turns) => crowdedOf(encodeCrowded(turns)))).toEqual([1, 99, 99]);
+  expect([{}, { ph_crowded: '' }, { ph_crowded: '100' }, { ph_crowded: '-1' }].map(crowdedOf)).toEqual([
+    0, 0, 0, 0,
+  ]);
 });

@@ -108,3 +108,34 @@ export function decodeSettled(headers: Headers): SettledMeta | null {
   if (match === null) throw new RecordFormatError(`header ph_settled is ${quote(text)}`);
   return { topic: match[1] as LaneTopic, offset: Number(match[2]), slot: Number(match[3]) };
 }
+
+/** Names the assignment under which a copy in `overflow` was made. */
+export const encodeMover = (mover: string): Headers => ({ ph_mover: mover });
+
+/** Undefined for a record that is no copy. */
+export const moverOf = (headers: Headers): string | undefined => headers.ph_mover;
+
+/** Of a copy that leaves its lane: where it came from and who moved it say nothing there. */
+export function withoutOrigin(headers: Headers): Headers {
+  const { ph_origin: _origin, ph_origin_slots: _slots, ph_mover: _mover, ...rest } = headers;
+  return rest;
+}
+
+/** The revision of the configuration that put a record on its lane. */
+export const encodePlaced = (revision: number): Headers => ({ ph_placed: String(revision) });
+
+/** 0 for a record that was not moved to its lane. */
+export const placedOf = (headers: Headers): number => countOf(headers.ph_placed);
+
+/** More turns than this are not told apart. */
+const MAX_CROWDED = 99;
+
+/** How often a record took one more turn on the tiers because its tenant's rate was used up. */
+export const encodeCrowded = (turns: number): Headers => ({
+  ph_crowded: String(Math.min(turns, MAX_CROWDED)),
+});
+
+/** 0 for what is missing or no such count. */
+export function crowdedOf({ ph_crowded: text }: Headers): number {
+  return text !== undefined && /^\d{1,2}$/.test(text) ? Number(text) : 0;
+}

@@ -1,8 +1,9 @@
+import { crowdedOf } from '@posthorn/contracts';
 import { failpoint, type Tracing } from '@posthorn/runtime';
 import { Abandoned, type Send } from '../send.ts';
 import type { SetAside } from '../set-aside.ts';
 import type { BrokerClock } from './broker-clock.ts';
-import { crowdedOf, type Destinations, leaveTier, sendRound, type Waiting } from './release.ts';
+import { type Destinations, leaveTier, sendRound, type Waiting } from './release.ts';
 import type { ReleaseRate } from './release-rate.ts';
 
 export interface ReleaseRecordOptions extends Destinations {

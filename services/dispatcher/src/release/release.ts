@@ -1,9 +1,11 @@
 import {
   chooseTier,
+  crowdedOf,
   type DeliveryMeta,
   decodeDelivery,
   decodeEvent,
   decodeWait,
+  encodeCrowded,
   encodeDelivery,
   encodeWait,
   type Headers,
@@ -74,15 +76,6 @@ export class NoSuchLane extends Error {
   override name = 'NoSuchLane';
 }
 
-/** How often a record was sent round because its tenant's rate was used up. */
-export const CROWDED_HEADER = 'ph_crowded';
-const MAX_CROWDED = 99;
-
-export function crowdedOf(headers: Headers): number {
-  const text = headers[CROWDED_HEADER];
-  return text !== undefined && /^\d{1,2}$/.test(text) ? Number(text) : 0;
-}
-
 /**
  * Reads a tier record, so that what can never be released is found out now and not when it is due.
  * @throws RecordFormatError, NoSuchLane
@@ -112,7 +105,6 @@ export function leaveTier(
   const headers = traceparent === '' ? record.headers : { ...record.headers, traceparent };
   if (plan.hops) return [hop(to, waiting, plan.dueMs - nowMs, headers)];
   const kept = withoutWait(headers);
-  delete kept[CROWDED_HEADER];
   if (delivery === null) return [toEvents(to, record, kept)];
   return lanesNow(to, record, delivery).map(({ lane, slots }) => ({
     key: record.key,
@@ -129,8 +121,7 @@ export function leaveTier(
 /** The record that takes one more turn on the tiers since its tenant's rate is used up. */
 export function sendRound(to: Destinations, waiting: Waiting, delayMs: number): OutboundRecord {
   const { headers } = waiting.record;
-  const crowded = Math.min(crowdedOf(headers) + 1, MAX_CROWDED);
-  return hop(to, waiting, delayMs, { ...headers, [CROWDED_HEADER]: String(crowded) });
+  return hop(to, waiting, delayMs, { ...headers, ...encodeCrowded(crowdedOf(headers) + 1) });
 }
 
 /** All tiers have the same partitions, so a lane's records stay together. */

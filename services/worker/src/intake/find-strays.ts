@@ -1,9 +1,6 @@
-import { laneOf } from '@posthorn/contracts';
+import { laneOf, placedOf } from '@posthorn/contracts';
 import type { TenantConfig, TenantConfigs } from '@posthorn/tenant-config';
 import type { DeliveryWork } from './delivery-work.ts';
-
-/** The revision of the configuration that put a record on its lane. */
-export const PLACED_HEADER = 'ph_placed';
 
 /** Slots of a record that belong elsewhere, by the lane that is theirs. */
 export interface Strays {
@@ -34,5 +31,5 @@ function isAtHome(
 ): boolean {
   const lane = record.partition;
   if (lanes.includes(lane) || drainingLanes.includes(lane)) return true;
-  return revision < event.revision || revision < Number(headers[PLACED_HEADER] ?? 0);
+  return revision < event.revision || revision < placedOf(headers);
 }

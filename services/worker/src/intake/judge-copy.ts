@@ -1,8 +1,5 @@
-import { decodeOrigin, type Headers, RecordFormatError } from '@posthorn/contracts';
+import { decodeOrigin, type Headers, moverOf, RecordFormatError } from '@posthorn/contracts';
 import type { AssignedAt } from '@posthorn/kafka';
-
-/** Names the assignment under which a copy was made. */
-export const MOVER_HEADER = 'ph_mover';
 
 /** A lane's two topics as they were taken over; null for one that is not ours. */
 export interface TakenOver {
@@ -22,7 +19,7 @@ export function isDouble(
   lane: TakenOver,
 ): boolean {
   if (headers.ph_origin === undefined) return false;
-  if (offset >= lane.overflow.end && headers[MOVER_HEADER] === lane.mover) return false;
+  if (offset >= lane.overflow.end && moverOf(headers) === lane.mover) return false;
   const origin = readOrigin(headers);
   if (origin === null) return false;
   const topic = origin.topic === 'overflow' ? lane.overflow : lane.deliveries;

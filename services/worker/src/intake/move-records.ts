@@ -1,9 +1,14 @@
-import { encodeOrigin, type Headers, type OriginMeta } from '@posthorn/contracts';
+import {
+  encodeMover,
+  encodeOrigin,
+  encodePlaced,
+  type Headers,
+  type OriginMeta,
+  withoutOrigin,
+} from '@posthorn/contracts';
 import type { OutboundRecord, ProduceAck } from '@posthorn/kafka';
 import type { Acknowledger } from '../settle/acknowledge.ts';
 import type { DeliveryWork } from './delivery-work.ts';
-import { PLACED_HEADER } from './find-strays.ts';
-import { MOVER_HEADER } from './judge-copy.ts';
 import type { Repeats } from './repeats.ts';
 
 /** Slots of a record that leave it for another one. */
@@ -110,7 +115,7 @@ export function copyForOverflow(
   const headers = {
     ...headersFor(work, indexes),
     ...encodeOrigin({ topic: from.topic, offset: record.offset, slots: indexes }),
-    [MOVER_HEADER]: from.mover,
+    ...encodeMover(from.mover),
   };
   return outbound(work, { topic, partition: record.partition, headers });
 }
@@ -122,14 +127,12 @@ export function copyForLane(
   indexes: readonly number[],
   to: { readonly lane: number; readonly revision: number },
 ): OutboundRecord {
-  const {
-    ph_origin: _origin,
-    ph_origin_slots: _slots,
-    ph_mover: _mover,
-    ...headers
-  } = headersFor(work, indexes);
-  const placed = { ph_lane: String(to.lane), [PLACED_HEADER]: String(to.revision) };
-  return outbound(work, { topic, partition: to.lane, headers: { ...headers, ...placed } });
+  const headers = {
+    ...withoutOrigin(headersFor(work, indexes)),
+    ph_lane: String(to.lane),
+    ...encodePlaced(to.revision),
+  };
+  return outbound(work, { topic, partition: to.lane, headers });
 }
 
 function headersFor({ headers, endpointIds }: DeliveryWork, indexes: readonly number[]): Headers {

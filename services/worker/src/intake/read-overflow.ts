@@ -1,10 +1,10 @@
-import { decodeSettled, RecordFormatError, type TenantId } from '@posthorn/contracts';
+import { decodeSettled, moverOf, RecordFormatError, type TenantId } from '@posthorn/contracts';
 import type { AssignedAt, PartitionStats, ProduceAck, SlotPlace, TrackedRecord } from '@posthorn/kafka';
 import type { Lane } from '../schedule/lane.ts';
 import { Backlog } from './backlog.ts';
 import { sourceOf, weightOf } from './delivery-work.ts';
 import { findStrays } from './find-strays.ts';
-import { isDouble, MOVER_HEADER, type TakenOver } from './judge-copy.ts';
+import { isDouble, type TakenOver } from './judge-copy.ts';
 import {
   announce,
   type IntakeParts,
@@ -188,7 +188,7 @@ export class OverflowIntake implements SideIntake, LaneSide {
   /** Our own copy, whose original is not complete: sent now, it would be sent again by whoever finds the original. */
   #isEarly({ headers }: TrackedRecord): boolean {
     const origin = headers.ph_origin;
-    return origin !== undefined && headers[MOVER_HEADER] === this.mover && this.#moving.has(origin);
+    return origin !== undefined && moverOf(headers) === this.mover && this.#moving.has(origin);
   }
 
   #passOver(record: TrackedRecord, tenantId: TenantId): void {
