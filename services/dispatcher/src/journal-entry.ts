@@ -1,7 +1,8 @@
 import type { JournalEntry } from '@posthorn/contracts';
 import type { JournalWriter } from '@posthorn/journal';
 import type { TrackedRecord } from '@posthorn/kafka';
-import { Abandoned, delay } from './send.ts';
+import { delay } from './back-off.ts';
+import { Abandoned } from './send.ts';
 
 const RETRY_MS = 200;
 

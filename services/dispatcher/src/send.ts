@@ -1,5 +1,6 @@
 import type { OutboundRecord, ProduceAck, Producer, TrackedRecord } from '@posthorn/kafka';
 import type { Logger } from '@posthorn/runtime';
+import { createBackOff, delay } from './back-off.ts';
 import { createRareWarning } from './rare-warning.ts';
 
 /** Someone else owns the source record now: what it still leads to is theirs to do. Expected, and never logged. */
@@ -23,13 +24,12 @@ export interface SendOptions {
 export type Send = (source: Pick<TrackedRecord, 'live'>, record: OutboundRecord) => Promise<ProduceAck>;
 
 const FIRST_RETRY_MS = 100;
-const MAX_RETRY_MS = 5_000;
 const FENCE_POLL_MS = 50;
 
 export function createSend({ producer, mayAct, log, onRetry }: SendOptions): Send {
   const warn = createRareWarning(log, 'records not acknowledged, trying again');
   return async (source, record) => {
-    let retryMs = FIRST_RETRY_MS;
+    const backOff = createBackOff(FIRST_RETRY_MS);
     for (;;) {
       while (source.live && !mayAct()) await delay(FENCE_POLL_MS);
       if (!source.live) throw new Abandoned();
@@ -39,10 +39,7 @@ export function createSend({ producer, mayAct, log, onRetry }: SendOptions): Sen
         warn({ err: error, topic: record.topic });
         onRetry();
       }
-      await delay(retryMs);
-      retryMs = Math.min(retryMs * 2, MAX_RETRY_MS);
+      await backOff.wait();
     }
   };
 }
-
-export const delay = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

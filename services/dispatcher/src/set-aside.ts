@@ -2,7 +2,7 @@ import type { SetAsideRecord } from '@posthorn/db';
 import { isDataError } from '@posthorn/db';
 import type { TrackedRecord } from '@posthorn/kafka';
 import type { Logger } from '@posthorn/runtime';
-import { delay } from './send.ts';
+import { createBackOff } from './back-off.ts';
 
 export type Phase = 'fan_out' | 'release' | 'replay';
 export type SetAsideReason =
@@ -36,7 +36,6 @@ export interface SetAsideOptions {
 }
 
 const FIRST_RETRY_MS = 200;
-const MAX_RETRY_MS = 5_000;
 const MAX_HEADERS = 64;
 const MAX_HEADER_CHARS = 1_024;
 
@@ -84,16 +83,15 @@ async function keepRow(
   row: SetAsideRecord,
 ): Promise<boolean> {
   const untilMs = options.monotonicMs() + options.maxTryMs;
-  let retryMs = FIRST_RETRY_MS;
+  const backOff = createBackOff(FIRST_RETRY_MS);
   while (record.live) {
     try {
       await options.keep(row);
       return true;
     } catch (error) {
-      if (isDataError(error) || options.monotonicMs() + retryMs > untilMs) return false;
+      if (isDataError(error) || options.monotonicMs() + backOff.nextMs > untilMs) return false;
     }
-    await delay(retryMs);
-    retryMs = Math.min(retryMs * 2, MAX_RETRY_MS);
+    await backOff.wait();
   }
   return true;
 }

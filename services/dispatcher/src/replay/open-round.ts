@@ -2,7 +2,8 @@ import { deriveDeliveryId, type EndpointId, mintEventId } from '@posthorn/contra
 import { isDataError, type NewReplay, type ReplayRow } from '@posthorn/db';
 import type { TrackedRecord } from '@posthorn/kafka';
 import type { Clock, Logger } from '@posthorn/runtime';
-import { Abandoned, delay } from '../send.ts';
+import { createBackOff } from '../back-off.ts';
+import { Abandoned } from '../send.ts';
 import { decideReplay, type ReplayRefusal } from './decide-replay.ts';
 import type { ReplayRequest } from './read-request.ts';
 import type { ReplayStore } from './replay-store.ts';
@@ -43,7 +44,6 @@ export interface Asked {
 }
 
 const FIRST_RETRY_MS = 200;
-const MAX_RETRY_MS = 5_000;
 
 /**
  * Opens the next round or run of one delivery for the record that asks for it, once: what was decided for this record
@@ -160,16 +160,15 @@ export async function untilAnswered<T>(
   record: Pick<TrackedRecord, 'live'>,
   query: () => Promise<T>,
 ): Promise<T> {
-  let retryMs = FIRST_RETRY_MS;
+  const backOff = createBackOff(FIRST_RETRY_MS);
   for (;;) {
     if (!record.live) throw new Abandoned();
     try {
       return await query();
     } catch (error) {
       if (isDataError(error)) throw error;
-      options.log.warn({ err: error, retry_ms: retryMs }, 'a replay waits for postgres');
+      options.log.warn({ err: error, retry_ms: backOff.nextMs }, 'a replay waits for postgres');
     }
-    await delay(retryMs);
-    retryMs = Math.min(retryMs * 2, MAX_RETRY_MS);
+    await backOff.wait();
   }
 }
