@@ -46,7 +46,10 @@ export interface Dispatcher {
 
 /** Below the fence of seven seconds: what is not acknowledged by then may be another process' to send. */
 const DELIVERY_TIMEOUT_MS = 5_000;
-/** Looks at endpoints' filters alone: it is given no key that would open their secrets. */
+/**
+ * Looks at endpoints' filters alone, so it opens no secret. `SECRETS_KEY`, which would, is here for the macs on dead
+ * letters and replays: the key of those is derived from it.
+ */
 const NO_SECRETS: SecretsKey = { keyId: 'none', bytes: Buffer.alloc(32) };
 
 /** Three consumer groups in one process (fan-out, release of retries, replay) and the bulk replays. */
