@@ -60,6 +60,7 @@ interface PhaseParts {
 const MAX_REPLAY_BYTES = 32 * 1024 * 1024;
 const MAX_UNKNOWN_BYTES = 16 * 1024 * 1024;
 const SET_ASIDE_QUERY_MS = 5_000;
+const UNTIL_ANSWERED_MS = Number.POSITIVE_INFINITY;
 /** Longest wait for work under way before a rebalance, which stalls the whole group, and at a stop. */
 const DRAIN_TIMEOUT_MS = 1_000;
 const STOP_DRAIN_TIMEOUT_MS = 5_000;
@@ -193,7 +194,10 @@ function partsOf(context: PhaseContext, phase: Phase): PhaseParts {
   };
 }
 
-/** A replay that nobody sees is worse than one that waits, and what waits holds only replays: it has no bound. */
+/**
+ * A replay that nobody sees is worse than one that waits, and what waits holds only replays: its row is tried for until
+ * Postgres answers or the record is another's. What bounds replays bounds their rows, so each of them has one.
+ */
 function wireSetAside({ config, database, clock, log, metrics }: PhaseContext, phase: Phase): SetAside {
   const waits = phase === 'replay';
   return createSetAside({
@@ -202,11 +206,18 @@ function wireSetAside({ config, database, clock, log, metrics }: PhaseContext, p
     count: metrics.setAside,
     unkept: metrics.unkept,
     keep: (row) => answerWithin(SET_ASIDE_QUERY_MS, keepRow(database.sql, row)),
-    maxTryMs: waits ? Number.POSITIVE_INFINITY : config.maxSetAsideTryMs,
-    maxRows: waits ? Number.POSITIVE_INFINITY : config.maxSetAsideRows,
+    maxTryMs: waits ? UNTIL_ANSWERED_MS : config.maxSetAsideTryMs,
+    maxRows: waits ? maxReplayRows(config) : config.maxSetAsideRows,
     monotonicMs: () => clock.monotonicMs(),
   });
 }
+
+/**
+ * Those being decided, each with the one that had to go for its room, which may have been asked for already; and those
+ * that wait for the recorder.
+ */
+const maxReplayRows = ({ maxReplayRecords, maxUnknownRecords }: DispatcherConfig): number =>
+  2 * maxReplayRecords + maxUnknownRecords;
 
 interface Consumption {
   readonly name: string;
