@@ -20,6 +20,9 @@ export interface ServerControl {
   stop(server: ServerProcess): Promise<void>;
 }
 
+/** Whoever runs it tries again. */
+const MOST_TRIES = 3;
+
 /** Started when this resolves. */
 export async function createServerControl(control: ServerControl): Promise<Server> {
   let running = await control.start();
@@ -31,7 +34,14 @@ export async function createServerControl(control: ServerControl): Promise<Serve
     kill: () => control.kill(running),
     stop: () => control.stop(running),
     async start() {
-      running = await control.start();
+      for (let tries = 1; ; tries++) {
+        try {
+          running = await control.start();
+          return;
+        } catch (error) {
+          if (tries === MOST_TRIES) throw error;
+        }
+      }
     },
     signal: (signal) => running.kill(signal),
   };

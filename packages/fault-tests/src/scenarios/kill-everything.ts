@@ -86,10 +86,13 @@ async function runRound(
   const load = rig.events.start({ eventsPerSec: EVENTS_PER_SEC, senders: rig.senders });
   await delay(WARM_UP_MS);
   const baseline = await measureBaseline(rig);
-  await harm();
+  const brokenOff = await harm().then(
+    () => [],
+    (error: Error) => [`the plan broke off: ${error.message.slice(0, 500)}`],
+  );
   const recovery = await recover(rig, load, baseline);
   const { verdict, evidence } = await judge.judge();
-  const complaints = [...complaintsOf(verdict), ...recoveryComplaints(recovery)];
+  const complaints = [...brokenOff, ...complaintsOf(verdict), ...recoveryComplaints(recovery)];
   const figures = verdictFigures(verdict, baseline, recovery);
   world.say(
     `  round: ${Object.entries(figures)
