@@ -119,14 +119,12 @@ test('the revision that placed a record is read as it was written, and is 0 wher
       expect(placedOf(encodePlaced(revision))).toBe(revision);
     }),
   );
-  expect([{}, { ph_placed: '' }, { ph_placed: 'x' }, { ph_placed: '-1' }].map(placedOf)).toEqual([
-    0, 0, 0, 0,
-  ]);
+  const unread: Headers[] = [{}, { ph_placed: '' }, { ph_placed: 'x' }, { ph_placed: '-1' }];
+  expect(unread.map(placedOf)).toEqual([0, 0, 0, 0]);
 });
 
 test('turns taken for want of room are counted up to 99, and from nothing when they cannot be read', () => {
   expect([1, 99, 100].map((turns) => crowdedOf(encodeCrowded(turns)))).toEqual([1, 99, 99]);
-  expect([{}, { ph_crowded: '' }, { ph_crowded: '100' }, { ph_crowded: '-1' }].map(crowdedOf)).toEqual([
-    0, 0, 0, 0,
-  ]);
+  const unread: Headers[] = [{}, { ph_crowded: '' }, { ph_crowded: '100' }, { ph_crowded: '-1' }];
+  expect(unread.map(crowdedOf)).toEqual([0, 0, 0, 0]);
 });
