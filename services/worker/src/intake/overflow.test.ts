@@ -163,6 +163,25 @@ test.each([
   },
 );
 
+test('a copy that comes when its lane has moved twice is one too many', async () => {
+  const lane = createFakeLane();
+  post(lane, 'slow', SHARE + 5);
+  const first = ownLane(lane, { ...LANE_SLOTS, isLate: true });
+  first.deliveries.pump(1_000);
+  const handOver = (owner: typeof first) => {
+    for (const each of [owner.deliveries, owner.overflow]) each.commit(true);
+    for (const each of [owner.deliveries, owner.overflow]) each.lose();
+    return ownLane(lane, { ...LANE_SLOTS, clock: owner.clock });
+  };
+  const second = handOver(first);
+  expect(await second.drain()).toHaveLength(SHARE + 5);
+  const third = handOver(second);
+  for (const move of first.produced) move.acknowledge();
+  await settled();
+  expect(await third.drain()).toEqual([]);
+  expect(third.overflow.isDone(lane.overflow.records.length - 1)).toBe(true);
+});
+
 test('a lane that is lost gives up its moves, and its new owner finds the originals', async () => {
   const lane = createFakeLane();
   post(lane, 'slow', SHARE + 5);
