@@ -269,6 +269,13 @@ export const PARTS: readonly Part[] = [
         'Of one tenant, waiting or running; beyond it a job is refused.',
       ),
       fixed(
+        'running jobs',
+        'jobs',
+        'packages/db/src/replay-jobs.ts',
+        'MAX_RUNNING_JOBS',
+        'Of one tenant over all dispatchers; beyond it a job waits, so that others have places.',
+      ),
+      fixed(
         'counted for a job',
         'deliveries',
         'packages/db/src/replay-candidates.ts',

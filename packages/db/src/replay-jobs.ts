@@ -43,6 +43,10 @@ export interface ReplayJobRow extends Omit<NewReplayJob, 'createdBy'> {
 
 /** Of one tenant, waiting or running. */
 export const MAX_OPEN_JOBS = 20;
+/** Of one tenant, with a lease that holds: its long jobs leave places to others. */
+export const MAX_RUNNING_JOBS = 4;
+/** Any fixed number: the advisory lock that lets one claim be made at a time. */
+const CLAIM_LOCK = 4_702_119;
 
 /** `too_many` when that many of the tenant's jobs are waiting or running. */
 export async function createJob(
@@ -97,23 +101,32 @@ export async function cancelJob(sql: Sql, tenantId: string | null, jobId: string
 }
 
 /**
- * Takes the job that has waited longest, or one whose owner has let its lease run out; null when there is none.
+ * Takes the job that has waited longest, or one whose owner has let its lease run out; null when there is none. A job
+ * is passed over while `MAX_RUNNING_JOBS` others of its tenant are running.
  * `leaseMs` counts by Postgres' clock.
  */
 export async function claimJob(
   sql: Sql,
   lease: { readonly owner: string; readonly leaseMs: number },
 ): Promise<ReplayJobRow | null> {
-  const [row] = await sql<ReplayJobRow[]>`
-    update replay_jobs set state = 'running', lease_owner = ${lease.owner}, updated_at = now(),
-                           lease_until = now() + ${lease.leaseMs} * interval '1 millisecond'
-    where job_id = (
-      select job_id from replay_jobs
-      where state = 'queued' or (state = 'running' and (lease_until is null or lease_until < now()))
-      order by created_at, job_id limit 1 for update skip locked
-    )
-    returning ${jobColumns(sql)}`;
-  return row ?? null;
+  return inTransaction(sql, async (transaction) => {
+    // In a statement of its own: what is counted below are then the claims of all who came before.
+    await transaction`select pg_advisory_xact_lock(${CLAIM_LOCK}::bigint)`;
+    const [row] = await transaction<ReplayJobRow[]>`
+      update replay_jobs set state = 'running', lease_owner = ${lease.owner}, updated_at = now(),
+                             lease_until = now() + ${lease.leaseMs} * interval '1 millisecond'
+      where job_id = (
+        select job_id from replay_jobs job
+        where (state = 'queued' or (state = 'running' and (lease_until is null or lease_until < now())))
+          and ${MAX_RUNNING_JOBS} > (
+            select count(*) from replay_jobs other
+            where other.tenant_id = job.tenant_id and other.job_id <> job.job_id
+              and other.state = 'running' and other.lease_until >= now())
+        order by created_at, job_id limit 1 for update skip locked
+      )
+      returning ${jobColumns(transaction)}`;
+    return row ?? null;
+  });
 }
 
 /** Keeps where the job is, adds to its counts, and holds the lease. False when it was cancelled or is another's. */

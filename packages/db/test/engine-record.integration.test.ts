@@ -1,5 +1,5 @@
 import { deriveDeliveryId, mintEndpointId, mintEventId, standingOrder } from '@posthorn/contracts';
-import { databaseUrl } from '@posthorn/testkit';
+import { databaseUrl, waitUntil } from '@posthorn/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
   advanceJob,
@@ -20,6 +20,7 @@ import {
   leaveJob,
   listJobs,
   MAX_OPEN_JOBS,
+  MAX_RUNNING_JOBS,
   moveDeadLetterCounts,
   notePurges,
   openDatabase,
@@ -198,6 +199,62 @@ describe('a job', () => {
     expect(kinds.sort()).toEqual(['created', 'too_many']);
     await sql`update replay_jobs set state = 'done' where tenant_id = ${tenantId}`;
   });
+});
+
+test('long jobs of one tenant leave places to others, also when they are claimed at once', async () => {
+  const owner = tenantId;
+  const other = `${tenantId}-other`;
+  await createTenant(sql, { tenantId: other, name: '', lanes: [3], quotas: {} });
+  const add = (tenant: string, jobs: number, createdAt: string) => sql`
+    insert into replay_jobs (job_id, tenant_id, kind, filters, rate_per_sec, total, created_by, created_at)
+    select gen_random_uuid(), ${tenant}, 'recover', '{}', 1, 0, '', ${createdAt}::timestamptz
+    from generate_series(1, ${jobs}::int)`;
+  await add(owner, MAX_RUNNING_JOBS + 2, '2026-11-22T00:00:00Z');
+  await add(other, 1, '2026-11-22T01:00:00Z');
+  const claim = () => claimJob(sql, { owner: 'one', leaseMs: 60_000 });
+  for (let running = 1; running < MAX_RUNNING_JOBS; running++) {
+    expect(await claim()).toMatchObject({ tenantId: owner });
+  }
+  // The last place is taken, but not for others to see, when the next one asks.
+  let answered = false;
+  const waitsForALock = async () => {
+    const [locks] = await sql<{ waiting: number }[]>`
+      select count(*)::int as waiting from pg_locks
+      where locktype = 'advisory' and not granted
+        and database = (select oid from pg_database where datname = current_database())`;
+    return locks!.waiting > 0;
+  };
+  const next = await sql.begin(async (transaction) => {
+    expect(await claimJob(transaction, { owner: 'one', leaseMs: 60_000 })).toMatchObject({ tenantId: owner });
+    const asked = claim().finally(() => {
+      answered = true;
+    });
+    await waitUntil(async () => answered || (await waitsForALock()), { what: 'the next claim' });
+    return { asked };
+  });
+  expect(await next.asked).toMatchObject({ tenantId: other });
+  expect(await claim()).toBeNull();
+
+  // One whose owner is not heard of any more takes its own place again, or leaves it to one that comes first.
+  const lapse = async (createdAt: string) => {
+    const [lapsed] = await sql<{ jobId: string }[]>`
+      update replay_jobs set lease_until = now() - interval '1 second', created_at = ${createdAt}::timestamptz
+      where job_id = (
+        select job_id from replay_jobs where tenant_id = ${owner} and state = 'running' limit 1)
+      returning job_id`;
+    return lapsed!.jobId;
+  };
+  const first = await lapse('2026-11-21T00:00:00Z');
+  expect(await claim()).toMatchObject({ jobId: first });
+  expect(await claim()).toBeNull();
+  await lapse('2026-11-22T02:00:00Z');
+  expect(await claim()).toMatchObject({
+    tenantId: owner,
+    cursor: null,
+    createdAt: new Date('2026-11-22T00:00:00Z'),
+  });
+  expect(await claim()).toBeNull();
+  await sql`update replay_jobs set state = 'done' where tenant_id in (${owner}, ${other})`;
 });
 
 describe('dead letters for a job', () => {
