@@ -49,6 +49,8 @@ export class LaneIntake {
   readonly heldSlots: HeldSlots;
   deliveries: DeliveriesIntake | null = null;
   overflow: OverflowIntake | null = null;
+  /** Names the assignment in the copies that are made under it. */
+  mover: string | null = null;
 
   constructor(number: number, scheduler: Pick<Scheduler<DeliveryWork>, 'settleHeld'>) {
     this.number = number;

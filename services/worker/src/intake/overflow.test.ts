@@ -1,6 +1,6 @@
 import { encodeOrigin, mintEndpointId } from '@posthorn/contracts';
 import { expect, test } from 'vitest';
-import { makeHeaders, NOW } from '../../test/factories.ts';
+import { LANE, makeHeaders, NOW } from '../../test/factories.ts';
 import { ownLane, settled } from '../../test/fake-lane.ts';
 import { createFakeLane, type FakeLane } from '../../test/fake-partition.ts';
 
@@ -180,6 +180,19 @@ test('a copy that comes when its lane has moved twice is one too many', async ()
   await settled();
   expect(await third.drain()).toEqual([]);
   expect(third.overflow.isDone(lane.overflow.records.length - 1)).toBe(true);
+});
+
+test('an overflow that is begun again alone loses nothing of what was moved there', async () => {
+  const lane = createFakeLane();
+  post(lane, 'slow', SHARE + 20);
+  const owner = ownLane(lane, LANE_SLOTS);
+  owner.deliveries.pump(1_000);
+  for (const move of owner.produced.splice(0)) move.acknowledge();
+  await settled();
+  const { overflow } = owner;
+  overflow.handler.lost();
+  overflow.handler = owner.intake.assigned('overflow', LANE, overflow.at());
+  expect(await owner.drain()).toHaveLength(SHARE + 20);
 });
 
 test('a lane that is lost gives up its moves, and its new owner finds the originals', async () => {

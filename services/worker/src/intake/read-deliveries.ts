@@ -40,6 +40,10 @@ export class DeliveriesIntake implements SideIntake, LaneSide {
     return this.#readTo;
   }
 
+  get hasBegun(): boolean {
+    return this.#readTo > this.at.start;
+  }
+
   get heldSlots() {
     return this.#both.heldSlots;
   }

@@ -13,7 +13,7 @@ import {
   slotsUnderWay,
 } from './lane-intake.ts';
 import { copyForOverflow } from './move-records.ts';
-import { moveToLanes, settledRecord } from './read-deliveries.ts';
+import { type DeliveriesIntake, moveToLanes, settledRecord } from './read-deliveries.ts';
 import { Rotation } from './rotation.ts';
 import type { LaneSide } from './take-in.ts';
 
@@ -39,6 +39,8 @@ export class OverflowIntake implements SideIntake, LaneSide {
   readonly mover: string;
   readonly #parts: IntakeParts;
   readonly #both: LaneIntake;
+  /** What it had been reading before this: which of its records were moved since then its take-over does not say. */
+  readonly #kept: DeliveriesIntake | null;
   readonly #rotation: Rotation;
   readonly #assignedMs: number;
   /** Origins whose copies are not acknowledged. */
@@ -56,7 +58,9 @@ export class OverflowIntake implements SideIntake, LaneSide {
     this.lane = parts.scheduler.openLane(both.number);
     this.source = sourceOf(both.number, true);
     this.backlog = new Backlog(parts.maxRuns, at.start);
-    this.mover = parts.nameAssignment();
+    this.#kept = both.deliveries?.hasBegun === true ? both.deliveries : null;
+    this.mover = (this.#kept === null ? null : both.mover) ?? parts.nameAssignment();
+    both.mover = this.mover;
     this.#rotation = new Rotation();
     this.#parts = parts;
     this.#both = both;
@@ -70,7 +74,9 @@ export class OverflowIntake implements SideIntake, LaneSide {
   }
 
   get #takenOver(): TakenOver {
-    return { deliveries: this.#both.deliveries?.at ?? null, overflow: this.at, mover: this.mover };
+    const { deliveries } = this.#both;
+    const at = deliveries === this.#kept ? null : (deliveries?.at ?? null);
+    return { deliveries: at, overflow: this.at, mover: this.mover };
   }
 
   get readTo(): number {
