@@ -44,8 +44,12 @@ export interface Api {
       headers?: Record<string, string>;
     },
   ): Promise<Answer<T>>;
-  /** A tenant of its own name, with quotas wide enough for a test's burst unless given. */
-  createTenant(options?: { quotas?: Record<string, number>; [field: string]: unknown }): Promise<Tenant>;
+  /** A tenant of its own name unless one is given, with quotas wide enough for a test's burst unless given. */
+  createTenant(options?: {
+    tenantId?: string;
+    quotas?: Record<string, number>;
+    [field: string]: unknown;
+  }): Promise<Tenant>;
   createWebhook(tenant: Tenant, fields: Record<string, unknown>): Promise<Endpoint>;
   postEvent(tenant: Tenant, fields?: Record<string, unknown>): Promise<Accepted>;
 }
@@ -79,8 +83,7 @@ export function createApi(url: string, operatorKey: string): Api {
   return {
     url,
     call,
-    async createTenant({ quotas, ...fields } = {}) {
-      const tenantId = `t-${randomBytes(5).toString('hex')}`;
+    async createTenant({ quotas, tenantId = `t-${randomBytes(5).toString('hex')}`, ...fields } = {}) {
       const body = { tenant_id: tenantId, quotas: { ...WIDE_QUOTAS, ...quotas }, ...fields };
       const made = expectStatus(201, await call<{ api_key: string }>('POST', '/v1/tenants', { body }));
       return { tenantId, key: made.api_key };

@@ -1,3 +1,4 @@
+import { pinLanes, tenantPartition } from '@posthorn/contracts';
 import { type Receiver, startReceiver, waitUntil } from '@posthorn/testkit';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -21,11 +22,20 @@ const receivers: Receiver[] = [];
 const A_MINUTE_AGO = new Date(Date.now() - 60_000).toISOString();
 const CHANGE_REACHES_WORKERS_MS = 5_000;
 const TOGETHER_MS = 20_000;
+/** In which a hundred events of a tenant arrive whose neighbour's receiver hangs. */
+const NEIGHBOUR_MS = 5_000;
+const LANES = 4;
+const EVENT_PARTITIONS = 2;
 
 beforeAll(async () => {
   operator = await receiver();
   system = await startSystem({
-    environment: { PAUSE_FIRST_WAIT_MS: '50', PAUSE_MAX_WAIT_MS: '200' },
+    environment: {
+      LANES: String(LANES),
+      EVENT_PARTITIONS: String(EVENT_PARTITIONS),
+      PAUSE_FIRST_WAIT_MS: '50',
+      PAUSE_MAX_WAIT_MS: '200',
+    },
   });
   operatorWebhook = (
     await system.api.call<Endpoint>('POST', '/v1/webhooks', {
@@ -35,6 +45,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  // What is still under way to the slow receiver would be waited for.
+  await system?.stop('worker', 'SIGKILL');
   await system?.close();
   await Promise.all(receivers.map((each) => each.close()));
 });
@@ -99,6 +111,15 @@ async function withDeadLetters(inbox: Receiver, path: string, count: number) {
   });
   inbox.answer(path, { status: 200 });
   return { tenant, webhook, ids };
+}
+
+/** A tenant with the same lane and the same partition of `events`. */
+function neighbourOf(tenantId: string): string {
+  const placeOf = (id: string) => `${pinLanes(id, LANES)} ${tenantPartition(id, EVENT_PARTITIONS)}`;
+  for (let n = 0; ; n++) {
+    const neighbour = `${tenantId}-neighbour-${n}`;
+    if (placeOf(neighbour) === placeOf(tenantId)) return neighbour;
+  }
 }
 
 // Together: most of each test waits for a change to reach the workers.
@@ -258,5 +279,27 @@ describe.concurrent('the engine', () => {
     await drained(inbox, ledger);
     expect(judge(ledger, inbox.arrivals())).toEqual(CLEAN);
     expect(inbox.peakOpen).toBeLessThanOrEqual(CAP);
+  });
+
+  test('tenant-isolation: a receiver that takes 30 s holds up no other tenant of its lane and its partition of events', async () => {
+    const inbox = await receiver();
+    inbox.answer('/slow', { delayMs: 30_000 });
+    inbox.answer('/fast', { delayMs: 100 });
+    const quotas = { max_concurrent_deliveries: 50 };
+    const slow = await system.api.createTenant({ quotas });
+    const fast = await system.api.createTenant({ quotas, tenantId: neighbourOf(slow.tenantId) });
+    await system.api.createWebhook(slow, { url: inbox.url('/slow') });
+    await system.api.createWebhook(fast, { url: inbox.url('/fast') });
+    const post = (tenant: Tenant) =>
+      Promise.all(Array.from({ length: 100 }, () => system.api.postEvent(tenant)));
+
+    await post(slow);
+    await inbox.waitForCount(quotas.max_concurrent_deliveries, '/slow', { timeoutMs: TOGETHER_MS });
+    const startedMs = performance.now();
+    await post(fast);
+    await inbox.waitForCount(100, '/fast', { timeoutMs: NEIGHBOUR_MS });
+
+    expect(performance.now() - startedMs).toBeLessThan(NEIGHBOUR_MS);
+    expect(inbox.arrivals('/slow')).toHaveLength(quotas.max_concurrent_deliveries);
   });
 });

@@ -20,7 +20,7 @@ let worker: Awaited<ReturnType<World['startWorker']>>;
 beforeAll(async () => {
   [world, receiver] = await Promise.all([startWorld('worker'), startReceiver()]);
   worker = await world.startWorker({
-    BREAKER_FIRST_PROBE_MS: '50',
+    BREAKER_FIRST_PROBE_MS: '400',
     CIRCUIT_LEAST_WAIT_MS: '60',
     PAUSE_FIRST_WAIT_MS: '55',
   });

@@ -10,15 +10,17 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   CLEAN,
   type DeliveryView,
+  drained,
   judge,
   promised,
+  SERVICES,
   type System,
   sendLoad,
   startSystem,
 } from '../src/index.ts';
 
 let system: System;
-let inbox: Receiver;
+const receivers: Receiver[] = [];
 let postgres: FaultProxy;
 let kafka: FaultProxy | undefined;
 
@@ -31,23 +33,49 @@ beforeAll(async () => {
   const url = new URL(direct);
   url.port = String(postgres.port);
   if (proxied) kafka = await startFaultProxy({ targetPort: proxied[0]!, port: proxied[1]! });
-  [system, inbox] = await Promise.all([
-    startSystem({
-      environment: { DATABASE_URL: url.href },
-      perService: kafka ? { ingest: { KAFKA_BROKERS: `127.0.0.1:${kafka.port}` } } : {},
-    }),
-    startReceiver(),
-  ]);
+  system = await startSystem({
+    environment: { DATABASE_URL: url.href },
+    perService: kafka ? { ingest: { KAFKA_BROKERS: `127.0.0.1:${kafka.port}` } } : {},
+  });
 });
 
 afterAll(async () => {
   postgres?.heal();
   kafka?.heal();
   await system?.close();
-  await Promise.all([inbox?.close(), postgres?.close(), kafka?.close()]);
+  await Promise.all([...receivers, postgres, kafka].map((each) => each?.close()));
+});
+
+async function receiver(): Promise<Receiver> {
+  const started = await startReceiver();
+  receivers.push(started);
+  return started;
+}
+
+test('a SIGTERM of each service under load, with requests of two seconds in flight, loses and repeats nothing', async () => {
+  const inbox = await receiver();
+  inbox.answer('/slow', { delayMs: 2_000 });
+  const tenant = await system.api.createTenant();
+  await system.api.createWebhook(tenant, { url: inbox.url('/slow') });
+  await system.api.createWebhook(tenant, { url: inbox.url('/fast') });
+
+  let restarted = false;
+  const load = sendLoad(system.api, tenant, { eventsPerSec: 30, until: () => restarted });
+  await inbox.waitFor(() => inbox.open > 10);
+  for (const name of SERVICES) {
+    expect(await system.stop(name), `${name} exits with 0`).toBe(0);
+    await system.start(name);
+  }
+  restarted = true;
+  const ledger = await load;
+
+  await drained(inbox, ledger, 30_000);
+  expect(judge(ledger, inbox.arrivals())).toEqual(CLEAN);
+  expect(ledger.ok.size).toBeGreaterThan(50);
 });
 
 test('with Postgres gone under load, events of cached tenants still arrive and the record catches up', async () => {
+  const inbox = await receiver();
   const tenant = await system.api.createTenant();
   await system.api.createWebhook(tenant, { url: inbox.url('/while-away') });
   await system.api.postEvent(tenant);
@@ -87,6 +115,7 @@ test('with Postgres gone under load, events of cached tenants still arrive and t
 });
 
 test.skipIf(!proxied)('with Kafka gone, an event is refused with 503 and never pretended', async () => {
+  const inbox = await receiver();
   const tenant = await system.api.createTenant();
   await system.api.createWebhook(tenant, { url: inbox.url('/no-kafka') });
   const before = await system.api.postEvent(tenant);
