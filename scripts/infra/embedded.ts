@@ -1,5 +1,5 @@
 export { listenForInterrupt } from '../interrupt.ts';
-export { openRunFile } from '../run-file.mjs';
+export { identify, isAlive, openRunFile } from '../run-file.mjs';
 export { removeWithElsewhere } from './elsewhere.mjs';
 export { type EmbeddedKafka, type KafkaOptions, startEmbeddedKafka } from './embedded-kafka.ts';
 export { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts';

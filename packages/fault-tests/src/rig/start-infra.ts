@@ -2,7 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { checkJava, ensureKafkaJars, openRunFile, removeWithElsewhere } from '@posthorn/scripts/embedded';
+import {
+  checkJava,
+  ensureKafkaJars,
+  identify,
+  isAlive,
+  openRunFile,
+  removeWithElsewhere,
+} from '@posthorn/scripts/embedded';
 import postgres from 'postgres';
 import { type Cluster, startCluster } from './start-brokers.ts';
 import { type Postgres, startPostgres } from './start-postgres.ts';
@@ -39,7 +46,12 @@ export async function startInfra(
   const data = place ? join(place, name) : dir;
   await Promise.all([join(dir, 'logs'), data].map((each) => mkdir(each, { recursive: true })));
   // The name by which the next run knows what a killed one left behind.
-  const { add } = openRunFile(join(dir, 'run.json'), 'test run');
+  const running = openRunFile(join(dir, 'run.json'), 'test run');
+  const started: ReturnType<typeof identify>[] = [];
+  const add = (name: string, pid: number | undefined) => {
+    running.add(name, pid);
+    if (pid) started.push(identify(name, pid));
+  };
   const [cluster, database] = await Promise.all([
     startCluster({ dir: data, libs, count: brokers, proxiedClients: PROXIED_CLIENTS, onSpawn: add }),
     startPostgres(data, add),
@@ -53,6 +65,8 @@ export async function startInfra(
     createDatabase: () => createDatabase(database.url),
     async close() {
       await Promise.all([database.kill(), ...cluster.brokers.map((broker) => broker.kill())]);
+      // A scenario that was broken off has left its services running.
+      for (const each of started) if (isAlive(each)) process.kill(-each.pid, 'SIGKILL');
       await Promise.all(cluster.peers.map((peer) => peer.close()));
       await removeWithElsewhere(join(data, 'postgres'));
       await rm(dir, { recursive: true, force: true });
