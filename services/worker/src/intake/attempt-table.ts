@@ -1,11 +1,5 @@
-import type { EndpointId, EventId } from '@posthorn/contracts';
-
-/** Which delivery: one event for one endpoint in one run. */
-export interface DeliveryKey {
-  readonly eventId: EventId;
-  readonly endpointId: EndpointId;
-  readonly run: number;
-}
+import type { EndpointId } from '@posthorn/contracts';
+import { type EventWords, hashOf, type Interned, type RecordRows } from './record-rows.ts';
 
 /** What is kept of a delivery beside its key. Whole numbers from 0 to 2^32 - 1. */
 export const COLUMN = { round: 7, attempt: 8, source: 9, mode: 10, tick: 11, older: 12, newer: 13 } as const;
@@ -15,19 +9,16 @@ const NEXT = 0;
 const EVENT = 1;
 const ENDPOINT = 5;
 const RUN = 6;
-const WORDS = 14;
+/** How often the row was given away: who remembers the row remembers that too. */
+const GENERATION = 14;
+const WORDS = 15;
 const FIRST_ROWS = 1_024;
 
-interface Interned {
-  readonly endpointId: EndpointId;
-  readonly number: number;
-  rows: number;
-}
-
 /**
- * A hash table of deliveries in flat memory: 56 bytes a row and 4 to 8 for its bucket, nothing for the collector to
+ * A hash table of deliveries in flat memory: 60 bytes a row and 4 to 8 for its bucket, nothing for the collector to
  * walk. The key is kept whole (the 128 bits of the event's id, the endpoint by a number, the run), so that no two
- * deliveries are taken for one. Rows are named by their number, from 1; 0 is none.
+ * deliveries are taken for one. Rows are named by their number, from 1; 0 is none. A record remembers the rows of its
+ * deliveries, and looks only for those that it has not, or whose row was given away.
  */
 export class AttemptTable {
   readonly maxRows: number;
@@ -37,8 +28,6 @@ export class AttemptTable {
   /** Rows that were ever used. */
   #used = 0;
   #free = 0;
-  readonly #event = new Uint32Array(4);
-  #eventId: EventId = '';
   readonly #endpoints = new Map<EndpointId, Interned>();
   readonly #byNumber: Interned[] = [];
   readonly #freeNumbers: number[] = [];
@@ -68,40 +57,36 @@ export class AttemptTable {
     this.#words[row * WORDS + column] = value;
   }
 
-  find(key: DeliveryKey): number {
-    const endpoint = this.#endpoints.get(key.endpointId);
-    if (endpoint === undefined) return 0;
-    this.#read(key.eventId);
-    for (let row = this.#buckets[this.#bucketOf(endpoint.number)]!; row !== 0; ) {
-      const at = row * WORDS;
-      if (this.#isAt(at, endpoint.number, key.run)) return row;
-      row = this.#words[at + NEXT]!;
-    }
-    return 0;
+  find(keys: RecordRows, index: number): number {
+    const known = keys.rowOf(index);
+    if (known !== 0 && this.#words[known * WORDS + GENERATION] === keys.generationOf(index)) return known;
+    const endpoint = this.#endpointOf(keys, index);
+    return endpoint === undefined ? 0 : this.#lookUp(keys, index, endpoint.number);
   }
 
-  /** Adds what find() did not find. 0 when the table is full. */
-  add(key: DeliveryKey): number {
+  /** Adds what find() did not find; the columns are the caller's to write. 0 when the table is full. */
+  add(keys: RecordRows, index: number): number {
     if (this.#rows === this.maxRows) return 0;
     const row = this.#takeRow();
-    const endpoint = this.#intern(key.endpointId);
-    this.#read(key.eventId);
+    const { number } = this.#intern(keys, index);
+    const words = this.#words;
     const at = row * WORDS;
-    this.#words.fill(0, at, at + WORDS);
-    this.#words.set(this.#event, at + EVENT);
-    this.#words[at + ENDPOINT] = endpoint.number;
-    this.#words[at + RUN] = key.run;
-    const bucket = this.#bucketOf(endpoint.number);
-    this.#words[at + NEXT] = this.#buckets[bucket]!;
+    const { event } = keys;
+    for (let i = 0; i < event.length; i++) words[at + EVENT + i] = event[i]!;
+    words[at + ENDPOINT] = number;
+    words[at + RUN] = keys.run;
+    const bucket = hashOf(event[2], event[3], number) & this.#mask;
+    words[at + NEXT] = this.#buckets[bucket]!;
     this.#buckets[bucket] = row;
     this.#rows += 1;
+    keys.remember(index, row, words[at + GENERATION]!);
     return row;
   }
 
   remove(row: number): void {
     const at = row * WORDS;
     const words = this.#words;
-    const bucket = hash(words[at + EVENT + 2]!, words[at + EVENT + 3]!, words[at + ENDPOINT]!) & this.#mask;
+    const bucket = hashOf(words[at + EVENT + 2]!, words[at + EVENT + 3]!, words[at + ENDPOINT]!) & this.#mask;
     if (this.#buckets[bucket] === row) this.#buckets[bucket] = words[at + NEXT]!;
     else {
       let before = this.#buckets[bucket]! * WORDS;
@@ -110,6 +95,7 @@ export class AttemptTable {
     }
     this.#release(words[at + ENDPOINT]!);
     words[at + COLUMN.mode] = 0;
+    words[at + GENERATION]! += 1;
     words[at + NEXT] = this.#free;
     this.#free = row;
     this.#rows -= 1;
@@ -119,32 +105,30 @@ export class AttemptTable {
     return this.#buckets.length - 1;
   }
 
-  #bucketOf(endpoint: number): number {
-    return hash(this.#event[2]!, this.#event[3]!, endpoint) & this.#mask;
+  #lookUp(keys: RecordRows, index: number, endpoint: number): number {
+    const { event, run } = keys;
+    const bucket = hashOf(event[2], event[3], endpoint) & this.#mask;
+    for (let row = this.#buckets[bucket]!; row !== 0; ) {
+      const at = row * WORDS;
+      if (this.#isAt(at, event, endpoint, run)) {
+        keys.remember(index, row, this.#words[at + GENERATION]!);
+        return row;
+      }
+      row = this.#words[at + NEXT]!;
+    }
+    return 0;
   }
 
-  #isAt(at: number, endpoint: number, run: number): boolean {
+  #isAt(at: number, event: EventWords, endpoint: number, run: number): boolean {
     const words = this.#words;
-    const event = this.#event;
     return (
-      words[at + EVENT + 3] === event[3] &&
+      (words[at + EVENT + 3]! | 0) === event[3] &&
       words[at + ENDPOINT] === endpoint &&
-      words[at + EVENT + 2] === event[2] &&
-      words[at + EVENT + 1] === event[1] &&
-      words[at + EVENT] === event[0] &&
+      (words[at + EVENT + 2]! | 0) === event[2] &&
+      (words[at + EVENT + 1]! | 0) === event[1] &&
+      (words[at + EVENT]! | 0) === event[0] &&
       words[at + RUN] === run
     );
-  }
-
-  /** The slots of a record ask for the same event one after the other. */
-  #read(eventId: EventId): void {
-    if (eventId === this.#eventId) return;
-    const event = this.#event;
-    event[0] = hexAt(eventId, 0, 8);
-    event[1] = hexAt(eventId, 9, 4) * 0x1_0000 + hexAt(eventId, 14, 4);
-    event[2] = hexAt(eventId, 19, 4) * 0x1_0000 + hexAt(eventId, 24, 4);
-    event[3] = hexAt(eventId, 28, 8);
-    this.#eventId = eventId;
   }
 
   #takeRow(): number {
@@ -165,18 +149,30 @@ export class AttemptTable {
     this.#buckets = new Uint32Array(this.#buckets.length * 2);
     for (let row = 1; row <= this.#used; row++) {
       const at = row * WORDS;
-      const bucket = hash(words[at + EVENT + 2]!, words[at + EVENT + 3]!, words[at + ENDPOINT]!) & this.#mask;
+      const bucket =
+        hashOf(words[at + EVENT + 2]!, words[at + EVENT + 3]!, words[at + ENDPOINT]!) & this.#mask;
       words[at + NEXT] = this.#buckets[bucket]!;
       this.#buckets[bucket] = row;
     }
   }
 
-  #intern(endpointId: EndpointId): Interned {
-    let interned = this.#endpoints.get(endpointId);
+  /** Undefined while no row is of this endpoint. */
+  #endpointOf(keys: RecordRows, index: number): Interned | undefined {
+    const known = keys.endpoints[index];
+    if (known !== undefined && known.rows > 0) return known;
+    const endpoint = this.#endpoints.get(keys.endpointIds[index]!);
+    keys.endpoints[index] = endpoint;
+    return endpoint;
+  }
+
+  #intern(keys: RecordRows, index: number): Interned {
+    let interned = this.#endpointOf(keys, index);
     if (interned === undefined) {
+      const endpointId = keys.endpointIds[index]!;
       interned = { endpointId, number: this.#freeNumbers.pop() ?? this.#byNumber.length, rows: 0 };
       this.#byNumber[interned.number] = interned;
       this.#endpoints.set(endpointId, interned);
+      keys.endpoints[index] = interned;
     }
     interned.rows += 1;
     return interned;
@@ -189,23 +185,4 @@ export class AttemptTable {
     this.#endpoints.delete(interned.endpointId);
     this.#freeNumbers.push(number);
   }
-}
-
-/** The end of a UUIDv7 is random: little is needed to spread it. */
-function hash(high: number, low: number, endpoint: number): number {
-  const mixed = low ^ Math.imul(high, 0x9e37_79b1) ^ Math.imul(endpoint + 1, 0x85eb_ca6b);
-  return (mixed ^ (mixed >>> 15)) >>> 0;
-}
-
-const ZERO = 48;
-const NINE = 57;
-const LETTERS_FROM = 87;
-
-function hexAt(text: string, start: number, digits: number): number {
-  let value = 0;
-  for (let i = start; i < start + digits; i++) {
-    const code = text.charCodeAt(i);
-    value = value * 16 + (code <= NINE ? code - ZERO : code - LETTERS_FROM);
-  }
-  return value;
 }

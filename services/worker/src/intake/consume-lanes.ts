@@ -153,11 +153,8 @@ function byPlace({ partitions }: ConsumerStats): StatsOf {
   return (topic, partition) => stats.get(`${topic}/${partition}`);
 }
 
-const COMMA = 44;
-
-function countSlots(text: string | undefined): number {
+function countSlots(text = ''): number {
   let slots = 1;
-  if (text === undefined) return slots;
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) === COMMA) slots += 1;
+  for (let at = text.indexOf(','); at !== -1; at = text.indexOf(',', at + 1)) slots += 1;
   return slots;
 }

@@ -8,6 +8,7 @@ import {
 } from '@posthorn/contracts';
 import type { TrackedRecord } from '@posthorn/kafka';
 import type { Slot, Work } from '../schedule/lane.ts';
+import { RecordRows } from './record-rows.ts';
 
 /** What the worker needs of the record a slot came in: to complete it, and to see that its lane was lost, and how. */
 export type SourceRecord = Pick<
@@ -22,6 +23,8 @@ export interface DeliveryWork extends Work {
   readonly source: number;
   readonly event: EventMeta;
   readonly delivery: DeliveryMeta;
+  /** Where its attempts are remembered. */
+  readonly rows: RecordRows;
   /** How often it was put aside without an attempt. */
   readonly bounces: number;
   readonly headers: Headers;
@@ -51,6 +54,7 @@ export function decodeWork(record: TrackedRecord, source = sourceOf(record.parti
     source,
     event,
     delivery,
+    rows: new RecordRows(event.eventId, delivery.slots, delivery.run),
     bounces: bouncesOf(headers),
     headers,
     payload: record.value,

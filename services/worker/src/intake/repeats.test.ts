@@ -3,6 +3,7 @@ import { createFakeClock } from '@posthorn/testkit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { NOW } from '../../test/factories.ts';
+import { RecordRows } from './record-rows.ts';
 import { type Attempted, createRepeats } from './repeats.ts';
 
 const KEPT_MS = 180_000;
@@ -18,9 +19,8 @@ const ENDPOINTS = [mintEndpointId(NOW), mintEndpointId(NOW)];
 function attempted(over: Partial<Attempted['delivery']> & { eventId?: string; source?: number } = {}) {
   const { eventId = EVENT, source = 0, ...delivery } = over;
   return {
-    event: { eventId } as Attempted['event'],
     delivery: { slots: ENDPOINTS, run: 0, round: 0, attempt: 1, lane: 0, ...delivery },
-    endpointIds: ENDPOINTS,
+    rows: new RecordRows(eventId, ENDPOINTS, delivery.run ?? 0),
     source,
     record: { live: true },
   };
@@ -131,11 +131,42 @@ test('a count that no row holds is tried rather than taken for another', () => {
   expect(repeats.isRepeat(attempted({ run: 2 ** 32 }), 0)).toBe(false);
 });
 
+test('a row that was given to another delivery is neither read nor written by who had it before', () => {
+  const { repeats } = setup(1);
+  const first = attempted();
+  const second = attempted({ eventId: mintEventId(NOW) });
+  repeats.takeIn(first, 0);
+  repeats.settled(first, 0);
+  repeats.takeIn(second, 0);
+  expect(repeats.isRepeat(first, 0)).toBe(false);
+  repeats.settled(first, 0, true);
+  repeats.forget(first, 0);
+  expect(repeats.isRepeat(second, 0)).toBe(true);
+  expect(repeats.isRepeat({ ...second, delivery: { ...second.delivery, attempt: 2 } }, 0)).toBe(false);
+});
+
+test('an endpoint that a record names twice is one delivery', () => {
+  const { repeats } = setup();
+  const twice = { ...attempted(), rows: new RecordRows(EVENT, [ENDPOINTS[0]!, ENDPOINTS[0]!], 0) };
+  repeats.takeIn(twice, 0);
+  expect(repeats.isRepeat(twice, 1)).toBe(true);
+  repeats.takeIn(twice, 1);
+  expect(repeats.stats().remembered).toBe(1);
+});
+
+test('nothing is remembered beyond its time where no more copies come', () => {
+  const { clock, repeats } = setup();
+  repeats.takeIn(attempted(), 0);
+  repeats.settled(attempted(), 0);
+  clock.advance(KEPT_MS + 100);
+  expect(repeats.stats()).toMatchObject({ remembered: 0, evicted: 0 });
+});
+
 /** The same in plain words: per delivery what is known, in a map. */
 function createModel() {
   const known = new Map<string, { order: number; mode: 'open' | 'settled' | 'succeeded'; source: number }>();
   const key = (work: Attempted, index: number) =>
-    `${work.event.eventId} ${work.endpointIds[index]} ${work.delivery.run}`;
+    `${work.rows.event} ${work.rows.endpointIds[index]} ${work.delivery.run}`;
   const order = ({ delivery }: Attempted) => delivery.round * 1_000 + delivery.attempt;
   return {
     isRepeat(work: Attempted, index: number) {
@@ -172,6 +203,8 @@ const step = fc.record({
   round: fc.nat({ max: 1 }),
   attempt: fc.integer({ min: 1, max: 3 }),
   source: fc.nat({ max: 2 }),
+  /** Whether the record is one that was there before, with the rows that it remembers. */
+  known: fc.boolean(),
 });
 
 test('any interleaving of copies, outcomes, moves and losses makes one request per attempt', () => {
@@ -179,8 +212,11 @@ test('any interleaving of copies, outcomes, moves and losses makes one request p
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
       const { repeats } = setup();
       const model = createModel();
-      for (const { what, index, ...over } of steps) {
-        const work = attempted(over);
+      const before = new Map<string, Attempted>();
+      for (const { what, index, known, ...over } of steps) {
+        const name = JSON.stringify(over);
+        const work = (known ? before.get(name) : undefined) ?? attempted(over);
+        before.set(name, work);
         const repeat = repeats.isRepeat(work, index);
         expect(repeat).toBe(model.isRepeat(work, index));
         for (const each of [repeats, model]) {

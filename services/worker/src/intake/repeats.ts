@@ -3,7 +3,7 @@ import { AttemptTable, COLUMN } from './attempt-table.ts';
 import type { DeliveryWork } from './delivery-work.ts';
 
 /** What names an attempt, and the partition it came in by. */
-export type Attempted = Pick<DeliveryWork, 'event' | 'delivery' | 'endpointIds' | 'source'> & {
+export type Attempted = Pick<DeliveryWork, 'delivery' | 'rows' | 'source'> & {
   readonly record: Pick<DeliveryWork['record'], 'live'>;
 };
 
@@ -74,9 +74,8 @@ class RememberedAttempts implements Repeats {
   }
 
   isRepeat(work: Attempted, index: number): boolean {
-    this.#forgetExpired();
     const row = this.#find(work, index);
-    if (row === 0 || !isCountable(work)) return false;
+    if (row === 0 || !isCountable(work) || this.#forgetIfExpired(row)) return false;
     return this.#modeOf(row) === SUCCEEDED || this.#compare(work, row) <= 0;
   }
 
@@ -98,11 +97,13 @@ class RememberedAttempts implements Repeats {
     if (row === 0) return;
     const isOlder = this.#compare(work, row) < 0;
     if (isOlder && !succeeded) return;
+    const tick = this.#tick();
     this.#unlink(row);
     const mode = succeeded || this.#modeOf(row) === SUCCEEDED ? SUCCEEDED : SETTLED;
     this.#table.set(row, COLUMN.mode, mode);
-    this.#table.set(row, COLUMN.tick, this.#tick());
+    this.#table.set(row, COLUMN.tick, tick);
     this.#link(row);
+    this.#forgetExpired(tick);
   }
 
   forget(work: Attempted, index: number): void {
@@ -117,6 +118,7 @@ class RememberedAttempts implements Repeats {
 
   stats(): RepeatsStats {
     this.#forgetLost();
+    this.#forgetExpired(this.#tick());
     const { rows, bytes } = this.#table;
     return { remembered: rows, bytes, evicted: this.#evicted };
   }
@@ -131,17 +133,21 @@ class RememberedAttempts implements Repeats {
 
   #find(work: Attempted, index: number): number {
     this.#forgetLost();
-    return this.#table.find(keyOf(work, index));
+    return this.#table.find(work.rows, index);
   }
 
   #add(work: Attempted, index: number): number {
-    const { rows, maxRows } = this.#table;
-    if (rows === maxRows) {
+    if (this.#isFull) this.#forgetExpired(this.#tick());
+    if (this.#isFull) {
       this.#evicted += 1;
       if (this.#oldest === 0) return 0;
       this.#remove(this.#oldest);
     }
-    return this.#table.add(keyOf(work, index));
+    return this.#table.add(work.rows, index);
+  }
+
+  get #isFull(): boolean {
+    return this.#table.rows === this.#table.maxRows;
   }
 
   #remove(row: number): void {
@@ -163,12 +169,18 @@ class RememberedAttempts implements Repeats {
     return Math.floor((this.#clock.monotonicMs() - this.#startedMs) / TICK_MS);
   }
 
-  #forgetExpired(): void {
-    if (this.#oldest === 0) return;
-    const before = this.#tick() - this.#keptTicks;
+  #forgetExpired(tick: number): void {
+    const before = tick - this.#keptTicks;
     while (this.#oldest !== 0 && this.#table.get(this.#oldest, COLUMN.tick) < before) {
       this.#remove(this.#oldest);
     }
+  }
+
+  #forgetIfExpired(row: number): boolean {
+    if (this.#modeOf(row) === OPEN) return false;
+    if (this.#table.get(row, COLUMN.tick) >= this.#tick() - this.#keptTicks) return false;
+    this.#remove(row);
+    return true;
   }
 
   #link(row: number): void {
@@ -193,7 +205,3 @@ class RememberedAttempts implements Repeats {
 /** A count beyond what a row holds is nobody's in earnest: such an attempt is not remembered. */
 const isCountable = ({ delivery: { run, round, attempt } }: Attempted): boolean =>
   Math.max(run, round, attempt) < 2 ** 32;
-
-function keyOf({ event, delivery, endpointIds }: Attempted, index: number) {
-  return { eventId: event.eventId, endpointId: endpointIds[index]!, run: delivery.run };
-}
