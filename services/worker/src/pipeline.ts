@@ -91,7 +91,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       maxBytes: Math.max(LEAST_LANE_BYTES, Math.floor(config.maxBufferedBytes / config.lanes)),
       tenantSharePercent: config.tenantBufferSharePercent,
     },
-    capOf: (tenantId, lane) => (intake.mayStartIn(lane) ? loader.capOf(tenantId, lane, clock.nowMs()) : 0),
+    capOf: (tenantId, lane) => (intake.mayStartIn(lane) ? loader.capOf(tenantId, lane) : 0),
     wholeCapOf: loader.wholeCapOf,
     limitsOf: loader.limitsOf,
     onRoom: (lane) => intake.onRoom(lane),

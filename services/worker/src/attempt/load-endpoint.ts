@@ -24,7 +24,7 @@ export interface EndpointLoader {
   /** Answers at once when the configuration is at hand. */
   load(slot: DeliverySlot): Loaded | Promise<Loaded>;
   /** Slots of a tenant that may be in flight in a lane now. */
-  capOf(tenantId: string, lane: number, nowMs: number): number;
+  capOf(tenantId: string, lane: number): number;
   /** Over all lanes of this worker; no bound while it is not known. */
   wholeCapOf(tenantId: string): number;
   /** Null while the endpoint is not known. */
@@ -88,10 +88,10 @@ export function createEndpointLoader(options: LoaderOptions): EndpointLoader {
       }
       return ask(slot, event.revision);
     },
-    capOf(tenantId, lane, nowMs) {
+    capOf(tenantId, lane) {
       const tenant = configs.peek(tenantId);
       if (tenant !== undefined) return shareOfCap(tenant, lane);
-      return isUnavailable(tenantId, nowMs) ? CAP_WHILE_UNAVAILABLE : CAP_WHILE_UNKNOWN;
+      return isUnavailable(tenantId, clock.nowMs()) ? CAP_WHILE_UNAVAILABLE : CAP_WHILE_UNKNOWN;
     },
     wholeCapOf: (tenantId) =>
       configs.peek(tenantId)?.quotas.maxConcurrentDeliveries ?? Number.POSITIVE_INFINITY,

@@ -22,8 +22,8 @@ export interface Outlet {
   /** False when the slot became another worker's before the record was acknowledged. */
   publish(slot: DeliverySlot, record: OutboundRecord): Promise<boolean>;
   write(entry: JournalEntry): Promise<boolean>;
-  /** The slot needs nothing more: its lane is told, or whoever has the lane now. */
-  complete(slot: DeliverySlot): Promise<void>;
+  /** The slot of a lane that is not ours any more needs nothing more: whoever has the lane now is told. */
+  announce(slot: DeliverySlot): Promise<void>;
 }
 
 /** Whether nobody else will try this slot: its lane is ours, or was handed over with the slot marked as held by us. */
@@ -36,8 +36,9 @@ export function createOutlet(options: OutletOptions): Outlet {
   const { acknowledger, layout, metrics } = options;
 
   async function announce(slot: DeliverySlot): Promise<void> {
-    const control = buildSettled(layout, slot);
     const isHeld = () => slot.work.record.mayStillSettle(slot.index);
+    if (!isHeld()) return;
+    const control = buildSettled(layout, slot);
     const said = await acknowledger.untilAcknowledged(() => options.produceHeld(control), isHeld);
     metrics.announced(said ? 'in_time' : 'too_late');
   }
@@ -50,10 +51,6 @@ export function createOutlet(options: OutletOptions): Outlet {
       return isStillOurs() && acknowledger.untilAcknowledged(produce, isStillOurs);
     },
     write: (entry) => acknowledger.untilAcknowledged(() => options.journal(entry)),
-    async complete(slot) {
-      const { record } = slot.work;
-      if (record.live) record.complete(slot.index);
-      else if (record.mayStillSettle(slot.index)) await announce(slot);
-    },
+    announce,
   };
 }

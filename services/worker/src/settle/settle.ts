@@ -26,7 +26,10 @@ export function createSettle(options: SettleOptions): Settle {
     const endedAtMs = clock.monotonicMs();
     const end = await conclude(settling, slot, conclusion);
     if (end === 'settled') repeats.settled(slot.work, slot.index, hasSucceeded(conclusion));
-    if (end !== 'left') await settling.outlet.complete(slot);
+    if (end !== 'left') {
+      if (slot.work.record.live) slot.work.record.complete(slot.index);
+      else await settling.outlet.announce(slot);
+    }
     metrics.settled(clock.monotonicMs() - endedAtMs);
   };
 }
@@ -51,7 +54,7 @@ function conclude(settling: Settling, slot: DeliverySlot, conclusion: Conclusion
   }
 }
 
-async function concludeAttempt(settling: Settling, slot: DeliverySlot, made: Made): Promise<SettleEnd> {
+function concludeAttempt(settling: Settling, slot: DeliverySlot, made: Made): Promise<SettleEnd> {
   const { outcome } = made;
   if (outcome.kind === 'success') {
     logAttempt(settling.log, slot, made, { kind: 'succeeded' });
