@@ -13,9 +13,10 @@ const RUN = 6;
 const GENERATION = 14;
 const WORDS = 15;
 const FIRST_ROWS = 1_024;
+const BUCKETS_PER_ROW = 2;
 
 /**
- * A hash table of deliveries in flat memory: 60 bytes a row and 4 to 8 for its bucket, nothing for the collector to
+ * A hash table of deliveries in flat memory: 60 bytes a row and 8 to 16 for its buckets, nothing for the collector to
  * walk. The key is kept whole (the 128 bits of the event's id, the endpoint by a number, the run), so that no two
  * deliveries are taken for one. Rows are named by their number, from 1; 0 is none. A record remembers the rows of its
  * deliveries, and looks only for those that it has not, or whose row was given away.
@@ -23,7 +24,7 @@ const FIRST_ROWS = 1_024;
 export class AttemptTable {
   readonly maxRows: number;
   #words = new Uint32Array((FIRST_ROWS + 1) * WORDS);
-  #buckets = new Uint32Array(FIRST_ROWS);
+  #buckets = new Uint32Array(FIRST_ROWS * BUCKETS_PER_ROW);
   #rows = 0;
   /** Rows that were ever used. */
   #used = 0;
