@@ -23,7 +23,7 @@ export default defineConfig({
           name: 'unit',
           // Half of the time went into loading the same modules again for every file; unit tests keep no state in them.
           isolate: false,
-          testTimeout: 15_000,
+          testTimeout: 15_000 * Number(process.env.PROPERTY_RUNS_FACTOR ?? 1),
           include: ['{packages,services,scripts,bench}/**/*.test.ts'],
           exclude: [...IGNORED, '**/*.integration.test.ts', '**/*.system.test.ts'],
         },

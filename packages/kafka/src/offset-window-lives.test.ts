@@ -1,3 +1,4 @@
+import { propertyRuns } from '@posthorn/testkit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { HeldUntil } from './held-slots.ts';
@@ -232,6 +233,6 @@ test('over any owners, hand-overs, rereadings and crashes no slot is lost, none 
         }
       },
     ),
-    { numRuns: 40 },
+    { numRuns: propertyRuns(15) },
   );
 });

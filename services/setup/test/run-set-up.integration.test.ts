@@ -4,7 +4,7 @@ import { emptyDatabaseUrl, kafkaBrokers, topicPrefix } from '@posthorn/testkit';
 import { afterAll, expect, test } from 'vitest';
 import { runSetUp } from '../src/run-set-up.ts';
 
-const TOPICS = 7;
+const TOPICS = 8;
 
 const client = connectKafka(
   { brokers: [...kafkaBrokers()], clientId: 'test' },

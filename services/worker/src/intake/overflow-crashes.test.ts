@@ -1,4 +1,5 @@
 import { mintEndpointId } from '@posthorn/contracts';
+import { propertyRuns } from '@posthorn/testkit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { makeHeaders, NOW } from '../../test/factories.ts';
@@ -154,6 +155,6 @@ test('every slot is sent once, and again only when a crash found it in flight or
       expect(tooOften).toEqual([]);
       expect(play.owner.intake.stats()).toMatchObject({ tenants: 0, runs: 0 });
     }),
-    { numRuns: 60 },
+    { numRuns: propertyRuns(15) },
   );
 });

@@ -1,5 +1,5 @@
 import { mintEndpointId, mintEventId } from '@posthorn/contracts';
-import { createFakeClock } from '@posthorn/testkit';
+import { createFakeClock, propertyRuns } from '@posthorn/testkit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { NOW } from '../../test/factories.ts';
@@ -229,6 +229,6 @@ test('any interleaving of copies, outcomes, moves and losses makes one request p
         expect(repeats.stats().remembered).toBe(model.size);
       }
     }),
-    { numRuns: 100 },
+    { numRuns: propertyRuns(40) },
   );
 });

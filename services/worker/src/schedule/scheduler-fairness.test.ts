@@ -1,3 +1,4 @@
+import { propertyRuns } from '@posthorn/testkit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { makeScheduler } from '../../test/make-scheduler.ts';
@@ -143,7 +144,7 @@ test.each(kinds)(
           expect(competition.lead).toBeLessThanOrEqual(QUANTUM_MS + DEADLINE_MS + ROUNDING_MS);
         });
       }),
-      { numRuns: 30 },
+      { numRuns: propertyRuns(10) },
     );
   },
 );
@@ -159,7 +160,7 @@ test.each(kinds)(
           expect(competition.lead).toBeLessThanOrEqual(QUANTUM_MS + DEADLINE_MS + ROUNDING_MS);
         });
       }),
-      { numRuns: 30 },
+      { numRuns: propertyRuns(10) },
     );
   },
 );
@@ -176,7 +177,7 @@ test.each(kinds)(
           expect(competition.given.get(name)! - least).toBeLessThanOrEqual(QUANTUM_MS + ROUNDING_MS);
         });
       }),
-      { numRuns: 30 },
+      { numRuns: propertyRuns(10) },
     );
   },
 );

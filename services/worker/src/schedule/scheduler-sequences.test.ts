@@ -1,3 +1,4 @@
+import { propertyRuns } from '@posthorn/testkit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { HOST_PATIENCE_MS, SchedulerModel } from '../../test/scheduler-model.ts';
@@ -23,7 +24,7 @@ test('over any sequence caps, rates and bounds hold, no slot is lost or doubled,
       expect(model.next()).toBeNull();
       expect(model.scheduler.stats()).toMatchObject(EMPTY);
     }),
-    { numRuns: 120 },
+    { numRuns: propertyRuns(40) },
   );
 });
 
@@ -42,6 +43,6 @@ test('over any sequence nothing waits for which every cap has room', () => {
       const couldStart = model.in('queued').filter((entry) => model.whatKeeps(entry) === null);
       expect(couldStart.map(({ key }) => key)).toEqual([]);
     }),
-    { numRuns: 120 },
+    { numRuns: propertyRuns(40) },
   );
 });
