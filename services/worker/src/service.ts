@@ -49,7 +49,7 @@ const REJOIN_DRAIN_MS = 1_000;
 /** A rebalance is noticed by the answer to a heartbeat: so long the lanes of a worker that left belong to nobody. */
 const HEARTBEAT_INTERVAL_MS = 500;
 /** A stop waits for the longest deadline that an endpoint can have, and for the settling after it. */
-const STOP_DRAIN_MS = 60_000 + 5_000;
+const STOP_DRAIN_MS = 60_000 + 8_000;
 const STOP_TIMEOUT_MS = STOP_DRAIN_MS + 10_000;
 /** Below the fence of seven seconds: what is not acknowledged by then may be another worker's to send. */
 const PRODUCE_TIMEOUT_MS = 5_000;

@@ -22,8 +22,8 @@ function setup(records = 1) {
 }
 
 const ENDPOINT = mintEndpointId(NOW);
-/** What is left of the attempt's deadline, 5 s for settling and the margin of the new owner. */
-const HELD_MS = 15_000 + 5_000 + 1_000;
+/** What is left of the attempt's deadline, 8 s for settling and the margin of the new owner. */
+const HELD_MS = 15_000 + 8_000 + 1_000;
 
 test('what an earlier owner has under way is not sent until its time is over', () => {
   const { lane, first } = setup();

@@ -71,8 +71,11 @@ export interface SideIntake extends PartitionHandler {
   readonly readTo: number;
 }
 
-/** Of a slot handed over under way: for the settling after its request. */
-const SETTLE_MS = 5_000;
+/**
+ * Of a slot handed over under way: for the settling after its request. Longer than a produce waits inside the fence
+ * (5 s): a retry that was given to the producer right before the hand-over is refused by it first, and goes out then.
+ */
+const SETTLE_MS = 8_000;
 
 /** Our slots under way, and how long each may still take. Of those that we hold for an earlier owner the map knows. */
 export function* slotsUnderWay(
