@@ -174,7 +174,8 @@ export class OffsetWindow {
   snapshot(maxChars = MAX_MAP_CHARS, nowMs = 0, underWay: UnderWay | null = null): WindowSnapshot {
     const allHeld = this.#inherited?.allHeld(nowMs) ?? null;
     if (allHeld !== null) return this.#snapshotAllHeld(maxChars, allHeld);
-    const snapshot = this.#encode(new MapEncoder(this.lowest, maxChars), nowMs, underWay);
+    const { lowest } = this;
+    const snapshot = this.#encode(new MapEncoder(lowest, maxChars), lowest, nowMs, underWay);
     const anyHeld = underWay !== null || nowMs < this.#heldUntilMs;
     if (!snapshot.truncated || !anyHeld) return snapshot;
     // Rather than have one overtaken that is under way, hold for a while what need not be.
@@ -182,22 +183,23 @@ export class OffsetWindow {
   }
 
   #snapshotAllHeld(maxChars: number, { leftMs, end }: AllHeld): WindowSnapshot {
-    const encoder = new MapEncoder(this.lowest, maxChars);
+    const { lowest } = this;
+    const encoder = new MapEncoder(lowest, maxChars);
     const heldEnd = Math.max(end, this.#position);
     encoder.allHeld({ leftMs, end: heldEnd });
-    return { ...this.#encode(encoder, LONG_AFTER, null), heldEnd };
+    return { ...this.#encode(encoder, lowest, LONG_AFTER, null), heldEnd };
   }
 
-  #encode(encoder: MapEncoder, nowMs: number, underWay: UnderWay | null): WindowSnapshot {
-    const offset = this.lowest;
+  #encode(encoder: MapEncoder, offset: number, nowMs: number, underWay: UnderWay | null): WindowSnapshot {
     const { spans } = this.#passed;
     let next = 0;
     for (const entry of this.#inOrder().values()) {
       while (next < spans.length && spans[next]!.start < entry.offset)
         encodeSpan(encoder, spans[next++]!, nowMs);
-      if (entry.bits === null && entry.heldUntil === null && underWay === null)
-        encoder.untouched(entry.offset);
-      else encodeRecord(encoder, entry, nowMs, underWay?.get(entry.offset));
+      if (entry.heldUntil !== null || underWay !== null)
+        encodeRecord(encoder, entry, nowMs, underWay?.get(entry.offset));
+      else if (entry.bits === null) encoder.untouched(entry.offset);
+      else encoder.partlyDone(entry.offset, entry.bits, entry.slots);
     }
     while (next < spans.length) encodeSpan(encoder, spans[next++]!, nowMs);
     const end = this.#inherited?.encode(encoder, this.#position, nowMs) ?? this.#position;

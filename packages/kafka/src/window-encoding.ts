@@ -151,7 +151,8 @@ export class MapEncoder {
 
   #closeRun(): void {
     if (this.#runLength === 0) return;
-    const [start, length] = [this.#runStart, this.#runLength];
+    const start = this.#runStart;
+    const length = this.#runLength;
     this.#runLength = 0;
     if (this.#truncated) return;
     const mark = this.#bodyBytes;
@@ -171,8 +172,11 @@ export class MapEncoder {
 
   #bits(bits: Uint8Array, slots: number): void {
     const bytes = Math.ceil(slots / 8);
-    if (this.#bodyBytes + bytes <= this.#bodyMax) this.#body.set(bits.subarray(0, bytes), this.#bodyBytes);
-    this.#bodyBytes += bytes;
+    const body = this.#body;
+    const from = this.#bodyBytes;
+    // Byte by byte: most records have one or two, and a view of them would cost more than all else here.
+    if (from + bytes <= this.#bodyMax) for (let i = 0; i < bytes; i++) body[from + i] = bits[i]!;
+    this.#bodyBytes = from + bytes;
   }
 
   #number(value: number): void {
