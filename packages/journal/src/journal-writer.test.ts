@@ -45,7 +45,8 @@ const entry = (eventId: string, tenantId = 'acme'): JournalEntry => ({
   atMs: 0,
   endpointIds: [],
 });
-const ids = (sent: Sent | undefined) => sent?.entries.map((each) => each.eventId);
+const ids = (sent: Sent | undefined) =>
+  sent?.entries.map((each) => ('eventId' in each ? each.eventId : null));
 const settle = () => vi.advanceTimersByTimeAsync(0);
 
 test('entries of one delay travel in one batch of the partition of their tenant', async () => {

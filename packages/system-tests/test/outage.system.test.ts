@@ -10,10 +10,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   CLEAN,
   type DeliveryView,
-  drained,
   judge,
   promised,
-  SERVICES,
   type System,
   sendLoad,
   startSystem,
@@ -51,28 +49,6 @@ async function receiver(): Promise<Receiver> {
   receivers.push(started);
   return started;
 }
-
-test('a SIGTERM of each service under load, with requests of two seconds in flight, loses and repeats nothing', async () => {
-  const inbox = await receiver();
-  inbox.answer('/slow', { delayMs: 2_000 });
-  const tenant = await system.api.createTenant();
-  await system.api.createWebhook(tenant, { url: inbox.url('/slow') });
-  await system.api.createWebhook(tenant, { url: inbox.url('/fast') });
-
-  let restarted = false;
-  const load = sendLoad(system.api, tenant, { eventsPerSec: 30, until: () => restarted });
-  await inbox.waitFor(() => inbox.open > 10);
-  for (const name of SERVICES) {
-    expect(await system.stop(name), `${name} exits with 0`).toBe(0);
-    await system.start(name);
-  }
-  restarted = true;
-  const ledger = await load;
-
-  await drained(inbox, ledger, 30_000);
-  expect(judge(ledger, inbox.arrivals())).toEqual(CLEAN);
-  expect(ledger.ok.size).toBeGreaterThan(50);
-});
 
 test.skipIf(!proxied)('with Kafka gone, an event is refused with 503 and never pretended', async () => {
   const inbox = await receiver();
