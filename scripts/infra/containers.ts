@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { request } from 'node:http';
+import { freePort } from '@posthorn/testkit';
 import type { Infra, InfraOptions } from './find-infra.ts';
-import { freePort } from './free-port.ts';
 import { DOCKER_SOCKET, volumeName } from './volumes.mjs';
 
 const KAFKA_IMAGE = 'apache/kafka:4.1.1';

@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { chown, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { freePort } from '@posthorn/testkit';
 import postgres from 'postgres';
-import { freePort } from './free-port.ts';
 import { type Account, placePostgres } from './postgres-account.ts';
 import { type ServerProcess, spawnServer, waitUntilReady } from './server-process.ts';
 

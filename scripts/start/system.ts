@@ -1,8 +1,8 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isPortFree } from '@posthorn/testkit';
 import { removeWithElsewhere } from '../infra/elsewhere.mjs';
 import { findKafka, findPostgres, type Infra } from '../infra/find-infra.ts';
-import { isPortFree } from '../infra/free-port.ts';
 import type { Say } from '../infra/kafka-jars.ts';
 import { removeVolumes } from '../infra/volumes.mjs';
 import type { Interrupt } from '../interrupt.ts';

@@ -1,8 +1,8 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { freePort } from '@posthorn/testkit';
 import { removeWithElsewhere } from '../infra/elsewhere.mjs';
 import { findKafka, findPostgres, type Infra } from '../infra/find-infra.ts';
-import { freePort } from '../infra/free-port.ts';
 import type { Say } from '../infra/kafka-jars.ts';
 import { openRunFile, readRunFile, stopLeftovers } from '../run-file.mjs';
 import { warmUpGroups } from './warm-up.ts';
