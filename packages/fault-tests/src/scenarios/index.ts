@@ -6,6 +6,7 @@ import { dieAtEachStep, dieBetweenPublishAndCommit } from './die-at-each-step.ts
 import { fillDisk } from './fill-disk.ts';
 import { freezeBroker } from './freeze-broker.ts';
 import { freezeWorker } from './freeze-worker.ts';
+import { growLanes } from './grow-lanes.ts';
 import { greedyTenants, hangingEndpoint } from './isolate-neighbours.ts';
 import { killBroker } from './kill-broker.ts';
 import { killEverything } from './kill-everything.ts';
@@ -52,6 +53,7 @@ export const SCENARIOS: readonly Scenario[] = [
   startBehind,
   damageOffsets,
   dieBetweenPublishAndCommit,
+  growLanes,
 ];
 
 /** What a form runs unless scenarios are named; the long one runs all. */
