@@ -1,7 +1,7 @@
 import { acceptedAtMs, type DeadLetterReason, type Outcome } from '@posthorn/contracts';
 import type { ProduceReport } from '@posthorn/kafka';
 import type { Clock, Metrics } from '@posthorn/runtime';
-import type { MoveReason } from './intake/lane-intake.ts';
+import type { MoveReason } from './intake/move-records.ts';
 import type { CircuitMode } from './schedule/breaker.ts';
 import type { AsideReason, CancelReason } from './settle/made.ts';
 

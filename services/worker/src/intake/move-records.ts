@@ -7,9 +7,13 @@ import {
   withoutOrigin,
 } from '@posthorn/contracts';
 import type { OutboundRecord, ProduceAck } from '@posthorn/kafka';
+import { createIdleWait } from '../await-idle.ts';
 import type { Acknowledger } from '../settle/acknowledge.ts';
 import type { DeliveryWork } from './delivery-work.ts';
 import type { Repeats } from './repeats.ts';
+
+/** Why a record moves: no room for its tenant, waited for too long, on no lane of its tenant, too large a map. */
+export type MoveReason = 'overflow' | 'rotated' | 'stray' | 'relief';
 
 /** Slots of a record that leave it for another one. */
 export interface Move {
@@ -48,7 +52,7 @@ const ROOM_SHARE = 0.5;
 
 export function createMover(options: MoverOptions): Mover {
   const { acknowledger, maxMoves, repeats } = options;
-  const waiting = new Set<() => void>();
+  const idle = createIdleWait(() => underWay);
   let underWay = 0;
   let bytes = 0;
   let refused = false;
@@ -56,7 +60,7 @@ export function createMover(options: MoverOptions): Mover {
   function end({ work }: Move): void {
     underWay -= 1;
     bytes -= work.bytes;
-    if (underWay === 0) for (const resolve of waiting) resolve();
+    idle.look();
     if (!refused || underWay > maxMoves * ROOM_SHARE || bytes > MAX_MOVE_BYTES * ROOM_SHARE) return;
     refused = false;
     options.onRoom();
@@ -90,17 +94,7 @@ export function createMover(options: MoverOptions): Mover {
     get underWay() {
       return underWay;
     },
-    whenIdle(timeoutMs) {
-      if (underWay === 0) return Promise.resolve(true);
-      const { promise, resolve } = Promise.withResolvers<boolean>();
-      const done = () => resolve(true);
-      waiting.add(done);
-      const deadline = setTimeout(() => resolve(false), timeoutMs);
-      return promise.finally(() => {
-        clearTimeout(deadline);
-        waiting.delete(done);
-      });
-    },
+    whenIdle: idle.whenIdle,
   };
 }
 

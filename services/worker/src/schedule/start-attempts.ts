@@ -1,4 +1,5 @@
 import type { Clock } from '@posthorn/runtime';
+import { createIdleWait } from '../await-idle.ts';
 import type { Slot, Work } from './lane.ts';
 import type { Scheduler } from './scheduler.ts';
 
@@ -33,7 +34,7 @@ const RECHECK_CAPS_EVERY_LOOKS = 10;
 
 export function createAttemptStarter<W extends Work>(options: StarterOptions<W>): AttemptStarter {
   const { scheduler, clock, mayBegin } = options;
-  const idleWaiters = new Set<() => void>();
+  const idle = createIdleWait(() => scheduler.unsettled);
   let looking = false;
   let looks = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -43,7 +44,7 @@ export function createAttemptStarter<W extends Work>(options: StarterOptions<W>)
     const end = await options.attempt(slot);
     if (end === 'settled') scheduler.settle(slot);
     else scheduler.putBack(slot);
-    if (scheduler.unsettled === 0) for (const resolve of idleWaiters) resolve();
+    idle.look();
     wake();
   }
 
@@ -93,18 +94,6 @@ export function createAttemptStarter<W extends Work>(options: StarterOptions<W>)
       timer = undefined;
     },
     wake,
-    whenIdle(timeoutMs) {
-      if (scheduler.unsettled === 0) return Promise.resolve(true);
-      return new Promise((resolve) => {
-        const done = (idle: boolean) => {
-          clearTimeout(deadline);
-          idleWaiters.delete(whenDone);
-          resolve(idle);
-        };
-        const whenDone = () => done(true);
-        const deadline = setTimeout(() => done(false), timeoutMs);
-        idleWaiters.add(whenDone);
-      });
-    },
+    whenIdle: idle.whenIdle,
   };
 }
