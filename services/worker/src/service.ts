@@ -88,8 +88,8 @@ export function createWorker(options: WorkerOptions): Worker {
   const consumer = createConsumer(kafka, {
     groupId: `${config.topicPrefix}worker`,
     topics: [names.deliveries, names.overflow],
-    assigned: pipeline.intake.assigned,
-    slotCount: pipeline.intake.slotCount,
+    assigned: (topic, lane, at) => pipeline.intake.assigned(topic, lane, at),
+    slotCount: (record) => pipeline.intake.slotCount(record),
     // The consumer lets nothing begin from here until it has joined.
     beforeRejoin: async () => {
       failpoint('at-revocation');

@@ -4,7 +4,7 @@ import type { TenantConfig } from '@posthorn/tenant-config';
 import { createFakeClock } from '@posthorn/testkit';
 import { consumeLanes, type LaneConsumer } from '../src/intake/consume-lanes.ts';
 import type { DeliverySlot, DeliveryWork } from '../src/intake/delivery-work.ts';
-import type { IntakeParts } from '../src/intake/lane-intake.ts';
+import type { IntakeParts } from '../src/intake/intake-parts.ts';
 import { createMover } from '../src/intake/move-records.ts';
 import { createRepeats } from '../src/intake/repeats.ts';
 import { createTakeIn } from '../src/intake/take-in.ts';

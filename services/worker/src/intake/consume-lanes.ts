@@ -1,7 +1,15 @@
 import type { TenantId } from '@posthorn/contracts';
-import type { ConsumerOptions, ConsumerStats, PartitionStats } from '@posthorn/kafka';
+import type {
+  AssignedAt,
+  ConsumerOptions,
+  ConsumerStats,
+  PartitionHandler,
+  PartitionStats,
+  TrackedRecord,
+} from '@posthorn/kafka';
 import type { Lane } from '../schedule/lane.ts';
-import { type IntakeParts, LaneIntake } from './lane-intake.ts';
+import type { IntakeParts } from './intake-parts.ts';
+import { LaneIntake, type OverflowSide } from './lane-intake.ts';
 import { DeliveriesIntake } from './read-deliveries.ts';
 import { OverflowIntake } from './read-overflow.ts';
 
@@ -36,48 +44,125 @@ const RELIEVE_ABOVE_CHARS = 2_400;
 const RELIEF_SLOTS = 64;
 
 export function consumeLanes(parts: IntakeParts): LaneConsumer {
-  const { scheduler, topics, reader } = parts;
-  const lanes = new Map<number, LaneIntake>();
-  /** Those with held slots that were not read, and until when they wait for that. */
-  const waiting = new Map<LaneIntake, number>();
-  const overflowOf = (lane: Lane) => {
-    const overflow = lanes.get(lane.number)?.overflow;
-    return overflow?.lane === lane ? overflow : undefined;
-  };
+  return new LanesOfWorker(parts);
+}
 
-  function laneOf(number: number): LaneIntake {
-    let lane = lanes.get(number);
+class LanesOfWorker implements LaneConsumer {
+  readonly #parts: IntakeParts;
+  readonly #lanes = new Map<number, LaneIntake>();
+  /** Those with held slots that were not read, and until when they wait for that. */
+  readonly #waiting = new Map<LaneIntake, number>();
+
+  constructor(parts: IntakeParts) {
+    this.#parts = parts;
+  }
+
+  slotCount({ headers }: Pick<TrackedRecord, 'headers'>): number {
+    return countSlots(headers.ph_slots);
+  }
+
+  assigned(topic: string, partition: number, at: AssignedAt): PartitionHandler {
+    const lane = this.#laneOf(partition);
+    if (at.heldEnd > at.start) this.#waiting.set(lane, this.#parts.clock.monotonicMs() + HELD_UNREAD_MS);
+    if (topic === this.#parts.topics.overflow) {
+      lane.overflow = new OverflowIntake(this.#parts, lane, at);
+      return lane.overflow;
+    }
+    lane.deliveries = new DeliveriesIntake(this.#parts, lane, at);
+    return lane.deliveries;
+  }
+
+  onRoom(lane: Lane): void {
+    const { reader, topics } = this.#parts;
+    const overflow = this.#overflowOf(lane);
+    if (overflow === undefined) reader.resume(topics.deliveries, lane.number);
+    else overflow.hasRoom();
+  }
+
+  onMoveRoom(): void {
+    const { reader, topics } = this.#parts;
+    for (const number of this.#lanes.keys()) reader.resume(topics.deliveries, number);
+  }
+
+  onTenantRoom(lane: Lane, tenantId: string): void {
+    this.#overflowOf(lane)?.tenantHasRoom(tenantId);
+  }
+
+  mayStartIn(number: number): boolean {
+    if (this.#waiting.size === 0) return true;
+    const lane = this.#lanes.get(number);
+    return lane === undefined || !this.#waiting.has(lane) || !lane.hasHeldUnread;
+  }
+
+  tick(stats: ConsumerStats): void {
+    if (!this.#parts.reader.mayBegin()) return;
+    this.#endWaits();
+    const statsOf = byPlace(stats);
+    for (const lane of [...this.#lanes.values()]) this.#tickLane(lane, statsOf);
+  }
+
+  isDrained(number: number, tenantId: TenantId, stats: ConsumerStats): boolean {
+    const lane = this.#lanes.get(number);
+    if (lane?.overflow?.isTakenOver !== true || lane.deliveries === null) return false;
+    const { topics } = this.#parts;
+    const statsOf = byPlace(stats);
+    const deliveries = statsOf(topics.deliveries, number);
+    const isRead = deliveries?.lag === 0 && !deliveries.paused && statsOf(topics.overflow, number)?.lag === 0;
+    return isRead && !lane.overflow.backlog.has(tenantId) && !this.#isLoaded(number, tenantId);
+  }
+
+  stats(): OverflowStats {
+    const stats = { tenants: 0, runs: 0, heldSlots: 0, takingOver: 0 };
+    for (const { overflow, heldSlots } of this.#lanes.values()) {
+      stats.tenants += overflow?.backlog.tenants ?? 0;
+      stats.runs += overflow?.backlog.runs ?? 0;
+      stats.takingOver += overflow?.isTakenOver === false ? 1 : 0;
+      stats.heldSlots += heldSlots.size;
+    }
+    return stats;
+  }
+
+  #laneOf(number: number): LaneIntake {
+    let lane = this.#lanes.get(number);
     if (lane === undefined) {
-      lane = new LaneIntake(number, scheduler);
-      lanes.set(number, lane);
+      lane = new LaneIntake(number, this.#parts.scheduler);
+      this.#lanes.set(number, lane);
     }
     return lane;
   }
 
-  function endWaits(): void {
-    const nowMs = parts.clock.monotonicMs();
-    for (const [lane, untilMs] of waiting) {
+  /** Undefined for a lane that is not the overflow's, or not ours any more. */
+  #overflowOf(lane: Lane): OverflowSide | undefined {
+    const overflow = this.#lanes.get(lane.number)?.overflow;
+    return overflow?.lane === lane ? overflow : undefined;
+  }
+
+  #endWaits(): void {
+    const nowMs = this.#parts.clock.monotonicMs();
+    for (const [lane, untilMs] of this.#waiting) {
       if (lane.hasHeldUnread && nowMs < untilMs) continue;
-      waiting.delete(lane);
-      scheduler.recheckCaps(nowMs);
+      this.#waiting.delete(lane);
+      this.#parts.scheduler.recheckCaps(nowMs);
     }
   }
 
-  function tickLane(lane: LaneIntake, statsOf: StatsOf): void {
+  #tickLane(lane: LaneIntake, statsOf: StatsOf): void {
     if (lane.deliveries === null && lane.overflow === null) {
-      lanes.delete(lane.number);
+      this.#lanes.delete(lane.number);
       return;
     }
+    const { topics } = this.#parts;
     const deliveries = statsOf(topics.deliveries, lane.number);
     const overflow = statsOf(topics.overflow, lane.number);
     lane.heldSlots.sweep();
     lane.overflow?.tick(overflow, (deliveries?.held ?? 0) + (overflow?.held ?? 0));
-    if ((deliveries?.mapChars ?? 0) > RELIEVE_ABOVE_CHARS) relieve(lane);
+    if ((deliveries?.mapChars ?? 0) > RELIEVE_ABOVE_CHARS) this.#relieve(lane);
   }
 
   /** The tenant with most of the lane has most to do with the size of its map. */
-  function relieve({ number, deliveries }: LaneIntake): void {
+  #relieve({ number, deliveries }: LaneIntake): void {
     if (deliveries === null) return;
+    const { scheduler } = this.#parts;
     let most = { tenantId: '', queued: 0 };
     for (const { tenantId, lane } of scheduler.loads()) {
       if (lane !== number) continue;
@@ -87,63 +172,12 @@ export function consumeLanes(parts: IntakeParts): LaneConsumer {
     if (most.queued > 0) deliveries.relieve(most.tenantId, RELIEF_SLOTS);
   }
 
-  function isLoaded(number: number, tenantId: TenantId): boolean {
-    for (const load of scheduler.loads()) if (load.lane === number && load.tenantId === tenantId) return true;
+  #isLoaded(number: number, tenantId: TenantId): boolean {
+    for (const load of this.#parts.scheduler.loads()) {
+      if (load.lane === number && load.tenantId === tenantId) return true;
+    }
     return false;
   }
-
-  return {
-    slotCount: ({ headers }) => countSlots(headers.ph_slots),
-    assigned(topic, partition, at) {
-      const lane = laneOf(partition);
-      if (at.heldEnd > at.start) waiting.set(lane, parts.clock.monotonicMs() + HELD_UNREAD_MS);
-      if (topic === topics.overflow) {
-        lane.overflow = new OverflowIntake(parts, lane, at);
-        return lane.overflow;
-      }
-      lane.deliveries = new DeliveriesIntake(parts, lane, at);
-      return lane.deliveries;
-    },
-    onRoom(lane) {
-      const overflow = overflowOf(lane);
-      if (overflow === undefined) reader.resume(topics.deliveries, lane.number);
-      else overflow.hasRoom();
-    },
-    onMoveRoom() {
-      for (const number of lanes.keys()) reader.resume(topics.deliveries, number);
-    },
-    onTenantRoom: (lane, tenantId) => overflowOf(lane)?.tenantHasRoom(tenantId),
-    mayStartIn(number) {
-      if (waiting.size === 0) return true;
-      const lane = lanes.get(number);
-      return lane === undefined || !waiting.has(lane) || !lane.hasHeldUnread;
-    },
-    tick(stats) {
-      if (!reader.mayBegin()) return;
-      endWaits();
-      const statsOf = byPlace(stats);
-      for (const lane of [...lanes.values()]) tickLane(lane, statsOf);
-    },
-    isDrained(number, tenantId, stats) {
-      const lane = lanes.get(number);
-      if (lane?.overflow?.isTakenOver !== true || lane.deliveries === null) return false;
-      const statsOf = byPlace(stats);
-      const deliveries = statsOf(topics.deliveries, number);
-      const isRead =
-        deliveries?.lag === 0 && !deliveries.paused && statsOf(topics.overflow, number)?.lag === 0;
-      return isRead && !lane.overflow.backlog.has(tenantId) && !isLoaded(number, tenantId);
-    },
-    stats() {
-      const stats = { tenants: 0, runs: 0, heldSlots: 0, takingOver: 0 };
-      for (const { overflow, heldSlots } of lanes.values()) {
-        stats.tenants += overflow?.backlog.tenants ?? 0;
-        stats.runs += overflow?.backlog.runs ?? 0;
-        stats.takingOver += overflow?.isTakenOver === false ? 1 : 0;
-        stats.heldSlots += heldSlots.size;
-      }
-      return stats;
-    },
-  };
 }
 
 type StatsOf = (topic: string, partition: number) => PartitionStats | undefined;

@@ -1,24 +1,21 @@
-import { encodeSettled } from '@posthorn/contracts';
-import type { AssignedAt, OutboundRecord, SlotPlace, TrackedRecord } from '@posthorn/kafka';
+import type { TenantId } from '@posthorn/contracts';
+import type { AssignedAt, SlotPlace, TrackedRecord } from '@posthorn/kafka';
 import type { Lane } from '../schedule/lane.ts';
 import { type DeliveryWork, sourceOf } from './delivery-work.ts';
 import { findStrays, type Strays } from './find-strays.ts';
-import {
-  announce,
-  type IntakeParts,
-  type LaneIntake,
-  type SideIntake,
-  slotsUnderWay,
-} from './lane-intake.ts';
-import { copyForLane, copyForOverflow } from './move-records.ts';
-import type { LaneSide, Opened } from './take-in.ts';
+import type { IntakeParts } from './intake-parts.ts';
+import type { DeliveriesSide, LaneIntake } from './lane-intake.ts';
+import { leaveLane, slotsUnderWay } from './leave-lane.ts';
+import { copyForOverflow } from './move-records.ts';
+import { moveStrays } from './move-strays.ts';
+import type { Opened } from './take-in.ts';
 
 /**
  * A partition of `deliveries`, from its assignment to its loss. Every record's slots go to the scheduler at once, but
  * for those of a tenant that has filled its share, or has records in the overflow: these move there, untouched, so that
  * whoever is behind them moves on.
  */
-export class DeliveriesIntake implements SideIntake, LaneSide {
+export class DeliveriesIntake implements DeliveriesSide {
   readonly topic = 'deliveries';
   readonly at: AssignedAt;
   readonly lane: Lane;
@@ -48,7 +45,6 @@ export class DeliveriesIntake implements SideIntake, LaneSide {
     return this.#both.heldSlots;
   }
 
-  /** Whether a record will still be offered for the first time. */
   isUnread(offset: number): boolean {
     return offset >= this.#readTo && !this.at.isFinished(offset);
   }
@@ -62,24 +58,14 @@ export class DeliveriesIntake implements SideIntake, LaneSide {
   }
 
   lost(settledSince: readonly SlotPlace[] = []): void {
-    const { scheduler, repeats, topics } = this.#parts;
-    scheduler.loseLane(this.lane);
-    repeats.lose(this.source);
-    this.#both.heldSlots.lose(this.topic);
-    if (this.#both.deliveries === this) this.#both.deliveries = null;
-    announce(
-      this.#parts,
-      (place) => settledRecord(topics.overflow, this.lane.number, 'deliveries', place),
-      settledSince,
-    );
+    leaveLane(this.#parts, this.#both, this, settledSince);
   }
 
   underWay() {
     return slotsUnderWay(this.#parts, this.lane);
   }
 
-  /** Takes records of a tenant, the newest first, out of the way of the map. */
-  relieve(tenantId: string, maxSlots: number): void {
+  relieve(tenantId: TenantId, maxSlots: number): void {
     const { scheduler, mover } = this.#parts;
     if (this.#both.overflow === null || !mover.hasRoom()) return;
     for (const { work, indexes } of scheduler.takeTail(this.lane, tenantId, maxSlots)) {
@@ -132,31 +118,7 @@ export class DeliveriesIntake implements SideIntake, LaneSide {
     const { mover, takeIn } = this.#parts;
     if (!mover.hasRoom()) return false;
     takeIn.accept(this, opened);
-    moveToLanes(this.#parts, opened.work, strays);
+    moveStrays(this.#parts, opened.work, strays);
     return true;
   }
-}
-
-export function moveToLanes(
-  { mover, metrics, topics }: IntakeParts,
-  work: DeliveryWork,
-  { lanes, revision }: Strays,
-): void {
-  for (const [lane, indexes] of lanes) {
-    const to = copyForLane(topics.deliveries, work, indexes, { lane, revision });
-    mover.start({ work, indexes, to });
-    metrics.moved('stray');
-  }
-}
-
-const NO_PAYLOAD = Buffer.alloc(0);
-
-export function settledRecord(
-  topic: string,
-  lane: number,
-  from: 'deliveries' | 'overflow',
-  place: SlotPlace,
-): OutboundRecord {
-  const headers = encodeSettled({ topic: from, ...place });
-  return { topic, partition: lane, key: null, value: NO_PAYLOAD, headers };
 }

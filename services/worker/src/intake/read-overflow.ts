@@ -4,18 +4,13 @@ import type { Lane } from '../schedule/lane.ts';
 import { Backlog } from './backlog.ts';
 import { sourceOf, weightOf } from './delivery-work.ts';
 import { findStrays } from './find-strays.ts';
+import type { IntakeParts } from './intake-parts.ts';
 import { isDouble, type TakenOver } from './judge-copy.ts';
-import {
-  announce,
-  type IntakeParts,
-  type LaneIntake,
-  type SideIntake,
-  slotsUnderWay,
-} from './lane-intake.ts';
+import type { DeliveriesSide, LaneIntake, OverflowSide } from './lane-intake.ts';
+import { leaveLane, slotsUnderWay } from './leave-lane.ts';
 import { copyForOverflow } from './move-records.ts';
-import { type DeliveriesIntake, moveToLanes, settledRecord } from './read-deliveries.ts';
+import { moveStrays } from './move-strays.ts';
 import { Rotation } from './rotation.ts';
-import type { LaneSide } from './take-in.ts';
 
 /** So long after an assignment something of the lane's last owner may still arrive. */
 const LATE_COPIES_MS = 10_000;
@@ -29,18 +24,17 @@ const SEEK_OVER_RECORDS = 500;
  * Modes: reading ↔ rereading (some tenant with records further back has room) ↔ parked (nothing can be in it that was
  * not read: this worker is its only producer).
  */
-export class OverflowIntake implements SideIntake, LaneSide {
+export class OverflowIntake implements OverflowSide {
   readonly topic = 'overflow';
   readonly at: AssignedAt;
   readonly lane: Lane;
   readonly source: number;
   readonly backlog: Backlog;
-  /** Names this assignment in the copies that are made under it. */
   readonly mover: string;
   readonly #parts: IntakeParts;
   readonly #both: LaneIntake;
   /** What it had been reading before this: which of its records were moved since then its take-over does not say. */
-  readonly #kept: DeliveriesIntake | null;
+  readonly #kept: DeliveriesSide | null;
   readonly #rotation: Rotation;
   readonly #assignedMs: number;
   /** Origins whose copies are not acknowledged. */
@@ -68,7 +62,6 @@ export class OverflowIntake implements SideIntake, LaneSide {
     this.#isRead = at.start >= at.end;
   }
 
-  /** Read to where it ended when the lane came: what its last owner left there is known. */
   get isTakenOver(): boolean {
     return this.#isRead || this.backlog.readTo >= this.at.end;
   }
@@ -103,19 +96,9 @@ export class OverflowIntake implements SideIntake, LaneSide {
   }
 
   lost(settledSince: readonly SlotPlace[] = []): void {
-    const { scheduler, repeats, topics } = this.#parts;
-    scheduler.loseLane(this.lane);
-    repeats.lose(this.source);
-    this.#both.heldSlots.lose(this.topic);
-    if (this.#both.overflow === this) this.#both.overflow = null;
-    announce(
-      this.#parts,
-      (place) => settledRecord(topics.overflow, this.lane.number, 'overflow', place),
-      settledSince,
-    );
+    leaveLane(this.#parts, this.#both, this, settledSince);
   }
 
-  /** Whether a record will still be offered for the first time, or again. */
   isUnread(offset: number): boolean {
     const isNew = offset >= this.backlog.readTo && !this.at.isFinished(offset);
     return isNew || this.backlog.isPassedOver(offset);
@@ -125,7 +108,6 @@ export class OverflowIntake implements SideIntake, LaneSide {
     return slotsUnderWay(this.#parts, this.lane);
   }
 
-  /** A record is about to be moved here; what is returned is to be called at its end. */
   expectCopy(tenantId: TenantId, origin: string): (ack: ProduceAck | null) => void {
     this.backlog.moving(tenantId);
     this.#moving.add(origin);
@@ -142,13 +124,11 @@ export class OverflowIntake implements SideIntake, LaneSide {
     this.#steer(this.#again ?? 0);
   }
 
-  /** The buffer of the lane as a whole has room again. */
   hasRoom(): void {
     for (const tenantId of this.backlog.tenantIds()) this.backlog.want(tenantId);
     this.#steer(this.#again ?? 0);
   }
 
-  /** Looks after what no record brings about. */
   tick(stats: PartitionStats | undefined, heldInLane: number): void {
     if (stats?.passedOver === 0) this.backlog.clear();
     if (stats?.lag === 0) this.#isRead = true;
@@ -175,7 +155,7 @@ export class OverflowIntake implements SideIntake, LaneSide {
     const strays = isUntouched && mover.hasRoom() ? findStrays(configs, work, free) : null;
     if (strays !== null) {
       takeIn.accept(this, opened);
-      moveToLanes(this.#parts, work, strays);
+      moveStrays(this.#parts, work, strays);
     } else if (free.length === 0 && held.length === 0) takeIn.accept(this, opened);
     else if (!takeIn.queue(this, opened)) this.#passOver(record, tenantId);
   }

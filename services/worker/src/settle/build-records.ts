@@ -14,6 +14,7 @@ import {
   laneOf,
   MAC_HEADER,
   recordMac,
+  type SettledMeta,
   type Tier,
   type TopicNames,
   tenantPartition,
@@ -134,13 +135,21 @@ export function buildDeadLetter(layout: RecordLayout, slot: DeliverySlot, dead: 
 
 const NO_PAYLOAD = Buffer.alloc(0);
 
+/** Says in the overflow of a lane that a slot of it is settled. */
+export function settledRecord(
+  to: Pick<OutboundRecord, 'topic' | 'partition' | 'key'>,
+  settled: SettledMeta,
+): OutboundRecord {
+  return { ...to, value: NO_PAYLOAD, headers: encodeSettled(settled) };
+}
+
 /** Tells the owner of a lane that was ours what we have settled of it. It reads the overflow however deep its lane is. */
 export function buildSettled(layout: RecordLayout, slot: DeliverySlot): OutboundRecord {
   const { overflow } = layout.topics;
   const { topic, partition, offset } = slot.work.record;
   const from = topic === overflow ? 'overflow' : 'deliveries';
-  const headers = encodeSettled({ topic: from, offset, slot: slot.index });
-  return { topic: overflow, partition, key: slot.work.tenantId, value: NO_PAYLOAD, headers };
+  const to = { topic: overflow, partition, key: slot.work.tenantId };
+  return settledRecord(to, { topic: from, offset, slot: slot.index });
 }
 
 function deliveryHeaders(slot: DeliverySlot, attempt: number, lane: number): Headers {
