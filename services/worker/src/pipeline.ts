@@ -12,7 +12,7 @@ import { createSend } from './attempt/send.ts';
 import type { WorkerConfig } from './config.ts';
 import { consumeLanes, type LaneConsumer } from './intake/consume-lanes.ts';
 import type { DeliveryWork } from './intake/delivery-work.ts';
-import type { LaneReader } from './intake/lane-intake.ts';
+import type { LaneReader } from './intake/intake-parts.ts';
 import { createMover, type Mover } from './intake/move-records.ts';
 import { createRepeats, type Repeats } from './intake/repeats.ts';
 import { createTakeIn } from './intake/take-in.ts';
@@ -20,7 +20,7 @@ import type { WorkerMetrics } from './metrics.ts';
 import { type Breaker, createBreaker } from './schedule/breaker.ts';
 import { createScheduler, type Scheduler } from './schedule/scheduler.ts';
 import { type AttemptStarter, createAttemptStarter } from './schedule/start-attempts.ts';
-import { type Acknowledger, createAcknowledger } from './settle/acknowledge.ts';
+import { type AcknowledgeOptions, type Acknowledger, createAcknowledger } from './settle/acknowledge.ts';
 import type { RecordLayout } from './settle/build-records.ts';
 import { createSettle } from './settle/settle.ts';
 import type { WaitPolicy } from './settle/wait-policy.ts';
@@ -73,40 +73,25 @@ const LEAST_LANE_BYTES = 1024 * 1024;
 const TICK_MS = 100;
 
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { config, clock, log, metrics, mayBegin } = options;
+  const { config, clock, mayBegin } = options;
   const stopped = new AbortController();
   const breaker = openBreaker(options);
   const gone = createGoneEndpoints();
   const loader = createEndpointLoader({ ...options, breaker, gone });
   const scheduler = createScheduler<DeliveryWork>({
-    maxInFlight: config.maxConcurrentAttempts,
-    maxUnsettled: config.maxUnsettledSlots,
-    fastSharePercent: config.fastSharePercent,
-    maxHostInFlight: config.maxHostConcurrency,
-    maxEndpointInFlight: config.maxEndpointConcurrency,
-    slowEndpointSharePercent: config.slowEndpointSharePercent,
-    attemptTimeoutMs: config.attemptTimeoutMs,
-    laneBounds: {
-      maxSlots: config.maxLaneSlots,
-      maxBytes: Math.max(LEAST_LANE_BYTES, Math.floor(config.maxBufferedBytes / config.lanes)),
-      tenantSharePercent: config.tenantBufferSharePercent,
-    },
+    ...schedulerBounds(config),
     capOf: (tenantId, lane) => (intake.mayStartIn(lane) ? loader.capOf(tenantId, lane) : 0),
     wholeCapOf: loader.wholeCapOf,
     limitsOf: loader.limitsOf,
     onRoom: (lane) => intake.onRoom(lane),
     onTenantRoom: (lane, tenantId) => intake.onTenantRoom(lane, tenantId),
   });
-  const acknowledger = createAcknowledger({
-    log,
+  const acknowledger = openAcknowledger(options, stopped.signal, {
     onStalled: () => scheduler.pause('produce'),
     onFlowing() {
       scheduler.resume('produce');
       starter.wake();
     },
-    onRetry: metrics.writeRetried,
-    stopped: stopped.signal,
-    wait: (ms) => delay(ms, undefined, { signal: stopped.signal }).catch(() => undefined),
   });
   const repeats = createRepeats({ clock, maxRepeats: config.maxRepeats, keptMs: config.repeatsKeptMs });
   const steps: AttemptSteps = {
@@ -135,21 +120,22 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     onRoom: () => intake.onMoveRoom(),
   });
   const intake = openIntake(options, { scheduler, repeats, mover, starter });
+  const parts = { intake, repeats, mover, scheduler, starter, acknowledger, breaker, gone };
+  return { ...parts, ...controls(options, parts, stopped) };
+}
+
+function controls(
+  { reader }: PipelineOptions,
+  { intake, mover, scheduler, starter }: Pick<Pipeline, 'intake' | 'mover' | 'scheduler' | 'starter'>,
+  stopped: AbortController,
+): Pick<Pipeline, 'start' | 'stop' | 'whenIdle' | 'drain' | 'abandon'> {
   let ticks: NodeJS.Timeout | undefined;
   const whenIdle = async (timeoutMs: number) =>
     (await Promise.all([starter.whenIdle(timeoutMs), mover.whenIdle(timeoutMs)])).every(Boolean);
   return {
-    intake,
-    repeats,
-    mover,
-    scheduler,
-    starter,
-    acknowledger,
-    breaker,
-    gone,
     start() {
       starter.start();
-      ticks ??= setInterval(() => intake.tick(options.reader.stats()), TICK_MS);
+      ticks ??= setInterval(() => intake.tick(reader.stats()), TICK_MS);
     },
     stop() {
       starter.stop();
@@ -162,6 +148,37 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     },
     abandon: () => stopped.abort(),
   };
+}
+
+function schedulerBounds(config: WorkerConfig) {
+  return {
+    maxInFlight: config.maxConcurrentAttempts,
+    maxUnsettled: config.maxUnsettledSlots,
+    fastSharePercent: config.fastSharePercent,
+    maxHostInFlight: config.maxHostConcurrency,
+    maxEndpointInFlight: config.maxEndpointConcurrency,
+    slowEndpointSharePercent: config.slowEndpointSharePercent,
+    attemptTimeoutMs: config.attemptTimeoutMs,
+    laneBounds: {
+      maxSlots: config.maxLaneSlots,
+      maxBytes: Math.max(LEAST_LANE_BYTES, Math.floor(config.maxBufferedBytes / config.lanes)),
+      tenantSharePercent: config.tenantBufferSharePercent,
+    },
+  };
+}
+
+function openAcknowledger(
+  { log, metrics }: PipelineOptions,
+  stopped: AbortSignal,
+  flow: Pick<AcknowledgeOptions, 'onStalled' | 'onFlowing'>,
+): Acknowledger {
+  return createAcknowledger({
+    ...flow,
+    log,
+    stopped,
+    onRetry: metrics.writeRetried,
+    wait: (ms) => delay(ms, undefined, { signal: stopped }).catch(() => undefined),
+  });
 }
 
 function openIntake(

@@ -94,18 +94,7 @@ export function createTakeIn(options: TakeInOptions): TakeIn {
     accept,
     open(side, record) {
       const work = read(side, record);
-      if (work === null) return null;
-      const opened = { record, work, free: [] as number[], held: NONE, finished: NONE, repeats: NONE };
-      for (let slot = 0; slot < record.slots; slot++) {
-        if (side.heldSlots.isAnnounced(side.topic, record.offset, slot))
-          opened.finished = [...opened.finished, slot];
-        else if (record.isDone(slot)) continue;
-        else if (repeats.isRepeat(work, slot) && !side.heldSlots.isBack(work, slot))
-          opened.repeats = [...opened.repeats, slot];
-        else if (record.heldForMs(slot) > 0) opened.held = [...opened.held, slot];
-        else opened.free.push(slot);
-      }
-      return opened;
+      return work === null ? null : lookAt(side, record, work, repeats);
     },
     queue(side, opened) {
       const { work, free } = opened;
@@ -120,3 +109,22 @@ export function createTakeIn(options: TakeInOptions): TakeIn {
 }
 
 const NONE: readonly number[] = [];
+
+/** Slots of most records are all free: the other lists are made only where there is something for them. */
+function lookAt(
+  { heldSlots, topic }: LaneSide,
+  record: TrackedRecord,
+  work: DeliveryWork,
+  repeats: Pick<Repeats, 'isRepeat'>,
+): Opened {
+  const opened = { record, work, free: [] as number[], held: NONE, finished: NONE, repeats: NONE };
+  for (let slot = 0; slot < record.slots; slot++) {
+    if (heldSlots.isAnnounced(topic, record.offset, slot)) opened.finished = [...opened.finished, slot];
+    else if (record.isDone(slot)) continue;
+    else if (repeats.isRepeat(work, slot) && !heldSlots.isBack(work, slot))
+      opened.repeats = [...opened.repeats, slot];
+    else if (record.heldForMs(slot) > 0) opened.held = [...opened.held, slot];
+    else opened.free.push(slot);
+  }
+  return opened;
+}
