@@ -1,3 +1,4 @@
+export * from './build-replay.ts';
 export * from './delivery-state.ts';
 export * from './event.ts';
 export type { Headers } from './header-fields.ts';

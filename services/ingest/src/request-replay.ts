@@ -1,14 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import {
-  type EndpointId,
-  encodeEvent,
-  encodeReplay,
-  type Headers,
-  MAC_HEADER,
-  MAX_SLOTS,
-  recordMac,
-  tenantPartition,
-} from '@posthorn/contracts';
+import { buildReplay, type EndpointId, MAX_SLOTS } from '@posthorn/contracts';
 import type { EventPayload } from '@posthorn/db';
 import { type OutboundRecord, ProduceError } from '@posthorn/kafka';
 import Type, { type Static } from 'typebox';
@@ -76,32 +67,18 @@ function toRecords(
   replayId: string,
   revision: number,
 ): OutboundRecord[] {
-  const eventHeaders = encodeEvent({
-    eventId: event.eventId,
-    tenantId,
-    type: event.type,
-    labels: event.labels,
-    occurredAt: event.occurredAt.toISOString(),
-    contentType: event.contentType,
+  const { macKey, replayTopic: topic, journalPartitions: partitions } = parts;
+  const asked = {
+    replayId,
     // The tenant's own of now: what was cancelled before this replay was asked for does not hold for it.
     revision,
-    retentionDays: event.retentionDays,
     traceparent: parts.tracing.begin(undefined),
-  });
+    ...(expect ? { expect } : {}),
+  };
   const records: OutboundRecord[] = [];
   for (let from = 0; from < endpointIds.length; from += MAX_SLOTS) {
     const slots = endpointIds.slice(from, from + MAX_SLOTS);
-    const headers: Headers = {
-      ...eventHeaders,
-      ...encodeReplay({ slots, replayId, ...(expect ? { expect } : {}) }),
-    };
-    records.push({
-      topic: parts.replayTopic,
-      partition: tenantPartition(tenantId, parts.journalPartitions),
-      key: tenantId,
-      value: event.payload,
-      headers: { ...headers, [MAC_HEADER]: recordMac(parts.macKey, headers, event.payload) },
-    });
+    records.push(buildReplay({ macKey, topic, partitions }, tenantId, event, { ...asked, slots }));
   }
   return records;
 }

@@ -1,3 +1,4 @@
+import type { EndpointId, EventId } from '@posthorn/contracts';
 import {
   advanceJob,
   claimJob,
@@ -12,12 +13,19 @@ import {
   type Sql,
   within,
 } from '@posthorn/db';
-import type { ReplayTarget } from './build-replay-record.ts';
 
 export type Job = Pick<
   ReplayJobRow,
   'jobId' | 'tenantId' | 'kind' | 'filters' | 'ratePerSec' | 'total' | 'cursor' | 'createdAt'
 >;
+
+export interface ReplayTarget {
+  readonly tenantId: string;
+  readonly eventId: EventId;
+  readonly endpointId: EndpointId;
+  /** Where the delivery stood when it was chosen; null for what was never sent. */
+  readonly expect: { readonly run: number; readonly round: number } | null;
+}
 
 export interface JobPage {
   /** May be none although there is a next page. */

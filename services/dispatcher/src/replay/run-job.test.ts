@@ -4,8 +4,7 @@ import { createFakeClock } from '@posthorn/testkit';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { fakeLog, fakeProducer, fakeRecord, noTracing, tenantConfig } from '../../test/fakes.ts';
 import { MAC_KEY, setupReplays } from '../../test/replays.ts';
-import type { ReplayTarget } from './build-replay-record.ts';
-import type { Job, JobStore } from './job-store.ts';
+import type { Job, JobStore, ReplayTarget } from './job-store.ts';
 import { type RunJobOptions, runJob } from './run-job.ts';
 
 const endpointId = mintEndpointId(1);

@@ -1,11 +1,11 @@
+import { buildReplay, type ReplayLayout } from '@posthorn/contracts';
 import { isDataError, type JobCursor } from '@posthorn/db';
 import type { OutboundRecord, Producer } from '@posthorn/kafka';
 import type { Clock, Logger, Tracing } from '@posthorn/runtime';
 import type { TenantConfigs } from '@posthorn/tenant-config';
-import { buildReplayRecord, type ReplayRecordOptions, type ReplayTarget } from './build-replay-record.ts';
-import type { Job, JobStore } from './job-store.ts';
+import type { Job, JobStore, ReplayTarget } from './job-store.ts';
 
-export interface RunJobOptions extends ReplayRecordOptions {
+export interface RunJobOptions extends ReplayLayout {
   readonly store: JobStore;
   readonly configs: Pick<TenantConfigs, 'get' | 'poll'>;
   readonly producer: Pick<Producer, 'send'>;
@@ -114,10 +114,17 @@ async function toRecords(
   const eventIds = [...new Set(targets.map(({ eventId }) => eventId))];
   const events = await options.store.loadEvents(tenantId, eventIds);
   return targets.flatMap((target) => {
+    const { endpointId, expect } = target;
     const event = events.get(target.eventId);
     if (event === undefined) return [];
-    const traceparent = options.tracing.begin(undefined);
-    return [buildReplayRecord(options, target, event, { replayId: jobId, revision, traceparent })];
+    const asked = {
+      slots: [endpointId],
+      replayId: jobId,
+      ...(expect ? { expect } : { missing: true }),
+      revision,
+      traceparent: options.tracing.begin(undefined),
+    };
+    return [buildReplay(options, tenantId, event, asked)];
   });
 }
 
