@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
 import type { App, AppParts } from '../app.ts';
 import { confirmChange } from '../authorise.ts';
+import type { EndpointChange } from '../change-configuration.ts';
 import { isProblem, type Problem, problem, sendProblem } from '../problem.ts';
 import { NoBody } from '../validation.ts';
 import { ChangeableFields, toChanges, urlField, viewWebhook, Webhook } from './webhook-fields.ts';
@@ -73,14 +74,7 @@ function resumeWebhook(app: App, parts: AppParts): void {
 export const disabledWebhook = ({ stateReason }: EndpointRow): Problem =>
   problem('webhook_disabled', `it is disabled (${stateReason ?? 'person'}): enable it first`);
 
-export interface ChangedEndpoint {
-  /** Null when it was so already. */
-  readonly change: number | null;
-  /** Null once it is deleted. */
-  readonly row: EndpointRow | null;
-}
-
-type Apply = (found: EndpointRow, actor: string) => Promise<ChangedEndpoint | Problem | null>;
+type Apply = (found: EndpointRow, actor: string) => Promise<EndpointChange | Problem | null>;
 
 /** Finds the webhook, makes the change with its audit row, and answers when every replica works with it. */
 async function change(
