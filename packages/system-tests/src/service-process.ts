@@ -3,6 +3,7 @@ import { createWriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { createSignalledList, type SignalWait } from '@posthorn/testkit';
+import { inheritedEnvironment } from './inherited-environment.ts';
 
 /** A line of a service's log, parsed; lines that are not JSON come with `raw` alone. */
 export interface LogLine {
@@ -49,7 +50,7 @@ export async function startService(
 ): Promise<ServiceProcess> {
   const child = spawn(process.execPath, [`services/${name}/src/main.ts`], {
     cwd: ROOT,
-    env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, ...environment },
+    env: { ...inheritedEnvironment(), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: options.detached ?? false,
   });

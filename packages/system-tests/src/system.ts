@@ -1,9 +1,9 @@
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { runSetup } from '@posthorn/scripts/setup';
 import { databaseUrl, freePort, kafkaBrokers } from '@posthorn/testkit';
 import { type Api, createApi } from './api.ts';
+import { inheritedEnvironment } from './inherited-environment.ts';
 import { type ServiceProcess, startService } from './service-process.ts';
 
 export type ServiceName = 'ingest' | 'dispatcher' | 'worker' | 'recorder';
@@ -36,7 +36,6 @@ export interface System {
   close(): Promise<void>;
 }
 
-const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
@@ -69,10 +68,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     ]),
   ) as Record<ServiceName, Record<string, string>>;
 
-  await run(process.execPath, ['services/setup/src/main.ts', 'all'], {
-    cwd: ROOT,
-    env: { ...process.env, ...shared },
-  });
+  await runSetup(ROOT, { ...inheritedEnvironment(), ...shared });
   const running = new Map<ServiceName, ServiceProcess>();
   const start = async (name: ServiceName): Promise<ServiceProcess> => {
     const service = await startService(name, environments[name]);

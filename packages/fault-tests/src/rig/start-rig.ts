@@ -1,9 +1,8 @@
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { type Api, createApi, type ServiceName } from '@posthorn/system-tests';
+import { runSetup } from '@posthorn/scripts/setup';
+import { type Api, createApi, inheritedEnvironment, type ServiceName } from '@posthorn/system-tests';
 import { freePort } from '@posthorn/testkit';
 import { nowMs } from '../now.ts';
 import type { Fault, Kind, Target } from '../oracle/ledgers.ts';
@@ -52,8 +51,7 @@ export interface Rig<G extends Ground = Infra> {
 }
 
 export const TIERS = ['250ms', '1s', '4s'] as const;
-const SERVICES: readonly ServiceName[] = ['ingest', 'dispatcher', 'worker', 'recorder'];
-const run = promisify(execFile);
+export const SERVICES: readonly ServiceName[] = ['ingest', 'dispatcher', 'worker', 'recorder'];
 
 export async function startRig<G extends Ground>(infra: G, options: RigOptions = {}): Promise<Rig<G>> {
   const name = randomBytes(3).toString('hex');
@@ -63,10 +61,7 @@ export async function startRig<G extends Ground>(infra: G, options: RigOptions =
   const topicPrefix = `faults-${name}.`;
   const operatorKey = `phk_op_${randomBytes(24).toString('hex')}`;
   const shared = { ...sharedEnvironment(infra, databaseUrl, topicPrefix), ...options.environment };
-  await run(process.execPath, ['services/setup/src/main.ts', 'all'], {
-    cwd: ROOT,
-    env: { ...process.env, ...shared },
-  });
+  await runSetup(ROOT, { ...inheritedEnvironment(), ...shared });
   const sizes = SERVICES.map((service) => ({ service, size: options.sizes?.[service] ?? 1 }));
   const ports = await Promise.all(Array.from({ length: options.sizes?.ingest ?? 1 }, () => freePort()));
   const links = await openLinks(infra, databaseUrl, options.proxied ?? false);

@@ -1,5 +1,5 @@
 import type { ServiceName } from '@posthorn/system-tests';
-import { type Rig, startRig } from '../rig/start-rig.ts';
+import { type Rig, SERVICES, startRig } from '../rig/start-rig.ts';
 import type { Scenario } from './scenario.ts';
 import { type Notes, takeNotes } from './under-load.ts';
 
@@ -26,7 +26,6 @@ const UNSAFE: readonly Unsafe[] = [
   },
   { what: 'a setting that is no number', environment: { ADMIN_PORT: 'high' }, reason: /ADMIN_PORT/ },
 ];
-const SERVICES: readonly ServiceName[] = ['ingest', 'dispatcher', 'worker', 'recorder'];
 
 export const refuseUnsafe: Scenario = {
   id: 'D9',
