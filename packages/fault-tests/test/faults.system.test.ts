@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { databaseUrl, kafkaBrokers } from '@posthorn/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
@@ -36,11 +35,11 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-async function killAndRestart(member: Member): Promise<void> {
+/** Resolves when it is dead, with what waits until it is back. */
+async function killAndRestart(member: Member): Promise<{ readonly back: Promise<void> }> {
   const fault = rig.harm(member.service, member.name, 'SIGKILL');
   await member.kill();
-  await member.start();
-  rig.heal(fault);
+  return { back: member.start().then(() => rig.heal(fault)) };
 }
 
 test('a SIGKILL of each service under load loses nothing, and repeats no more than it found under way', async () => {
@@ -48,12 +47,12 @@ test('a SIGKILL of each service under load loses nothing, and repeats no more th
   const load = rig.events.start({ eventsPerSec: 40, senders: rig.senders });
   await rig.receiver.waitForCount(50);
 
-  const kills: Promise<void>[] = [];
+  const restarts: Promise<void>[] = [];
   for (const member of rig.fleet.members()) {
-    kills.push(killAndRestart(member));
-    await delay(100);
+    const { back } = await killAndRestart(member);
+    restarts.push(back);
   }
-  await Promise.all(kills);
+  await Promise.all(restarts);
   await load.stop();
 
   const { verdict, drainMs } = await drainAndJudge(rig);
