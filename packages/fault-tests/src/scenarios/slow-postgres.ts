@@ -24,8 +24,10 @@ export const slowPostgres: Scenario = {
         for (const link of links) link.heal();
         rig.heal(slow);
         const locked = rig.harm('postgres', 'postgres', 'record tables locked, connections ended');
-        notes.figure('connections_ended', await lockAndEnd(rig, lengthMs));
+        const ended = await lockAndEnd(rig, lengthMs);
         rig.heal(locked);
+        notes.figure('connections_ended', ended);
+        notes.expect(ended > 0, 'no connection of the recorder was there to be ended');
       },
     }),
 };
