@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Tenant } from '@posthorn/system-tests';
 import { nowMs } from '../now.ts';
 import type { Rig } from '../rig/start-rig.ts';
-import { expectAnswers } from './kill-broker.ts';
+import { expectAnswers } from './expect-answers.ts';
 import type { Scenario } from './scenario.ts';
 import { type Notes, runUnderLoad } from './under-load.ts';
 
@@ -13,7 +13,8 @@ const CUT_MS = 8_000;
 
 export const cutProduceReply: Scenario = {
   id: 'D10',
-  title: 'when the reply to a produce is cut off the answer is 503, and the same key again makes one event',
+  title:
+    'when the reply to a produce is cut off the answer is 503; the same key again, where keys are taken, makes one event',
   run: (world) =>
     runUnderLoad(world, {
       rig: { proxied: true },

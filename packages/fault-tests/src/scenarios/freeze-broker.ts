@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { watchMemory } from '../rig/memory.ts';
 import { byForm } from './choose.ts';
-import { expectAnswers } from './kill-broker.ts';
+import { expectAnswers } from './expect-answers.ts';
 import type { Scenario } from './scenario.ts';
 import { runUnderLoad } from './under-load.ts';
 
