@@ -105,7 +105,7 @@ async function withDeadLetters(inbox: Receiver, path: string, count: number) {
   const webhook = await system.api.createWebhook(tenant, { url: inbox.url(path), retry_schedule: 'none' });
   const posted = await Promise.all(Array.from({ length: count }, () => system.api.postEvent(tenant)));
   const ids = posted.map(({ delivery_ids }) => delivery_ids![0]!);
-  await waitUntil(async () => (await ask<{ total: number }>(tenant, 'GET', '/v1/dlq')).total === count, {
+  await waitUntil(async () => (await deadLetters(tenant)) === count, {
     what: `${count} dead letters`,
     timeoutMs: TOGETHER_MS,
   });

@@ -24,8 +24,9 @@ export function createRoundJudge(rig: Rig<Ground>): RoundJudge {
       const arrived = arrivals.map(({ eventId }) => eventId).sort();
       const from = [ids[0], arrived[0]].filter((id) => id !== undefined).sort()[0] ?? null;
       const record = await readRecord(rig.databaseUrl, from);
-      const evidence = { sent, arrivals, targets: rig.targets, faults: rig.faults, ...record, earlier };
-      const verdict = judge({ ...evidence, earlier: new Set(earlier) });
+      const { targets, faults } = rig;
+      const evidence = { sent, arrivals, targets, faults, ...record, earlier: new Set(earlier) };
+      const verdict = judge(evidence);
       for (const { hash } of sent) earlier.add(hash);
       firstEvent += sent.length;
       firstArrival += arrivals.length;

@@ -43,13 +43,8 @@ export async function startPostgres(
 /** All of its processes at one moment, as when a machine dies: those of its connections would outlive it for a while. */
 async function killWithBackends(server: ServerProcess): Promise<void> {
   const backends = await childrenOf(server.pid);
-  for (const pid of [server.pid, ...backends]) signalIfThere(pid, 'SIGKILL');
+  for (const pid of [server.pid, ...backends]) killIfThere(pid);
   await server.exited;
-}
-
-/** Freezes or thaws the server with all its connections. */
-export async function signalWithBackends(server: ServerProcess, signal: NodeJS.Signals): Promise<void> {
-  for (const pid of [server.pid, ...(await childrenOf(server.pid))]) signalIfThere(pid, signal);
 }
 
 async function childrenOf(parent: number): Promise<number[]> {
@@ -63,9 +58,9 @@ async function parentOf(pid: number): Promise<number> {
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
 }
 
-function signalIfThere(pid: number, signal: NodeJS.Signals): void {
+function killIfThere(pid: number): void {
   try {
-    process.kill(pid, signal);
+    process.kill(pid, 'SIGKILL');
   } catch {
     // It is gone already.
   }

@@ -1,6 +1,5 @@
-import { connectKafka, createAdmin } from '@posthorn/kafka';
-
-const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
+import { createAdmin } from '@posthorn/kafka';
+import { connect } from './connect.ts';
 
 export interface Backlog {
   /** Records that some group has not committed yet, by group; null when Kafka does not say. */
@@ -22,7 +21,7 @@ function groupsOf(prefix: string, tiers: readonly string[]): Record<string, read
 
 /** What the brokers know of the groups' progress: an offset is committed only when all before it is done with. */
 export function watchBacklog(brokers: readonly string[], prefix: string, tiers: readonly string[]): Backlog {
-  const admin = createAdmin(connectKafka({ brokers: [...brokers], clientId: 'fault-tests' }, SILENT));
+  const admin = createAdmin(connect(brokers));
   const groups = groupsOf(prefix, tiers);
   const absent = new Set<string>();
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { connectKafka, createConsumer, createProducer, type OutboundRecord } from '@posthorn/kafka';
+import { createConsumer, createProducer, type OutboundRecord } from '@posthorn/kafka';
+import { connect } from './connect.ts';
 
-const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 const DELIVERY_TIMEOUT_MS = 10_000;
 
 /** Writes records as a stranger would, and ends. */
@@ -9,8 +9,7 @@ export async function writeRecords(
   brokers: readonly string[],
   records: readonly OutboundRecord[],
 ): Promise<void> {
-  const client = connectKafka({ brokers: [...brokers], clientId: 'fault-tests' }, SILENT);
-  const producer = createProducer(client, { deliveryTimeoutMs: DELIVERY_TIMEOUT_MS });
+  const producer = createProducer(connect(brokers), { deliveryTimeoutMs: DELIVERY_TIMEOUT_MS });
   await producer.start();
   try {
     await producer.sendAll(records);
@@ -27,9 +26,8 @@ export interface Reader {
 
 /** Reads topics from their beginning in a group of its own. */
 export async function readRecords(brokers: readonly string[], topics: readonly string[]): Promise<Reader> {
-  const client = connectKafka({ brokers: [...brokers], clientId: 'fault-tests' }, SILENT);
   const records: OutboundRecord[] = [];
-  const consumer = createConsumer(client, {
+  const consumer = createConsumer(connect(brokers), {
     groupId: `fault-tests-${randomBytes(4).toString('hex')}`,
     topics: [...topics],
     assigned: () => ({

@@ -1,10 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { connectKafka, createAdmin, overwriteCommitted } from '@posthorn/kafka';
+import { createAdmin, overwriteCommitted } from '@posthorn/kafka';
+import { connect } from '../rig/connect.ts';
 import type { Rig } from '../rig/start-rig.ts';
 import type { Scenario } from './scenario.ts';
 import { type Notes, runUnderLoad } from './under-load.ts';
-
-const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 
 const SAID_WITHIN_MS = 15_000;
 
@@ -51,7 +50,7 @@ async function damageOnce(rig: Rig, notes: Notes, { what, metadataOf }: Damage):
   await worker.kill();
   // The group must be empty before others may write its offsets.
   await delay(11_000);
-  const client = connectKafka({ brokers: [...rig.infra.addresses], clientId: 'fault-tests' }, SILENT);
+  const client = connect(rig.infra.addresses);
   const admin = createAdmin(client);
   const group = `${rig.topicPrefix}worker`;
   const topic = `${rig.topicPrefix}deliveries`;

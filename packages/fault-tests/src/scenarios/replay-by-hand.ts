@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { waitUntil } from '@posthorn/testkit';
 import postgres from 'postgres';
 import { findClients } from '../by-hand/find-clients.ts';
 import { headerOf, type TextClient, type TextRecord, withHeaders } from '../by-hand/text-client.ts';
@@ -28,7 +28,7 @@ const POLL_MS = 200;
 
 export const replayByHand: Scenario = {
   id: 'D22.1',
-  title: 'A dead letter copied with Kafka clients that are not ours is sent again, once; a changed one never',
+  title: 'a dead letter copied with Kafka clients that are not ours is sent again, once; a changed one never',
   async run(world) {
     const { clients, missing } = await findClients(world.infra);
     const skipped = missing.join('; ');
@@ -130,11 +130,5 @@ const arrivalsOf = async (rig: Rig, { targets }: MadeTenant, eventId: string) =>
     (each) => each.eventId === eventId && each.path === targets[0]!.path,
   );
 
-async function until(holds: () => Promise<boolean>): Promise<boolean> {
-  const deadlineMs = performance.now() + WITHIN_MS;
-  while (performance.now() < deadlineMs) {
-    if (await holds()) return true;
-    await delay(POLL_MS);
-  }
-  return false;
-}
+const until = (holds: () => Promise<boolean>): Promise<boolean> =>
+  waitUntil(holds, { what: 'it', timeoutMs: WITHIN_MS, everyMs: POLL_MS }).catch(() => false);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { waitUntil } from '@posthorn/testkit';
 import { nowMs } from '../now.ts';
 import { type MadeTenant, makeTenant } from '../rig/make-tenants.ts';
 import { untilBacklogIsZero } from '../rig/recover.ts';
@@ -12,6 +13,7 @@ import { type Notes, takeNotes } from './under-load.ts';
 const EVENTS = 5;
 const SCHEDULE = { RETRY_SCHEDULE: '250ms,250ms' };
 const ATTEMPTS = 3;
+const WITHIN_MS = 30_000;
 
 type Page = { readonly entries: readonly { readonly delivery_id: string }[]; readonly total: number };
 
@@ -106,8 +108,7 @@ async function replayInBulk(rig: Rig, tenant: MadeTenant): Promise<void> {
 async function replayByKafka(rig: Rig, tenant: MadeTenant): Promise<void> {
   const reader = await readRecords(rig.infra.addresses, [`${rig.topicPrefix}dead-letters`]);
   const own = () => reader.records.filter(({ headers }) => headers.ce_tenant === tenant.tenantId);
-  const deadline = performance.now() + 15_000;
-  while (own().length < EVENTS && performance.now() < deadline) await delay(100);
+  await waitUntil(() => own().length >= EVENTS, { what: 'dead letters to be read', timeoutMs: 15_000 });
   const copies = own().map((record) => ({ ...record, topic: `${rig.topicPrefix}replay`, partition: 0 }));
   await reader.stop();
   const [one] = copies;
@@ -139,15 +140,12 @@ async function deadLetters(rig: Rig, tenant: MadeTenant): Promise<Page> {
 }
 
 async function untilDeadLetters(rig: Rig, tenant: MadeTenant, count: number): Promise<void> {
-  const deadline = performance.now() + 30_000;
-  while ((await deadLetters(rig, tenant)).entries.length < count) {
-    if (performance.now() > deadline) throw new Error(`${count} dead letters were not there in time`);
-    await delay(200);
-  }
+  const areThere = async () => (await deadLetters(rig, tenant)).entries.length >= count;
+  await waitUntil(areThere, { what: `${count} dead letters`, timeoutMs: WITHIN_MS, everyMs: 200 });
 }
 
 /** Those that do not come in time are missing from the figures. */
 async function untilArrivals(rig: Rig, tenant: MadeTenant, count: number): Promise<void> {
-  const deadline = performance.now() + 30_000;
-  while ((await arrivalsOf(rig, tenant)).length < count && performance.now() < deadline) await delay(50);
+  const haveCome = async () => (await arrivalsOf(rig, tenant)).length >= count;
+  await waitUntil(haveCome, { what: `${count} arrivals`, timeoutMs: WITHIN_MS }).catch(() => undefined);
 }
