@@ -1,37 +1,34 @@
 import { startFaultProxy, waitUntil } from '@posthorn/testkit';
 import { expect, onTestFinished, test } from 'vitest';
 import { openAdmin, openProduceCluster } from '../src/client.ts';
-import { connectKafka, createConsumer, type KafkaClient } from '../src/index.ts';
+import { connectKafka, createConsumer, overwriteCommitted } from '../src/index.ts';
 import { clusterAnswers } from '../src/probe-cluster.ts';
 import { MapEncoder } from '../src/window-encoding.ts';
-import { brokerPort, clientThrough, numbered, record, setup } from './setup.ts';
+import { type Bundle, brokerPort, clientThrough, numbered, record, setup } from './setup.ts';
 
-/** Acts on a group from outside, as a tool or another member would. */
-async function outside(client: KafkaClient, groupId: string) {
+/** Commits for partition 0 as a tool would. A broker that was just started takes a moment to find a coordinator. */
+function commitFromOutside(
+  { client, groupId, topic }: Bundle,
+  offset: number,
+  metadata: string,
+): Promise<boolean> {
+  const commit = () => overwriteCommitted(client, groupId, topic, [{ partition: 0, offset, metadata }]);
+  return waitUntil(() => commit().then(() => true), { what: 'the commit from outside' });
+}
+
+async function putOut({ client, groupId }: Bundle): Promise<void> {
+  const admin = openAdmin(client);
+  await admin.connect();
+  const { groups } = await admin.describeGroups([groupId]);
+  await admin.disconnect();
   const cluster = openProduceCluster(client, 5_000);
   await cluster.connect();
   onTestFinished(() => cluster.disconnect());
   await cluster.refreshMetadata();
-  const coordinator = await cluster.findGroupCoordinator({ groupId });
-  return {
-    commit: (topic: string, offset: number, metadata: string) =>
-      coordinator.offsetCommit({
-        groupId,
-        memberId: '',
-        groupGenerationId: -1,
-        topics: [{ topic, partitions: [{ partition: 0, offset: String(offset), metadata }] }],
-      }),
-    async kick() {
-      const admin = openAdmin(client);
-      await admin.connect();
-      const { groups } = await admin.describeGroups([groupId]);
-      await admin.disconnect();
-      const leave = coordinator as unknown as {
-        leaveGroup(member: { groupId: string; memberId: string }): Promise<void>;
-      };
-      for (const { memberId } of groups[0]!.members) await leave.leaveGroup({ groupId, memberId });
-    },
+  const coordinator = (await cluster.findGroupCoordinator({ groupId })) as unknown as {
+    leaveGroup(member: { groupId: string; memberId: string }): Promise<void>;
   };
+  for (const { memberId } of groups[0]!.members) await coordinator.leaveGroup({ groupId, memberId });
 }
 
 const FUTURE = Buffer.from([99, 1, 2, 3, 4, 5]).toString('base64');
@@ -44,10 +41,11 @@ test.each([
 ])(
   'a map that is %s: all from the committed offset is repeated, and the log says so',
   async (_name, metadata) => {
-    const { topic, producer, member, client, groupId, log } = await setup();
+    const bundle = await setup();
+    const { topic, producer, member, log } = bundle;
     const send = await producer();
     await send.sendAll(numbered(topic, 6));
-    await (await outside(client, groupId)).commit(topic, 2, metadata);
+    await commitFromOutside(bundle, 2, metadata);
     const owner = await member();
     await owner.takes(4);
     expect(owner.offsets()).toEqual([2, 3, 4, 5]);
@@ -58,20 +56,22 @@ test.each([
 );
 
 test('an offset that kafkajs gave up: starts over, and the log says so', async () => {
-  const { topic, producer, member, client, groupId, log } = await setup();
+  const bundle = await setup();
+  const { topic, producer, member, log } = bundle;
   const send = await producer();
   await send.sendAll(numbered(topic, 3));
-  await (await outside(client, groupId)).commit(topic, -2, '');
+  await commitFromOutside(bundle, -2, '');
   const owner = await member();
   await owner.takes(3);
   expect(log.lines.some(({ message }) => message.includes('given up: starting over'))).toBe(true);
 });
 
 test('an offset beyond the end of the log: starts over, and commits a map of its own again', async () => {
-  const { topic, producer, member, client, groupId, log, admin } = await setup();
+  const bundle = await setup();
+  const { topic, producer, member, groupId, log, admin } = bundle;
   const send = await producer();
   await send.sendAll(numbered(topic, 3));
-  await (await outside(client, groupId)).commit(topic, 50, new MapEncoder(50).finish(50));
+  await commitFromOutside(bundle, 50, new MapEncoder(50).finish(50));
   const owner = await member();
   owner.completes = true;
   await owner.takes(3);
@@ -86,10 +86,11 @@ test('an offset beyond the end of the log: starts over, and commits a map of its
 });
 
 test('records that retention deleted are passed over, and the log says so', async () => {
-  const { topic, producer, member, client, groupId, log } = await setup();
+  const bundle = await setup();
+  const { topic, producer, member, client, log } = bundle;
   const send = await producer();
   await send.sendAll(numbered(topic, 6));
-  await (await outside(client, groupId)).commit(topic, 1, new MapEncoder(1).finish(1));
+  await commitFromOutside(bundle, 1, new MapEncoder(1).finish(1));
   const admin = openAdmin(client);
   await admin.connect();
   await admin.fetchTopicOffsets(topic);
@@ -102,13 +103,14 @@ test('records that retention deleted are passed over, and the log says so', asyn
 });
 
 test('a member that was put out drops all it had, and what it finishes later changes nothing', async () => {
-  const { topic, producer, member, client, groupId, admin } = await setup();
+  const bundle = await setup();
+  const { topic, producer, member, groupId, admin } = bundle;
   const send = await producer();
   await send.sendAll(numbered(topic, 3));
   const owner = await member();
   await owner.takes(3);
   const before = [...owner.records.items];
-  await (await outside(client, groupId)).kick();
+  await putOut(bundle);
   await owner.takes(6);
   expect(owner.events.items).toEqual(['assigned 0', 'lost 0', 'assigned 0']);
   for (const dropped of before) dropped.complete();
@@ -213,8 +215,5 @@ test('stats show the lag of a partition, and there is nothing to warn of on a qu
   expect(generation).toBe(1);
   expect(lastHeartbeatAgeMs).toBeLessThan(5_000);
   await owner.consumer.stop();
-  // On a busy broker the topic may still be without a leader when its first record is sent.
-  const electing = 'This server does not host this topic-partition';
-  const warned = log.lines.filter(({ level }) => level === 'warn' || level === 'error');
-  expect(warned.filter(({ fields }) => fields.error !== electing)).toEqual([]);
+  expect(log.lines.filter(({ level }) => level === 'warn' || level === 'error')).toEqual([]);
 });

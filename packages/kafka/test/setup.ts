@@ -1,5 +1,11 @@
 import { connect } from 'node:net';
-import { createSignalledList, kafkaBrokers, type SignalledList, topicPrefix } from '@posthorn/testkit';
+import {
+  createSignalledList,
+  kafkaBrokers,
+  type SignalledList,
+  topicPrefix,
+  waitUntil,
+} from '@posthorn/testkit';
 import { onTestFinished } from 'vitest';
 import {
   type Admin,
@@ -17,6 +23,7 @@ import {
   type Producer,
   type ProducerOptions,
   type SlotUnderWay,
+  type TopicSpec,
   type TrackedRecord,
 } from '../src/index.ts';
 
@@ -55,19 +62,17 @@ let made = 0;
 export async function setup(
   topicOptions: { partitions?: number; config?: Record<string, string> } = {},
 ): Promise<Bundle> {
+  const name = `${topicPrefix()}${++made}`;
+  const topic = `${name}.records`;
+  await makeTopic({
+    name: topic,
+    partitions: topicOptions.partitions ?? 1,
+    replicationFactor: 1,
+    config: topicOptions.config ?? {},
+  });
   const log = recordingLog();
   const client = connectKafka({ brokers: [...kafkaBrokers()], clientId: 'kafka-test' }, log);
   const admin = createAdmin(client);
-  const name = `${topicPrefix()}${++made}`;
-  const topic = `${name}.records`;
-  await admin.ensureTopics([
-    {
-      name: topic,
-      partitions: topicOptions.partitions ?? 1,
-      replicationFactor: 1,
-      config: topicOptions.config ?? {},
-    },
-  ]);
   onTestFinished(() => admin.close());
   const groupId = `${name}.group`;
   return {
@@ -95,6 +100,22 @@ export async function setup(
       return member;
     },
   };
+}
+
+/**
+ * A broker may refuse a new topic for a moment, also after its metadata names the leaders: by an admin with a log of
+ * its own, until they answer, so that no client of the test has to say so.
+ */
+async function makeTopic(spec: TopicSpec): Promise<void> {
+  const maker = createAdmin(
+    connectKafka({ brokers: [...kafkaBrokers()], clientId: 'kafka-test' }, recordingLog()),
+  );
+  try {
+    await maker.ensureTopics([spec]);
+    await waitUntil(() => maker.endOffsets(spec.name), { what: `the leaders of ${spec.name} answer` });
+  } finally {
+    await maker.close();
+  }
 }
 
 export interface Member {
