@@ -1,7 +1,8 @@
 import type { ConfigKey } from '@posthorn/runtime';
 import { readText } from '../checks/repository.ts';
 import type { ServiceSpec } from './configuration.ts';
-import { PARTS, type Part } from './engine-limits.ts';
+import { PARTS } from './engine-limits.ts';
+import type { Part } from './engine-part.ts';
 
 /** Services whose limits are the engine's; their keys that no part names stand at the end. */
 const ENGINE = ['worker', 'dispatcher', 'recorder'] as const;
