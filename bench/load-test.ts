@@ -29,7 +29,7 @@ undici POST. With KAFKA_BROKERS or DATABASE_URL set, those are used, and their C
   --queued N        deliveries that wait before a worker starts, instead of the workload's
   --warm-up N       seconds of load before measuring (default 10)
   --runs N          how often each workload is measured, or each window of it (default 1)
-  --set KEY=VALUE   configuration of the services, as often as needed
+  --set KEY=VALUE   configuration of the services, as often as needed; of Node too: --set NODE_OPTIONS="--cpu-prof"
   --json FILE       also write the measurements to FILE
 `;
 

@@ -1,11 +1,10 @@
-import { type ChildProcess, execFile, fork, spawn } from 'node:child_process';
+import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { waitUntil } from '@posthorn/testkit';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -13,7 +12,6 @@ export const SERVICES = ['recorder', 'worker', 'dispatcher', 'ingest'] as const;
 /** As in the service image: twice the young generation costs 8 % less CPU under load, for some tens of MB. */
 const NODE_FLAGS = ['--max-semi-space-size=32'];
 const STOP_MS = 30_000;
-const run = promisify(execFile);
 
 export interface RunningService {
   readonly name: string;
@@ -23,15 +21,10 @@ export interface RunningService {
   kill(): void;
 }
 
-/** `checkout`: the root of the tree whose services these are. */
-export async function runSetup(environment: Record<string, string>, checkout: string): Promise<void> {
-  await run(process.execPath, ['services/setup/src/main.ts', 'all'], {
-    cwd: checkout,
-    env: { ...process.env, ...environment },
-  });
-}
-
-/** Starts one service, its log in a file of `logDir`, and waits until it says that it has started. */
+/**
+ * Starts one service of a checkout, its log in a file of `logDir`, with this environment and no other, and waits until
+ * it says that it has started.
+ */
 export async function startService(
   name: string,
   environment: Record<string, string>,
@@ -42,8 +35,7 @@ export async function startService(
   const log = openSync(logFile, 'w');
   const child = spawn(process.execPath, [...NODE_FLAGS, `services/${name}/src/main.ts`], {
     cwd: checkout,
-    // SERVICE_NODE_OPTIONS="--cpu-prof --cpu-prof-dir=DIR" profiles every service.
-    env: { PATH: process.env.PATH, NODE_OPTIONS: process.env.SERVICE_NODE_OPTIONS, ...environment },
+    env: environment,
     stdio: ['ignore', log, log],
   });
   closeSync(log);

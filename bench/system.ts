@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { openDatabase } from '@posthorn/db';
-import { type Api, createApi } from '@posthorn/system-tests';
+import { runSetup } from '@posthorn/scripts/setup';
+import { type Api, createApi, inheritedEnvironment } from '@posthorn/system-tests';
 import { freePort } from '@posthorn/testkit';
 import type { Tenant } from './measure.ts';
-import { type RunningService, runSetup, SERVICES, startService } from './services.ts';
+import { type RunningService, SERVICES, startService } from './services.ts';
 
 /** What every measurement of one call shares. */
 export interface Bench {
@@ -47,6 +48,7 @@ export async function startSystem(bench: Bench, options: SystemOptions = {}): Pr
   const operatorKey = `phk_op_${randomBytes(24).toString('hex')}`;
   const port = String(await freePort());
   const environment: Record<string, string> = {
+    ...inheritedEnvironment(),
     KAFKA_BROKERS: bench.brokers,
     KAFKA_TOPIC_PREFIX: `bench-${randomBytes(3).toString('hex')}.`,
     SECRETS_KEY: randomBytes(32).toString('base64'),
@@ -57,7 +59,7 @@ export async function startSystem(bench: Bench, options: SystemOptions = {}): Pr
     PORT: port,
     OPERATOR_KEY: operatorKey,
   };
-  await runSetup(environment, checkout);
+  await runSetup(checkout, environment);
   const running: { service: RunningService; adminPort: number }[] = [];
   const start = async (name: string): Promise<RunningService> => {
     const adminPort = await freePort();
