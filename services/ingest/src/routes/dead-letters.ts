@@ -1,4 +1,3 @@
-import { isEndpointId, isEventType, isTenantId } from '@posthorn/contracts';
 import type { DeadLetterRow } from '@posthorn/db';
 import Type, { type Static } from 'typebox';
 import type { App, AppParts } from '../app.ts';
@@ -6,10 +5,10 @@ import { mayActFor } from '../auth.ts';
 import { unknownTenant } from '../authorise.ts';
 import { findTenantOfDelivery } from '../find-tenant.ts';
 import { journalProblem } from '../journal-problem.ts';
-import { TENANT_ID_RULE } from '../parse-event.ts';
 import { isProblem, type Problem, problem, sendProblem } from '../problem.ts';
 import { ReplayStarted, requestReplay } from '../request-replay.ts';
 import { integerText, NoBody } from '../validation.ts';
+import { DeadLetterFilters } from './dead-letter-filters.ts';
 import { unknownDelivery } from './deliveries.ts';
 
 const DEFAULT_LIMIT = 50;
@@ -18,9 +17,7 @@ const MAX_OFFSET = 1_000_000;
 
 const Query = Type.Object(
   {
-    tenant_id: Type.Optional(Type.Refine(Type.String(), isTenantId, () => TENANT_ID_RULE)),
-    webhook_id: Type.Optional(Type.Refine(Type.String(), isEndpointId, () => 'must be the id of a webhook')),
-    event_type: Type.Optional(Type.Refine(Type.String(), isEventType, () => 'must be an event type')),
+    ...DeadLetterFilters,
     limit: Type.Optional(integerText(1, MAX_LIMIT)),
     offset: Type.Optional(integerText(0, MAX_OFFSET)),
   },

@@ -1,7 +1,7 @@
 import type { ReplayJobRow } from '@posthorn/db';
 import Type, { type Static } from 'typebox';
 import type { App, AppParts } from '../app.ts';
-import { mayActFor } from '../auth.ts';
+import { type Caller, mayActFor } from '../auth.ts';
 import { unknownTenant } from '../authorise.ts';
 import { type Problem, problem, sendProblem } from '../problem.ts';
 import { integerText, NoBody, Nullable } from '../validation.ts';
@@ -50,7 +50,7 @@ export function jobRoutes(app: App, parts: AppParts): void {
   });
   app.get<OfJob>('/jobs/:job_id', { schema: { response: { 200: Job } } }, async (request, reply) => {
     const { job_id: jobId } = request.params;
-    const job = UUID.test(jobId) ? await parts.store.findJob(request.caller.tenantId, jobId) : null;
+    const job = await findJob(parts, request.caller, jobId);
     return job ? reply.send(viewJob(job)) : sendProblem(reply, unknownJob(jobId));
   });
   cancelJob(app, parts);
@@ -61,8 +61,8 @@ function cancelJob(app: App, parts: AppParts): void {
   const schema = { body: NoBody, response: { 200: Job } };
   app.post<OfJob>('/jobs/:job_id/cancel', { schema }, async (request, reply) => {
     const { job_id: jobId } = request.params;
-    const { keyId, tenantId } = request.caller;
-    const job = UUID.test(jobId) ? await parts.store.findJob(tenantId, jobId) : null;
+    const { keyId } = request.caller;
+    const job = await findJob(parts, request.caller, jobId);
     if (!job) return sendProblem(reply, unknownJob(jobId));
     if (!(await parts.store.cancelJob(job.tenantId, jobId, keyId))) {
       return sendProblem(reply, problem('job_finished', 'it cannot be cancelled any more'));
@@ -71,6 +71,10 @@ function cancelJob(app: App, parts: AppParts): void {
     return reply.send(viewJob({ ...job, state: 'cancelled' }));
   });
 }
+
+/** One that the caller may see. */
+const findJob = async ({ store }: AppParts, caller: Caller, jobId: string): Promise<ReplayJobRow | null> =>
+  UUID.test(jobId) ? store.findJob(caller.tenantId, jobId) : null;
 
 const unknownJob = (jobId: string): Problem =>
   problem('job_not_found', `there is no job ${JSON.stringify(jobId.slice(0, 64))}`);

@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { isDeliveryId, isEndpointId, isEventType, isTenantId } from '@posthorn/contracts';
+import { isDeliveryId } from '@posthorn/contracts';
 import type { ReplayJobFilters, ReplayJobKind } from '@posthorn/db';
 import type { FastifyReply } from 'fastify';
 import Type, { type Static } from 'typebox';
 import type { App, AppParts } from '../app.ts';
 import type { Caller } from '../auth.ts';
 import { authorise } from '../authorise.ts';
-import { TENANT_ID_RULE } from '../parse-event.ts';
 import { invalidRequest, isProblem, problem, sendProblem } from '../problem.ts';
 import { normaliseTime } from '../read-time.ts';
 import { Time } from '../validation.ts';
 import { disabledWebhook } from './change-webhooks.ts';
+import { DeadLetterFilters } from './dead-letter-filters.ts';
 import { Job, viewJob } from './jobs.ts';
 import { findWebhook, type OfWebhook, unknownWebhook } from './webhooks.ts';
 
@@ -26,9 +26,7 @@ const Manner = {
 
 const BulkRetry = Type.Object(
   {
-    tenant_id: Type.Optional(Type.Refine(Type.String(), isTenantId, () => TENANT_ID_RULE)),
-    webhook_id: Type.Optional(Type.Refine(Type.String(), isEndpointId, () => 'must be the id of a webhook')),
-    event_type: Type.Optional(Type.Refine(Type.String(), isEventType, () => 'must be an event type')),
+    ...DeadLetterFilters,
     since: Type.Optional(Time),
     until: Type.Optional(Time),
     reason: Type.Optional(Type.String({ minLength: 1, maxLength: MAX_REASON_CHARS, pattern: '^[a-z_]+$' })),
