@@ -106,6 +106,7 @@ async function compare(world: World, comparison: Comparison): Promise<Finding> {
     );
     notes.figure('arrivals_alone', alone.count);
     notes.figure('arrivals_beside', beside.count);
+    notes.expect(alone.count > 0 && beside.count > 0, 'nothing arrived that could be measured');
     notes.expect(
       beside.count >= 0.95 * beside.accepted,
       `${beside.count} arrivals where ${Math.round(beside.accepted)} were due`,
