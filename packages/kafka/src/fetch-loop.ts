@@ -38,7 +38,7 @@ export function takeOverFetching(group: InternalGroup, options: FetchLoopOptions
     }
     // What may not be acted on need not be fetched: ask for a heartbeat, which kafkajs sends after an empty fetch.
     if (!options.mayAct()) {
-      group.lastRequest = Number.NEGATIVE_INFINITY;
+      if (!rejoin.left) group.lastRequest = Number.NEGATIVE_INFINITY;
       await delay(FENCE_POLL_MS);
       return [];
     }

@@ -234,6 +234,8 @@ export class Rejoin {
     // In a join that is tried again it was said already, and under its generation nothing more can be.
     if (!this.#drained) await this.#commitLast();
     this.#left = true;
+    // A heartbeat that overtakes the leave is refused, and kafkajs would join again.
+    group.lastRequest = Number.POSITIVE_INFINITY;
     const partitions = this.#intakes.size;
     await within(COMMIT_TIMEOUT_MS, group.leave());
     this.loseAll('handed_over');

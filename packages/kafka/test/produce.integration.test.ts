@@ -1,4 +1,4 @@
-import { startFaultProxy } from '@posthorn/testkit';
+import { startFaultProxy, waitUntil } from '@posthorn/testkit';
 import { expect, onTestFinished, test } from 'vitest';
 import { connectKafka, createProducer, type ProduceError, type ProduceReport } from '../src/index.ts';
 import { brokerPort, clientThrough, numbered, record, setup } from './setup.ts';
@@ -64,6 +64,9 @@ test('a topic that is deleted does not keep others from going', async () => {
   const send = await producer({ deliveryTimeoutMs: 1_500 });
   await send.sendAll([record(doomed, 0, 'x'), record(topic, 0, 'x')]);
   await admin.deleteTopicsWithPrefix(doomed);
+  // The controller answers before the broker that leads the topic has let go of it.
+  const probe = await producer({ deliveryTimeoutMs: 200 });
+  await waitUntil(() => failure(probe.send(record(doomed, 0, 'x'))), { what: 'the topic is gone' });
   const failed = failure(send.send(record(doomed, 0, 'x')));
   expect(await send.send(record(topic, 0, 'x'))).toMatchObject({ offset: 1 });
   expect(await failed).toMatchObject({ code: 'outcome_unknown' });
