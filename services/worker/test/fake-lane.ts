@@ -43,6 +43,7 @@ export interface Owner {
   /** The request of a slot ends, and all that came of it is acknowledged. */
   end(slot: DeliverySlot): void;
   tick(): void;
+  stats(): ConsumerStats;
   commit(): void;
   /** Reads, sends, answers and acknowledges until nothing is left to do; returns what was sent. */
   drain(): Promise<DeliverySlot[]>;
@@ -161,7 +162,8 @@ export function ownLane(lane: FakeLane, options: OwnerOptions = {}): Owner {
       slot.work.record.complete(slot.index);
       scheduler.settle(slot);
     },
-    tick: () => intake.tick(statsOf(partitions)),
+    tick: () => intake.tick(owner.stats()),
+    stats: () => statsOf(partitions),
     commit() {
       for (const each of partitions) each.commit();
     },

@@ -75,6 +75,8 @@ export class FakePartition {
   live = true;
   handedOver = false;
   again: number | null = null;
+  /** Said to be the size of the map. */
+  mapChars = 0;
 
   constructor(log: FakeLog, clock: { monotonicMs(): number }) {
     this.log = log;
@@ -174,7 +176,7 @@ export class FakePartition {
       partition: LANE,
       lag: this.log.records.length - this.position,
       uncommittedSpan: 0,
-      mapChars: 0,
+      mapChars: this.mapChars,
       paused: this.parked,
       passedOver: this.passedOver.size,
       held: [...this.#heldUntilMs.values()].filter((until) => until > this.#clock.monotonicMs()).length,

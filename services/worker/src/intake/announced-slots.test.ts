@@ -107,3 +107,21 @@ test.each(['deliveries', 'overflow'] as const)(
     expect(second.begin()).not.toBeNull();
   },
 );
+
+test('a lane whose held slots cannot be read starts after half a second all the same', () => {
+  const lane = createFakeLane();
+  lane.deliveries.append(makeHeaders());
+  lane.overflow.append(makeHeaders());
+  const first = ownLane(lane);
+  for (const side of [first.deliveries, first.overflow]) side.pump(10);
+  const slots = Array.from({ length: 2 }, () => first.begin()!);
+  first.scheduler.putBack(slots.find(({ work }) => work.record.topic === 'deliveries')!);
+  const second = handOver(lane, first);
+  second.deliveries.pump();
+  second.clock.advance(490);
+  second.tick();
+  expect(second.begin()).toBeNull();
+  second.clock.advance(20);
+  second.tick();
+  expect(second.begin()).not.toBeNull();
+});

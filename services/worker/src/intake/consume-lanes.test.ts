@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { LANE, makeHeaders, makeRecord } from '../../test/factories.ts';
-import { type OwnerOptions, ownLane } from '../../test/fake-lane.ts';
+import { type Owner, type OwnerOptions, ownLane } from '../../test/fake-lane.ts';
 import { createFakeLane } from '../../test/fake-partition.ts';
 
 const ENDPOINTS = ['1', '2', '3'].map((digit) => `ep_${digit.repeat(32)}`);
@@ -78,4 +78,52 @@ test('slots are counted as the record names them', () => {
   const count = (ph_slots: string | undefined) =>
     intake.slotCount({ headers: ph_slots === undefined ? {} : { ph_slots }, value: Buffer.alloc(0) });
   expect([count(ENDPOINTS.join(',')), count(ENDPOINTS[0]), count(undefined)]).toEqual([3, 1, 1]);
+});
+
+test('a lane that was full is read on when half of it is free', () => {
+  const lane = createFakeLane();
+  for (const tenantId of ['a', 'b', 'c', 'd', 'e'])
+    for (let i = 0; i < 128; i++) lane.deliveries.append(makeHeaders({ tenantId }));
+  const owner = ownLane(lane, { maxLaneSlots: 512, cap: 1_000 });
+  owner.deliveries.pump(1_000);
+  expect(owner.deliveries.refused).toBe(true);
+  for (let starts = 0; starts < 255; starts++) owner.begin();
+  expect(owner.deliveries.refused).toBe(true);
+  owner.begin();
+  expect(owner.deliveries.refused).toBe(false);
+});
+
+const isDrained = (owner: Owner) => owner.intake.isDrained(LANE, 'acme', owner.stats());
+
+test('a lane is drained of a tenant when all was read and nothing of it is left, whatever others have', () => {
+  const lane = createFakeLane();
+  const owner = ownLane(lane);
+  expect(isDrained(owner)).toBe(true);
+  lane.deliveries.append(makeHeaders({ tenantId: 'acme' }));
+  expect(isDrained(owner)).toBe(false);
+  owner.deliveries.pump();
+  expect(isDrained(owner)).toBe(false);
+  const slot = owner.begin()!;
+  expect(isDrained(owner)).toBe(false);
+  owner.end(slot);
+  lane.deliveries.append(makeHeaders({ tenantId: 'other' }));
+  owner.deliveries.pump();
+  expect(isDrained(owner)).toBe(true);
+});
+
+test('a lane that is paused is not drained: what comes next is not known', () => {
+  const owner = ownLane(createFakeLane());
+  owner.deliveries.parked = true;
+  expect(isDrained(owner)).toBe(false);
+});
+
+test('a lane is not drained of a tenant with a record on its way to the overflow', async () => {
+  const lane = createFakeLane();
+  for (let i = 0; i < 129; i++) lane.deliveries.append(makeHeaders({ tenantId: 'acme' }));
+  const owner = ownLane(lane, { maxLaneSlots: 512, isLate: true });
+  owner.deliveries.pump(1_000);
+  for (let slot = owner.begin(); slot !== null; slot = owner.begin()) owner.end(slot);
+  expect([owner.produced.length, isDrained(owner)]).toEqual([1, false]);
+  expect(await owner.drain()).toHaveLength(1);
+  expect(isDrained(owner)).toBe(true);
 });

@@ -1,6 +1,6 @@
-import { encodeSettled, mintEndpointId } from '@posthorn/contracts';
+import { decodeSettled, encodeSettled, mintEndpointId } from '@posthorn/contracts';
 import { expect, test } from 'vitest';
-import { makeHeaders, NOW } from '../../test/factories.ts';
+import { LANE, makeHeaders, NOW } from '../../test/factories.ts';
 import { type Owner, ownLane } from '../../test/fake-lane.ts';
 import { createFakeLane, type FakeLane } from '../../test/fake-partition.ts';
 
@@ -35,6 +35,8 @@ test('what an earlier owner has under way is not sent until its time is over', (
   expect(second.begin()).toBeNull();
   second.clock.advance(20);
   expect(second.begin()?.work.record.offset).toBe(0);
+  second.tick();
+  expect(second.intake.stats().heldSlots).toBe(0);
 });
 
 test('what he announces as settled is complete, and so is the announcement', () => {
@@ -85,7 +87,9 @@ test('a slot that nobody settled is passed on as held when the lane moves again'
   const third = handOver(lane, second);
   third.deliveries.pump(10);
   expect(third.begin()).toBeNull();
-  third.clock.advance(HELD_MS - 10_000 + 10);
+  third.clock.advance(HELD_MS - 10_000 - 10);
+  expect(third.begin()).toBeNull();
+  third.clock.advance(20);
   expect(third.begin()).not.toBeNull();
 });
 
@@ -106,3 +110,13 @@ test('a malformed announcement is set aside by name', () => {
   expect(owner.counts.setAside).toBe(1);
   expect(owner.overflow.isDone(0)).toBe(true);
 });
+
+test.each(['deliveries', 'overflow'] as const)(
+  'what was settled after the last commit of %s could say it is announced with the loss',
+  (side) => {
+    const owner = ownLane(createFakeLane());
+    owner[side].handler.lost([{ offset: 3, slot: 1 }]);
+    expect(owner.held).toMatchObject([{ topic: 'overflow', partition: LANE }]);
+    expect(decodeSettled(owner.held[0]!.headers)).toEqual({ topic: side, offset: 3, slot: 1 });
+  },
+);

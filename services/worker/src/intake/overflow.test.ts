@@ -3,10 +3,13 @@ import { expect, test } from 'vitest';
 import { LANE, makeHeaders, NOW } from '../../test/factories.ts';
 import { ownLane, settled } from '../../test/fake-lane.ts';
 import { createFakeLane, type FakeLane } from '../../test/fake-partition.ts';
+import type { DeliverySlot } from './delivery-work.ts';
 
 /** With a lane of 512 slots a tenant's share is 128. */
 const LANE_SLOTS = { maxLaneSlots: 512 };
 const SHARE = 128;
+/** What has been sent is remembered for no time: a copy has to be told by where it came from. */
+const NOTHING_KEPT = { repeatsKeptMs: 0 };
 
 const post = (lane: FakeLane, tenantId: string, count = 1) =>
   Array.from({ length: count }, () => lane.deliveries.append(makeHeaders({ tenantId })));
@@ -138,7 +141,7 @@ test('a crash between a move and its commit makes one request', async () => {
   first.deliveries.pump(1_000);
   first.commit();
   expect(lane.overflow.records).toHaveLength(30);
-  const second = ownLane(lane, LANE_SLOTS);
+  const second = ownLane(lane, { ...LANE_SLOTS, ...NOTHING_KEPT });
   const sent = await second.drain();
   expect(sent).toHaveLength(SHARE + 30);
   expect(second.counts.moves.get('overflow') ?? 0).toBeLessThanOrEqual(30);
@@ -155,13 +158,57 @@ test.each([
     lane.deliveries.append(headers);
     const origin = encodeOrigin({ topic: 'deliveries', offset: 0, slots: [1] });
     lane.overflow.append({ ...headers, ph_slots: headers.ph_slots!.split(',')[1]!, ...origin });
-    const owner = ownLane(lane);
-    for (const side of order) owner[side].pump(10);
-    const sent = await owner.drain();
+    const owner = ownLane(lane, NOTHING_KEPT);
+    const sent: DeliverySlot[] = [];
+    for (const side of order) {
+      owner[side].pump(10);
+      for (let slot = owner.begin(); slot !== null; slot = owner.begin()) {
+        sent.push(slot);
+        owner.end(slot);
+      }
+      owner.clock.advance(1_000);
+    }
+    sent.push(...(await owner.drain()));
     expect(sent.map(({ endpointId }) => endpointId).sort()).toEqual(headers.ph_slots!.split(',').sort());
     expect([owner.deliveries.isDone(0), owner.overflow.isDone(0)]).toEqual([true, true]);
   },
 );
+
+test('a copy that is read before its move is acknowledged waits for that', async () => {
+  const lane = createFakeLane();
+  post(lane, 'slow', SHARE + 1);
+  const owner = ownLane(lane, LANE_SLOTS);
+  owner.deliveries.pump(1_000);
+  owner.overflow.pump(10);
+  expect([...owner.overflow.passedOver]).toEqual([0]);
+  expect(await owner.drain()).toHaveLength(SHARE + 1);
+});
+
+test('the overflow is read for a while after an assignment: of its last owner something may still arrive', () => {
+  const owner = ownLane(createFakeLane());
+  owner.clock.advance(9_900);
+  owner.tick();
+  expect(owner.overflow.parked).toBe(false);
+  owner.clock.advance(200);
+  owner.tick();
+  expect(owner.overflow.parked).toBe(true);
+});
+
+test('of a lane whose map grows too large the newest records of its largest tenant make way, and are sent later', async () => {
+  const lane = createFakeLane();
+  post(lane, 'large', 100);
+  post(lane, 'small', 10);
+  const owner = ownLane(lane);
+  owner.deliveries.pump(1_000);
+  owner.tick();
+  expect(lane.overflow.records).toEqual([]);
+  owner.deliveries.mapChars = 2_500;
+  owner.tick();
+  const origins = lane.overflow.records.map(({ headers }) => `${headers.ce_tenant} ${headers.ph_origin}`);
+  expect(origins).toEqual(Array.from({ length: 64 }, (_, i) => `large deliveries:${36 + i}`));
+  owner.deliveries.mapChars = 0;
+  expect(await owner.drain()).toHaveLength(110);
+});
 
 test('a copy that comes when its lane has moved twice is one too many', async () => {
   const lane = createFakeLane();
@@ -193,6 +240,7 @@ test('an overflow that is begun again alone loses nothing of what was moved ther
   overflow.handler.lost();
   overflow.handler = owner.intake.assigned('overflow', LANE, overflow.at());
   expect(await owner.drain()).toHaveLength(SHARE + 20);
+  expect(owner.intake.isDrained(LANE, 'slow', owner.stats())).toBe(true);
 });
 
 test('a lane that is lost gives up its moves, and its new owner finds the originals', async () => {
