@@ -1,7 +1,7 @@
 import { fixed, type Part } from './engine-part.ts';
 
 const TIERS = 'packages/contracts/src/tiers.ts';
-const JOBS_API = 'services/ingest/src/routes/start-jobs.ts';
+const JOBS_API = 'services/ingest/src/resources/jobs/start-routes.ts';
 const CANCELLATIONS = 'packages/db/src/cancellations.ts';
 
 export const DISPATCHER_PARTS: readonly Part[] = [
@@ -114,7 +114,7 @@ export const DISPATCHER_PARTS: readonly Part[] = [
       fixed(
         '`deliver_at` ahead',
         'ms',
-        'services/ingest/src/parse-event.ts',
+        'services/ingest/src/accept/parse-event.ts',
         'MAX_DELIVER_AHEAD_MS',
         'The latest delivery time that an event may ask for.',
       ),

@@ -24,7 +24,7 @@ import {
   updateEndpoint,
   updateQuotas,
 } from '@posthorn/db';
-import type { MintedKey } from './auth.ts';
+import type { MintedKey } from './access/auth.ts';
 
 export interface EndpointChange {
   /** Null when it was so already. */

@@ -25,15 +25,15 @@ import {
   type Tracing,
 } from '@posthorn/runtime';
 import { createTenantConfigs, type TenantConfigs } from '@posthorn/tenant-config';
-import { type AppParts, createApp } from './app.ts';
-import { createKeys, hashKey } from './auth.ts';
+import { createRateWindow } from './accept/rate-window.ts';
+import { createKeys, hashKey } from './access/auth.ts';
 import type { IngestConfig } from './config.ts';
+import { type AppParts, createApp } from './http/app.ts';
+import { createLoadShedder } from './http/shed-load.ts';
 import { createIngestMetrics, type IngestMetrics } from './metrics.ts';
-import { createRateWindow } from './rate-window.ts';
-import { createLoadShedder } from './shed-load.ts';
 import { openStore, type Store } from './store.ts';
-import { createKafkaWatch, type KafkaWatch } from './watch-kafka.ts';
-import { createPostgresWatch, type PostgresWatch } from './watch-postgres.ts';
+import { createKafkaWatch, type KafkaWatch } from './watch/watch-kafka.ts';
+import { createPostgresWatch, type PostgresWatch } from './watch/watch-postgres.ts';
 
 export interface IngestOptions {
   readonly config: IngestConfig;

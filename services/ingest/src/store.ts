@@ -33,9 +33,9 @@ import {
   tenantLoad,
   within,
 } from '@posthorn/db';
-import type { MintedKey } from './auth.ts';
+import type { MintedKey } from './access/auth.ts';
 import { type ConfigurationChanges, openChanges } from './change-configuration.ts';
-import { type Jobs, openJobs } from './start-job.ts';
+import { type Jobs, openJobs } from './resources/jobs/start-job.ts';
 
 /**
  * What this service asks Postgres, each question bounded in time. A change and its audit row commit together:

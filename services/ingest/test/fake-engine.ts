@@ -1,5 +1,5 @@
 import type { EndpointRow, ReplayJobRow, SetAsideRow } from '@posthorn/db';
-import type { Candidate } from '../src/start-job.ts';
+import type { Candidate } from '../src/resources/jobs/start-job.ts';
 import type { Store } from '../src/store.ts';
 import type { FakeTables } from './fake-tables.ts';
 

@@ -1,4 +1,4 @@
-import { hashKey } from '../src/auth.ts';
+import { hashKey } from '../src/access/auth.ts';
 import type { Store } from '../src/store.ts';
 import { createFakeEngine, type FakeEngine } from './fake-engine.ts';
 import type { FakeTables } from './fake-tables.ts';

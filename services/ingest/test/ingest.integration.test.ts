@@ -20,9 +20,9 @@ import { connectKafka, createProducer, type TrackedRecord } from '@posthorn/kafk
 import { systemClock } from '@posthorn/runtime';
 import { waitUntil } from '@posthorn/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { acceptEvent } from '../src/accept-event.ts';
-import { isProblem } from '../src/problem.ts';
-import { createRateWindow } from '../src/rate-window.ts';
+import { acceptEvent } from '../src/accept/accept-event.ts';
+import { createRateWindow } from '../src/accept/rate-window.ts';
+import { isProblem } from '../src/http/problem.ts';
 import type { Ingest } from '../src/service.ts';
 import { OPERATOR_KEY } from './setup.ts';
 import {

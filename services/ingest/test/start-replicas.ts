@@ -12,7 +12,7 @@ import {
   startFaultProxy,
   topicPrefix,
 } from '@posthorn/testkit';
-import { mintKey } from '../src/auth.ts';
+import { mintKey } from '../src/access/auth.ts';
 import { readServiceConfig } from '../src/config.ts';
 import { createIngest, type Ingest } from '../src/service.ts';
 import { openStore } from '../src/store.ts';

@@ -1,0 +1,199 @@
+import {
+  type DeliveryId,
+  deriveDeliveryId,
+  type EndpointId,
+  type EventId,
+  encodeEvent,
+  mintEventId,
+  tenantPartition,
+} from '@posthorn/contracts';
+import type { OutboundRecord, ProduceAck } from '@posthorn/kafka';
+import { ProduceError } from '@posthorn/kafka';
+import { type Clock, failpoint, type Logger, type Tracing, traceIdOf } from '@posthorn/runtime';
+import { matchingEndpoints, type TenantConfig } from '@posthorn/tenant-config';
+import type { Caller } from '../access/auth.ts';
+import { authorise, refuseReserved, type TenantLookups } from '../access/authorise.ts';
+import { isProblem, type Problem, type ProblemCode, problem, retryAfter } from '../http/problem.ts';
+import { type PostedEvent, parseEvent } from './parse-event.ts';
+import type { RateWindow } from './rate-window.ts';
+
+export interface AcceptParts {
+  readonly tenants: TenantLookups;
+  readonly rate: RateWindow;
+  /** Dead letters of a tenant that has filled half of its quota, else 0; at most 2 s old while Postgres answers. */
+  readonly countDeadLetters: (tenantId: string) => number;
+  readonly send: (record: OutboundRecord) => Promise<ProduceAck>;
+  readonly eventsTopic: string;
+  readonly eventPartitions: number;
+  readonly tracing: Tracing;
+  readonly log: Logger;
+  readonly clock: Clock;
+}
+
+export interface EventRequest {
+  readonly caller: Caller;
+  readonly body: Buffer;
+  readonly traceparent: string | undefined;
+}
+
+export interface AcceptedEvent {
+  readonly kind: 'accepted';
+  readonly event_id: EventId;
+  readonly tenant_id: string;
+  readonly type: string;
+  readonly webhooks_queued: number;
+  /** When the first attempts are due; left out for at once. */
+  readonly deliver_at?: string;
+  /** All of them, or none when there are more than MAX_DELIVERY_IDS. */
+  readonly delivery_ids?: readonly DeliveryId[];
+}
+
+export const MAX_DELIVERY_IDS = 100;
+const CONTENT_TYPE = 'application/json';
+
+/** The way of an event through this service; the record is acknowledged by Kafka before anybody is told 202. */
+export async function acceptEvent(
+  parts: AcceptParts,
+  request: EventRequest,
+): Promise<AcceptedEvent | Problem> {
+  const event = parseEvent(request.body, parts.clock.nowMs());
+  if (isProblem(event)) return event;
+  const tenant = await authorise(parts.tenants, request.caller, event.tenantId);
+  if (isProblem(tenant)) return tenant;
+  const refusal = refuseReserved(tenant.tenantId) ?? admit(parts, tenant);
+  if (refusal) return refusal;
+  const endpointIds = matchingEndpoints(tenant, event.type, event.labels, tenant.revision);
+  const stamped = stamp(parts, tenant, event, request.traceparent);
+  failpoint('before-produce');
+  const failure = await produce(parts, stamped);
+  failpoint('after-produce');
+  if (failure) return failure;
+  return answer(parts, stamped, endpointIds);
+}
+
+function admit(parts: AcceptParts, tenant: TenantConfig): Problem | null {
+  const { tenantId, quotas } = tenant;
+  if (quotas.dlqPolicy === 'refuse') {
+    const count = parts.countDeadLetters(tenantId);
+    if (count > 0 && count >= quotas.maxDlqSize) return tooManyDeadLetters(count, quotas.maxDlqSize);
+  }
+  const admission = parts.rate.admit(tenantId, quotas.maxEventsPerSec, parts.clock.monotonicMs());
+  return admission.admitted ? null : tooFast(admission.limit, admission.resetMs);
+}
+
+const DLQ_RETRY_AFTER_S = 60;
+
+function tooManyDeadLetters(count: number, limit: number): Problem {
+  return problem(
+    'dlq_quota_exceeded',
+    `${count} dead letters, max_dlq_size is ${limit}: retry or remove some`,
+    {
+      members: { limit, count },
+      ...retryAfter(DLQ_RETRY_AFTER_S),
+    },
+  );
+}
+
+/** Header fields after draft-ietf-httpapi-ratelimit-headers-09: whole seconds, a window of one. */
+function tooFast(limit: number, resetMs: number): Problem {
+  const seconds = Math.max(1, Math.ceil(resetMs / 1_000));
+  return problem('rate_limited', `more than ${limit} events in a second (max_events_per_sec)`, {
+    members: { limit, remaining: 0, reset: Math.ceil(resetMs) / 1_000 },
+    headers: {
+      'retry-after': String(seconds),
+      'ratelimit-policy': `"events";q=${limit};w=1`,
+      ratelimit: `"events";r=0;t=${seconds}`,
+    },
+  });
+}
+
+interface StampedEvent {
+  readonly eventId: EventId;
+  readonly tenant: TenantConfig;
+  readonly event: PostedEvent;
+  readonly traceparent: string;
+}
+
+function stamp(
+  parts: AcceptParts,
+  tenant: TenantConfig,
+  event: PostedEvent,
+  traceparent: string | undefined,
+): StampedEvent {
+  return {
+    eventId: mintEventId(parts.clock.nowMs()),
+    tenant,
+    event,
+    traceparent: parts.tracing.begin(traceparent),
+  };
+}
+
+async function produce(parts: AcceptParts, stamped: StampedEvent): Promise<Problem | null> {
+  const { eventId, tenant, event } = stamped;
+  const hop = parts.tracing.hop('accept event', stamped.traceparent, { event_id: eventId });
+  let failure: ProblemCode | undefined;
+  try {
+    await parts.send({
+      topic: parts.eventsTopic,
+      partition: tenantPartition(tenant.tenantId, parts.eventPartitions),
+      key: tenant.tenantId,
+      value: event.payload,
+      headers: encodeEvent({
+        eventId,
+        tenantId: tenant.tenantId,
+        type: event.type,
+        labels: event.labels,
+        occurredAt: event.occurredAt ?? new Date(parts.clock.nowMs()).toISOString(),
+        contentType: CONTENT_TYPE,
+        revision: tenant.revision,
+        retentionDays: tenant.retentionDays,
+        traceparent: hop.traceparent,
+        ...(event.deliverAtMs === null ? {} : { deliverAtMs: event.deliverAtMs }),
+      }),
+    });
+    return null;
+  } catch (error) {
+    if (!(error instanceof ProduceError)) throw error;
+    failure = error.code;
+    return produceProblem(error.code);
+  } finally {
+    hop.end(failure);
+  }
+}
+
+const PRODUCE_DETAIL = {
+  not_accepted: 'Kafka did not take it: try again',
+  outcome_unknown:
+    'the answer of Kafka was lost: it may have been accepted; sending it again may make a second event',
+} as const;
+
+export const produceProblem = (code: ProduceError['code']): Problem =>
+  problem(code, PRODUCE_DETAIL[code], retryAfter(1));
+
+function answer(
+  parts: AcceptParts,
+  stamped: StampedEvent,
+  endpointIds: readonly EndpointId[],
+): AcceptedEvent {
+  const { eventId, tenant, event } = stamped;
+  parts.log.info(
+    {
+      tenant_id: tenant.tenantId,
+      event_id: eventId,
+      event_type: event.type,
+      webhooks_queued: endpointIds.length,
+      trace_id: traceIdOf(stamped.traceparent),
+    },
+    'event accepted',
+  );
+  const accepted: AcceptedEvent = {
+    kind: 'accepted',
+    event_id: eventId,
+    tenant_id: tenant.tenantId,
+    type: event.type,
+    webhooks_queued: endpointIds.length,
+    ...(event.deliverAtMs === null ? {} : { deliver_at: new Date(event.deliverAtMs).toISOString() }),
+  };
+  if (endpointIds.length > MAX_DELIVERY_IDS) return accepted;
+  return { ...accepted, delivery_ids: endpointIds.map((id) => deriveDeliveryId(eventId, id, 0)) };
+}

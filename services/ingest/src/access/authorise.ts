@@ -1,0 +1,56 @@
+import { OPERATOR_TENANT_ID } from '@posthorn/contracts';
+import type { TenantConfig, TenantConfigs } from '@posthorn/tenant-config';
+import { type Problem, problem, retryAfter } from '../http/problem.ts';
+import { type Caller, mayActFor } from './auth.ts';
+
+export type TenantLookups = Pick<TenantConfigs, 'peek' | 'get' | 'fresh'>;
+
+/** The tenant's configuration, if the key may act for it. One it may not act for looks like one that never was. */
+export async function authorise(
+  tenants: TenantLookups,
+  caller: Caller,
+  tenantId: string,
+): Promise<TenantConfig | Problem> {
+  if (!mayActFor(caller, tenantId)) return unknownTenant(tenantId);
+  const cached = tenants.fresh ? tenants.peek(tenantId) : undefined;
+  if (cached) return cached;
+  const lookup = await tenants.get(tenantId);
+  switch (lookup.kind) {
+    case 'found':
+      return lookup.config;
+    case 'unknown_tenant':
+      return unknownTenant(tenantId);
+    case 'unavailable':
+      return problem('tenant_unavailable', 'nothing was done: try again', retryAfter(1));
+    default:
+      return lookup satisfies never;
+  }
+}
+
+export const unknownTenant = (tenantId: string): Problem =>
+  problem('tenant_not_found', `there is no tenant ${JSON.stringify(tenantId.slice(0, 64))}`);
+
+export const operatorsOnly = (caller: Caller): Problem | null =>
+  caller.kind === 'operator' ? null : problem('forbidden', 'this needs an operator key');
+
+/** The operator's own tenant has webhooks for operational events and nothing else that a customer has. */
+export const refuseReserved = (tenantId: string): Problem | null =>
+  tenantId === OPERATOR_TENANT_ID
+    ? problem(
+        'tenant_reserved',
+        `the tenant ${OPERATOR_TENANT_ID} takes webhooks for operational events alone`,
+      )
+    : null;
+
+/** A change is confirmed once every live replica of this service works with it; null when that is so. */
+export async function confirmChange(
+  tenants: Pick<TenantConfigs, 'whenApplied'>,
+  change: number,
+  made: Readonly<Record<string, string>>,
+): Promise<Problem | null> {
+  if (await tenants.whenApplied(change)) return null;
+  return problem('change_unconfirmed', 'do not repeat it: it becomes effective within seconds', {
+    members: made,
+    ...retryAfter(5),
+  });
+}

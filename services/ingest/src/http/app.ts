@@ -1,0 +1,187 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { JournalEntry } from '@posthorn/contracts';
+import type { HealthCheck } from '@posthorn/runtime';
+import type { TenantConfigs } from '@posthorn/tenant-config';
+import Fastify, { type FastifyRequest } from 'fastify';
+import type { AcceptParts } from '../accept/accept-event.ts';
+import type { Caller, Keys } from '../access/auth.ts';
+import type { TenantLookups } from '../access/authorise.ts';
+import type { IngestMetrics } from '../metrics.ts';
+import { cancelRoutes } from '../resources/cancellations/routes.ts';
+import { deadLetterRoutes } from '../resources/dead-letters/routes.ts';
+import { deliveryRoutes } from '../resources/deliveries/routes.ts';
+import { eventRoutes } from '../resources/events/routes.ts';
+import { jobRoutes } from '../resources/jobs/routes.ts';
+import { startJobRoutes } from '../resources/jobs/start-routes.ts';
+import { laneRoutes } from '../resources/lanes/routes.ts';
+import { quotaRoutes } from '../resources/quotas/routes.ts';
+import { setAsideRoutes } from '../resources/set-aside/routes.ts';
+import { tenantRoutes } from '../resources/tenants/routes.ts';
+import { webhookChangeRoutes } from '../resources/webhooks/change.ts';
+import { type WebhookParts, webhookRoutes } from '../resources/webhooks/routes.ts';
+import type { Store } from '../store.ts';
+import { answerErrors, answerUnparsable } from './answer-errors.ts';
+import { healthRoutes } from './health.ts';
+import { isProblem, problem, retryAfter, sendProblem } from './problem.ts';
+import { readJsonBody } from './read-json.ts';
+import type { LoadShedder } from './shed-load.ts';
+import { validatorCompiler } from './validation.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set before any handler of a route that needs a key. */
+    caller: Caller;
+  }
+}
+
+/** What the routes work with; `createApp` reads no configuration and opens nothing. */
+export interface AppParts extends AcceptParts, WebhookParts {
+  readonly keys: Keys;
+  readonly store: Store;
+  readonly tenants: TenantLookups & Pick<TenantConfigs, 'whenApplied'>;
+  readonly shedder: LoadShedder;
+  readonly checks: readonly HealthCheck[];
+  readonly isReady: () => boolean;
+  readonly ingestMetrics: IngestMetrics;
+  readonly reportDatabaseDown: () => void;
+  readonly replayTopic: string;
+  /** Under it records in `replay` are signed, so that the dispatcher knows them for ours. */
+  readonly macKey: Buffer;
+  /** Resolves once the entry is acknowledged. @throws JournalError */
+  readonly journal: (entry: JournalEntry) => Promise<void>;
+  readonly journalPartitions: number;
+  /** Partitions of `deliveries`: new tenants are pinned to one of them. */
+  readonly lanes: number;
+  readonly maxConnections: number;
+}
+
+const MAX_BODY_BYTES = 64 * 1024;
+const MAX_HEADER_BYTES = 16 * 1024;
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 15_000;
+const IDLE_CONNECTION_MS = 72_000;
+const CONNECTIONS_CHECK_MS = 2_000;
+
+export type App = ReturnType<typeof openApp>;
+
+/** Every limit that Fastify and Node leave open by default is set here. */
+function openApp() {
+  const app = Fastify({
+    logger: false,
+    bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: IDLE_CONNECTION_MS,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    http: {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+    },
+    routerOptions: { maxParamLength: 256 },
+    requestIdHeader: false,
+    genReqId: nextRequestId,
+    clientErrorHandler: answerUnparsable,
+    frameworkErrors: (error, _request, reply) => {
+      void sendProblem(reply, problem('malformed_request', error.message.slice(0, 200)));
+    },
+  }).withTypeProvider<TypeBoxTypeProvider>();
+  return app.setValidatorCompiler(validatorCompiler);
+}
+
+let requestCount = 0;
+const processId = Math.random().toString(36).slice(2, 8);
+function nextRequestId(): string {
+  requestCount += 1;
+  return `req_${processId}${requestCount.toString(36)}`;
+}
+
+export function createApp(parts: AppParts): App {
+  const app = openApp();
+  app.decorateRequest('caller', null as never);
+  app.server.maxConnections = parts.maxConnections;
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, readJsonBody);
+  closeConnectionsOnStop(app);
+  answerErrors(app, parts);
+  observeRequests(app, parts.ingestMetrics);
+  void app.register(async (scope) => healthRoutes(scope as App, parts));
+  for (const prefix of ['/v1', '']) {
+    void app.register(async (scope) => apiRoutes(scope as App, parts), { prefix });
+  }
+  return app;
+}
+
+/** Node closes idle connections when a server stops; those with a request under way are told to end with it. */
+function closeConnectionsOnStop(app: App): void {
+  let stopping = false;
+  app.addHook('preClose', (done) => {
+    stopping = true;
+    done();
+  });
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    if (stopping) reply.header('connection', 'close');
+    done(null, payload);
+  });
+}
+
+function apiRoutes(app: App, parts: AppParts): void {
+  shedLoad(app, parts);
+  requireKey(app, parts.keys);
+  tenantRoutes(app, parts);
+  laneRoutes(app, parts);
+  webhookRoutes(app, parts);
+  webhookChangeRoutes(app, parts);
+  quotaRoutes(app, parts);
+  deliveryRoutes(app, parts);
+  deadLetterRoutes(app, parts);
+  startJobRoutes(app, parts);
+  jobRoutes(app, parts);
+  cancelRoutes(app, parts);
+  setAsideRoutes(app, parts);
+  eventRoutes(app, parts);
+}
+
+function shedLoad(app: App, { shedder, ingestMetrics }: AppParts): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    const bytes = Math.min(declaredBytes(request), request.routeOptions.bodyLimit ?? MAX_BODY_BYTES);
+    if (!shedder.enter(bytes)) {
+      ingestMetrics.countShed();
+      sendProblem(reply, problem('overloaded', 'try again', retryAfter(1)));
+      return;
+    }
+    // 'close' comes exactly once, also when the client goes away before it has its answer.
+    reply.raw.once('close', () => shedder.leave(bytes));
+    done();
+  });
+}
+
+/** A body that comes in chunks without a length is counted as large as it may be. */
+function declaredBytes({ headers }: FastifyRequest): number {
+  if (headers['transfer-encoding'] !== undefined) return Number.POSITIVE_INFINITY;
+  return Number(headers['content-length'] ?? 0) || 0;
+}
+
+function requireKey(app: App, keys: Keys): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    const settle = (found: Awaited<ReturnType<Keys['authenticate']>>): void => {
+      if (isProblem(found)) sendProblem(reply, found);
+      else {
+        request.caller = found;
+        done();
+      }
+    };
+    const found = keys.authenticate(request.headers.authorization);
+    if (found instanceof Promise) found.then(settle, done);
+    else settle(found);
+  });
+}
+
+function observeRequests(app: App, metrics: IngestMetrics): void {
+  app.addHook('onResponse', (request, reply, done) => {
+    const url = request.routeOptions.url;
+    const route = url === undefined ? 'unmatched' : `${request.method} ${url.replace(/^\/v1\//, '/')}`;
+    metrics.observeRequest(route, reply.statusCode, reply.elapsedTime);
+    done();
+  });
+}

@@ -1,0 +1,22 @@
+import { reportHealth } from '@posthorn/runtime';
+import Type from 'typebox';
+import type { App, AppParts } from './app.ts';
+
+const State = Type.Union([Type.Literal('up'), Type.Literal('down')]);
+const Report = Type.Object({
+  status: Type.Union([Type.Literal('ok'), Type.Literal('degraded'), Type.Literal('down')]),
+  components: Type.Record(Type.String(), State),
+});
+
+/** `/health` says how it is and is always 200; `/readyz` is 503 while a component that is needed is down. */
+export function healthRoutes(app: App, parts: Pick<AppParts, 'checks' | 'isReady'>): void {
+  app.get('/livez', async () => ({ status: 'ok' }));
+  for (const prefix of ['/v1', '']) {
+    app.get(`${prefix}/health`, { schema: { response: { 200: Report } } }, () => reportHealth(parts.checks));
+  }
+  app.get('/readyz', { schema: { response: { 200: Report, 503: Report } } }, async (_request, reply) => {
+    const report = await reportHealth(parts.checks);
+    const isReady = parts.isReady() && report.status !== 'down';
+    return reply.code(isReady ? 200 : 503).send(report);
+  });
+}

@@ -1,0 +1,99 @@
+import { isTenantId } from '@posthorn/contracts';
+import type { FastifyReply } from 'fastify';
+import Type from 'typebox';
+import { type Caller, mayActFor } from '../../access/auth.ts';
+import { confirmChange, unknownTenant } from '../../access/authorise.ts';
+import { findTenantOfEvent } from '../../access/find-tenant.ts';
+import type { App, AppParts } from '../../http/app.ts';
+import { type Problem, problem, sendProblem } from '../../http/problem.ts';
+import { NoBody, Nullable } from '../../http/validation.ts';
+import { unknownEvent } from '../events/routes.ts';
+import { findWebhook, type OfWebhook, unknownWebhook } from '../webhooks/routes.ts';
+import { journalProblem } from './journal-problem.ts';
+
+const Cancelled = Type.Object({
+  tenant_id: Type.String(),
+  webhook_id: Nullable(Type.String()),
+  event_id: Nullable(Type.String()),
+  revision: Type.Integer(),
+});
+
+const schema = { body: NoBody, response: { 202: Cancelled } };
+
+/** What is cancelled: all that is queued of a tenant, of one endpoint, or of one event. */
+interface Scope {
+  readonly tenantId: string;
+  readonly endpointId: string | null;
+  readonly eventId: string | null;
+}
+
+export function cancelRoutes(app: App, parts: AppParts): void {
+  app.post<{ Params: { event_id: string } }>(
+    '/events/:event_id/cancel',
+    { schema },
+    async (request, reply) => {
+      const { event_id: eventId } = request.params;
+      const tenantId = await findOwnerOfEvent(parts, request.caller, eventId);
+      if (tenantId === null) return sendProblem(reply, unknownEvent(eventId));
+      return cancel(parts, reply, request.caller, { tenantId, endpointId: null, eventId });
+    },
+  );
+  app.post<OfWebhook>('/webhooks/:webhook_id/cancel', { schema }, async (request, reply) => {
+    const { webhook_id: endpointId } = request.params;
+    const found = await findWebhook(parts, request.caller, endpointId);
+    if (!found) return sendProblem(reply, unknownWebhook(endpointId));
+    return cancel(parts, reply, request.caller, { tenantId: found.tenantId, endpointId, eventId: null });
+  });
+  app.post<{ Params: { tenant_id: string } }>(
+    '/tenants/:tenant_id/cancel',
+    { schema },
+    async (request, reply) => {
+      const { tenant_id: tenantId } = request.params;
+      const mayAct = isTenantId(tenantId) && mayActFor(request.caller, tenantId);
+      if (!mayAct) return sendProblem(reply, unknownTenant(tenantId));
+      return cancel(parts, reply, request.caller, { tenantId, endpointId: null, eventId: null });
+    },
+  );
+}
+
+/** Asked for although a tenant's key names its tenant: an event that is not there must not take a place in the list. */
+async function findOwnerOfEvent(parts: AppParts, caller: Caller, eventId: string): Promise<string | null> {
+  if ((await findTenantOfEvent(parts, caller, eventId)) === null) return null;
+  const owner = await parts.store.findEventTenant(eventId);
+  return owner !== null && mayActFor(caller, owner) ? owner : null;
+}
+
+const tooMany = (limit: number): Problem =>
+  problem(
+    'too_many_cancellations',
+    `${limit} are in force: a cancellation for the whole tenant takes their place`,
+    {
+      members: { limit },
+    },
+  );
+
+/**
+ * Nothing of it is sent once every worker has seen the change (5 s at most); the record says `cancelled` as soon as
+ * the journal has told the recorder. Asked for again it does no harm.
+ */
+async function cancel(
+  parts: AppParts,
+  reply: FastifyReply,
+  { keyId }: Caller,
+  scope: Scope,
+): Promise<FastifyReply> {
+  const { tenantId, endpointId, eventId } = scope;
+  const inserted = await parts.store.cancelDeliveries(tenantId, { endpointId, eventId }, keyId);
+  if (inserted === null) return sendProblem(reply, unknownTenant(tenantId));
+  if (inserted.kind === 'too_many') return sendProblem(reply, tooMany(inserted.limit));
+  const { change: revision } = inserted;
+  const unwritten = await journalProblem(
+    parts.journal({ kind: 'purged', ...scope, revision, atMs: parts.clock.nowMs() }),
+  );
+  if (unwritten) return sendProblem(reply, unwritten);
+  const open = await confirmChange(parts.tenants, revision, { tenant_id: tenantId });
+  if (open) return sendProblem(reply, open);
+  const subject = { tenant_id: tenantId, webhook_id: endpointId, event_id: eventId };
+  parts.log.info({ ...subject, revision, key_id: keyId }, 'deliveries cancelled');
+  return reply.code(202).send({ ...subject, revision });
+}
