@@ -1,0 +1,1 @@
+-- Expand only: the release before runs on this schema.
