@@ -50,6 +50,13 @@ describe('an event', () => {
     );
   });
 
+  test('for chosen endpoints names them, and what it leads to does not', () => {
+    const headers = encodeEvent({ ...event, only: endpoints });
+    expect(headers.ph_only).toBe(endpoints.join(','));
+    expect(decodeEvent(headers).only).toEqual(endpoints);
+    expect(eventHeaders(headers)).not.toHaveProperty('ph_only');
+  });
+
   test('follows the CloudEvents Kafka binding in binary mode', () => {
     expect(encodeEvent(event)).toMatchObject({
       ce_specversion: '1.0',
@@ -77,6 +84,8 @@ describe('an event', () => {
     ['ph_revision', '-1', /ph_revision is "-1", not a count/],
     ['ph_retention', '1e3', /ph_retention/],
     ['ce_labels', '[]', /ce_labels/],
+    ['ph_only', 'ep_1', /ph_only names "ep_1"/],
+    ['ph_only', Array.from({ length: MAX_SLOTS + 1 }, (_, i) => mintEndpointId(i)).join(), /65 endpoints/],
     ['ce_labels', 'null', /ce_labels/],
     ['ce_labels', '{', /ce_labels/],
   ])('whose %s is %j is refused by name', (name, value, message) => {

@@ -37,6 +37,8 @@ export interface EventMeta {
   readonly traceparent: string;
   /** Unix milliseconds before which it must not be delivered; left out for at once. */
   readonly deliverAtMs?: number;
+  /** Exactly these of its tenant's endpoints get it (1–64), whatever they subscribed to; left out for those that match. */
+  readonly only?: readonly EndpointId[];
 }
 
 /** Which try of which deliveries a record asks for. */
@@ -88,6 +90,7 @@ export function encodeEvent(meta: EventMeta): Headers {
   };
   if (Object.keys(meta.labels).length > 0) headers.ce_labels = JSON.stringify(meta.labels);
   if (meta.deliverAtMs !== undefined) headers.ph_deliver_at_ms = String(meta.deliverAtMs);
+  if (meta.only !== undefined) headers.ph_only = meta.only.join(',');
   return headers;
 }
 
@@ -105,6 +108,7 @@ export function decodeEvent(headers: Headers): EventMeta {
     retentionDays: integer(headers, 'ph_retention'),
     traceparent: headers.traceparent ?? '',
     ...(headers.ph_deliver_at_ms === undefined ? {} : { deliverAtMs: integer(headers, 'ph_deliver_at_ms') }),
+    ...(headers.ph_only === undefined ? {} : { only: endpointsOf(headers, 'ph_only') }),
   };
 }
 
@@ -132,13 +136,16 @@ export function decodeDelivery(headers: Headers): DeliveryMeta {
 }
 
 /** The endpoints a record names. @throws RecordFormatError when there are none, too many, or one is malformed. */
-export function decodeSlots(headers: Headers): EndpointId[] {
-  const slots = required(headers, 'ph_slots').split(',');
-  if (slots.length > MAX_SLOTS) throw new RecordFormatError(`ph_slots names ${slots.length} endpoints`);
-  for (const slot of slots) {
-    if (!isEndpointId(slot)) throw new RecordFormatError(`ph_slots names ${quote(slot)}`);
+export const decodeSlots = (headers: Headers): EndpointId[] => endpointsOf(headers, 'ph_slots');
+
+function endpointsOf(headers: Headers, name: 'ph_slots' | 'ph_only'): EndpointId[] {
+  const endpointIds = required(headers, name).split(',');
+  if (endpointIds.length > MAX_SLOTS)
+    throw new RecordFormatError(`${name} names ${endpointIds.length} endpoints`);
+  for (const endpointId of endpointIds) {
+    if (!isEndpointId(endpointId)) throw new RecordFormatError(`${name} names ${quote(endpointId)}`);
   }
-  return slots;
+  return endpointIds;
 }
 
 /** Whole milliseconds, none less than 0: what is left of a wait may come from a clock that counts fractions. */

@@ -1,3 +1,4 @@
+import { mintEndpointId } from '@posthorn/contracts';
 import { expect, test } from 'vitest';
 import { eventMeta, tenantConfig } from '../../test/fakes.ts';
 import { matchEndpoints } from './match-endpoints.ts';
@@ -16,4 +17,13 @@ test('an endpoint matches by the version that was valid at the event, not by the
   });
   const matchedAt = (revision: number) => matchEndpoints(config, eventMeta({ revision })).length;
   expect([1, 2, 3, 4, 5].map(matchedAt)).toEqual([0, 1, 1, 0, 0]);
+});
+
+test('an event for chosen endpoints goes to those of its tenant, whatever they subscribed to', () => {
+  const config = tenantConfig(3);
+  const [first, second, third] = [...config.endpoints.values()];
+  const deaf = { ...second!, versions: [] };
+  const endpoints = new Map([first!, deaf, third!].map((each) => [each.endpointId, each]));
+  const only = [deaf.endpointId, mintEndpointId(0)];
+  expect(matchEndpoints({ ...config, endpoints }, eventMeta({ only }))).toEqual([deaf.endpointId]);
 });
