@@ -21,6 +21,8 @@ import { systemClock } from '@posthorn/runtime';
 import { waitUntil } from '@posthorn/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { acceptEvent } from '../src/accept/accept-event.ts';
+import { parseEvent } from '../src/accept/parse-event.ts';
+import type { PostedEvent } from '../src/accept/posted-event.ts';
 import { createRateWindow } from '../src/accept/rate-window.ts';
 import { isProblem } from '../src/http/problem.ts';
 import type { Ingest } from '../src/service.ts';
@@ -371,7 +373,7 @@ describe('without Kafka', () => {
       },
       {
         caller: { keyId: 'key', kind: 'operator', tenantId: null },
-        body: Buffer.from('{"tenant_id":"acme","type":"a","payload":1}'),
+        event: parseEvent(Buffer.from('{"tenant_id":"acme","type":"a","payload":1}'), 0) as PostedEvent,
         traceparent: undefined,
       },
     );

@@ -14,7 +14,7 @@ import { matchingEndpoints, type TenantConfig } from '@posthorn/tenant-config';
 import type { Caller } from '../access/auth.ts';
 import { authorise, refuseReserved, type TenantLookups } from '../access/authorise.ts';
 import { isProblem, type Problem, type ProblemCode, problem, retryAfter } from '../http/problem.ts';
-import { type PostedEvent, parseEvent } from './parse-event.ts';
+import type { PostedEvent } from './posted-event.ts';
 import type { RateWindow } from './rate-window.ts';
 
 export interface AcceptParts {
@@ -32,7 +32,7 @@ export interface AcceptParts {
 
 export interface EventRequest {
   readonly caller: Caller;
-  readonly body: Buffer;
+  readonly event: PostedEvent;
   readonly traceparent: string | undefined;
 }
 
@@ -49,21 +49,18 @@ export interface AcceptedEvent {
 }
 
 export const MAX_DELIVERY_IDS = 100;
-const CONTENT_TYPE = 'application/json';
 
 /** The way of an event through this service; the record is acknowledged by Kafka before anybody is told 202. */
 export async function acceptEvent(
   parts: AcceptParts,
-  request: EventRequest,
+  { caller, event, traceparent }: EventRequest,
 ): Promise<AcceptedEvent | Problem> {
-  const event = parseEvent(request.body, parts.clock.nowMs());
-  if (isProblem(event)) return event;
-  const tenant = await authorise(parts.tenants, request.caller, event.tenantId);
+  const tenant = await authorise(parts.tenants, caller, event.tenantId);
   if (isProblem(tenant)) return tenant;
   const refusal = refuseReserved(tenant.tenantId) ?? admit(parts, tenant);
   if (refusal) return refusal;
   const endpointIds = matchingEndpoints(tenant, event.type, event.labels, tenant.revision);
-  const stamped = stamp(parts, tenant, event, request.traceparent);
+  const stamped = stamp(parts, tenant, event, traceparent);
   failpoint('before-produce');
   const failure = await produce(parts, stamped);
   failpoint('after-produce');
@@ -144,7 +141,7 @@ async function produce(parts: AcceptParts, stamped: StampedEvent): Promise<Probl
         type: event.type,
         labels: event.labels,
         occurredAt: event.occurredAt ?? new Date(parts.clock.nowMs()).toISOString(),
-        contentType: CONTENT_TYPE,
+        contentType: event.contentType,
         revision: tenant.revision,
         retentionDays: tenant.retentionDays,
         traceparent: hop.traceparent,

@@ -14,18 +14,7 @@ import { checkJson, NOT_AN_OBJECT } from '../http/read-json.ts';
 import { normaliseTime, TIME_RULE } from '../http/read-time.ts';
 import { pointerTo } from '../http/validation.ts';
 import { type Member, readMemberKey } from './payload-span.ts';
-
-export interface PostedEvent {
-  readonly tenantId: string;
-  readonly type: string;
-  readonly labels: Labels;
-  /** RFC 3339 in UTC; null when the sender gave none. */
-  readonly occurredAt: string | null;
-  /** Unix milliseconds; null for at once, and so for a time that is past. */
-  readonly deliverAtMs: number | null;
-  /** A view of the request's own bytes. */
-  readonly payload: Buffer;
-}
+import { JSON_CONTENT_TYPE, type PostedEvent } from './posted-event.ts';
 
 const FIELDS = ['tenant_id', 'type', 'payload', 'labels', 'timestamp', 'occurred_at', 'deliver_at'] as const;
 type Field = (typeof FIELDS)[number];
@@ -56,6 +45,8 @@ export function parseEvent(body: Buffer, nowMs: number): PostedEvent | Problem {
     tenantId: readText(body, found, 'tenant_id', isTenantId, TENANT_ID_RULE, faults),
     type: readText(body, found, 'type', isEventType, EVENT_TYPE_RULE, faults),
     payload: payload ? body.subarray(payload.valueStart, payload.valueEnd) : missing('payload', faults),
+    contentType: JSON_CONTENT_TYPE,
+    clientEventId: null,
     labels: found.labels ? readLabels(readValue(body, found.labels), faults) : NO_LABELS,
     occurredAt: readOccurredAt(body, found, faults),
     deliverAtMs: readDeliverAt(body, found, nowMs, faults),

@@ -2,7 +2,7 @@ import type { EventPayload } from '@posthorn/db';
 import { failpoint } from '@posthorn/runtime';
 import Type from 'typebox';
 import { acceptEvent } from '../../accept/accept-event.ts';
-import { MAX_EVENT_REQUEST_BYTES } from '../../accept/parse-event.ts';
+import { MAX_EVENT_REQUEST_BYTES, parseEvent } from '../../accept/parse-event.ts';
 import { findTenantOfEvent } from '../../access/find-tenant.ts';
 import type { App, AppParts } from '../../http/app.ts';
 import { invalidRequest, isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
@@ -43,10 +43,10 @@ function postEvent(app: App, parts: AppParts): void {
   app.post('/events', options, async (request, reply) => {
     const { caller, headers } = request;
     const body = Buffer.isBuffer(request.body) ? request.body : NO_BODY;
-    const result =
-      headers['idempotency-key'] === undefined
-        ? await acceptEvent(parts, { caller, body, traceparent: headers.traceparent as string | undefined })
-        : NO_IDEMPOTENCY;
+    const traceparent = headers.traceparent as string | undefined;
+    const event =
+      headers['idempotency-key'] === undefined ? parseEvent(body, parts.clock.nowMs()) : NO_IDEMPOTENCY;
+    const result = isProblem(event) ? event : await acceptEvent(parts, { caller, event, traceparent });
     if (isProblem(result)) {
       parts.ingestMetrics.countEvent(result.code);
       return sendProblem(reply, result);
