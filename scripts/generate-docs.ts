@@ -2,10 +2,17 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { exists, readText, root } from './checks/repository.ts';
 import { configurationPage, envExample, loadSpecs } from './docs/configuration.ts';
+import { errorsPage, loadProblems } from './docs/errors.ts';
+import { loadDocument } from './docs/openapi.ts';
 
 /** `npm run docs:generate`: writes the pages that follow from code; with `--check` it only says which ones are stale. */
 const specs = await loadSpecs();
-const pages = { 'docs/configuration.md': configurationPage(specs), '.env.example': envExample(specs) };
+const pages = {
+  'docs/configuration.md': configurationPage(specs),
+  '.env.example': envExample(specs),
+  'docs/errors.md': errorsPage(await loadProblems()),
+  'docs/openapi.json': await loadDocument(),
+};
 const check = process.argv.includes('--check');
 
 for (const [path, text] of Object.entries(pages)) {

@@ -6,6 +6,7 @@ import Fastify, { type FastifyRequest } from 'fastify';
 import type { AcceptParts } from '../accept/accept-event.ts';
 import type { Caller, Keys } from '../access/auth.ts';
 import type { TenantLookups } from '../access/authorise.ts';
+import { refuseAccess } from '../access/refuse-access.ts';
 import type { IngestMetrics } from '../metrics.ts';
 import { cancelRoutes } from '../resources/cancellations/routes.ts';
 import { deadLetterRoutes } from '../resources/dead-letters/routes.ts';
@@ -22,10 +23,13 @@ import { type WebhookParts, webhookRoutes } from '../resources/webhooks/routes.t
 import type { Store } from '../store.ts';
 import { answerErrors, answerUnparsable } from './answer-errors.ts';
 import { healthRoutes } from './health.ts';
+import { assembleDocument, type ServedOperation } from './openapi/assemble.ts';
+import { OPERATIONAL_EVENTS } from './openapi/operational-events.ts';
+import { documentRoutes } from './openapi/serve.ts';
 import { isProblem, problem, retryAfter, sendProblem } from './problem.ts';
 import { readJsonBody } from './read-json.ts';
 import type { LoadShedder } from './shed-load.ts';
-import { validatorCompiler } from './validation.ts';
+import { checkingSerializer, plainSerializer, validatorCompiler } from './validation.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -53,6 +57,8 @@ export interface AppParts extends AcceptParts, WebhookParts {
   /** Partitions of `deliveries`: new tenants are pinned to one of them. */
   readonly lanes: number;
   readonly maxConnections: number;
+  /** Holds every answer to the schema that documents it: for tests, in which one that differs is a 500. */
+  readonly checkAnswers?: boolean;
 }
 
 const MAX_BODY_BYTES = 64 * 1024;
@@ -96,8 +102,21 @@ function nextRequestId(): string {
   return `req_${processId}${requestCount.toString(36)}`;
 }
 
-export function createApp(parts: AppParts): App {
+export interface Api {
+  readonly app: App;
+  /** What is served under `/v1`, in the order of its registration; complete once the app is ready. */
+  readonly operations: () => readonly ServedOperation[];
+  readonly document: () => object;
+}
+
+export const createApp = (parts: AppParts): App => createApi(parts).app;
+
+export function createApi(parts: AppParts): Api {
   const app = openApp();
+  const collected = collectOperations(app);
+  const operations = (): ServedOperation[] => [...collected.values()];
+  const document = (): object => assembleDocument(operations(), OPERATIONAL_EVENTS);
+  app.setSerializerCompiler(parts.checkAnswers ? checkingSerializer : plainSerializer);
   app.decorateRequest('caller', null as never);
   app.server.maxConnections = parts.maxConnections;
   app.removeAllContentTypeParsers();
@@ -105,11 +124,26 @@ export function createApp(parts: AppParts): App {
   closeConnectionsOnStop(app);
   answerErrors(app, parts);
   observeRequests(app, parts.ingestMetrics);
-  void app.register(async (scope) => healthRoutes(scope as App, parts));
+  void app.register(async (scope) => {
+    healthRoutes(scope as App, parts);
+    documentRoutes(scope as App, document);
+  });
   for (const prefix of ['/v1', '']) {
     void app.register(async (scope) => apiRoutes(scope as App, parts), { prefix });
   }
-  return app;
+  return { app, operations, document };
+}
+
+/** Once each: under `/v1`, or at the only path that it has. */
+function collectOperations(app: App): ReadonlyMap<string, ServedOperation> {
+  const operations = new Map<string, ServedOperation>();
+  app.addHook('onRoute', ({ url, method, config }) => {
+    const declared = config?.operation;
+    if (declared === undefined || method === 'HEAD') return;
+    const path = url.replace(/^\/v1(?=\/)/, '');
+    operations.set(declared.id, { method: String(method), path, operation: declared });
+  });
+  return operations;
 }
 
 /** Node closes idle connections when a server stops; those with a request under way are told to end with it. */
@@ -128,6 +162,7 @@ function closeConnectionsOnStop(app: App): void {
 function apiRoutes(app: App, parts: AppParts): void {
   shedLoad(app, parts);
   requireKey(app, parts.keys);
+  requireAccess(app);
   tenantRoutes(app, parts);
   laneRoutes(app, parts);
   webhookRoutes(app, parts);
@@ -174,6 +209,16 @@ function requireKey(app: App, keys: Keys): void {
     const found = keys.authenticate(request.headers.authorization);
     if (found instanceof Promise) found.then(settle, done);
     else settle(found);
+  });
+}
+
+/** The scope and the kind of caller that the operation is for. */
+function requireAccess(app: App): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    const access = request.routeOptions.config.operation?.access;
+    const refused = access ? refuseAccess(request.caller, access) : null;
+    if (refused) sendProblem(reply, refused);
+    else done();
   });
 }
 

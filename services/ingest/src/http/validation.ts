@@ -1,6 +1,7 @@
-import type { FastifySchemaCompiler } from 'fastify';
+import type { FastifySchemaCompiler, FastifySerializerCompiler } from 'fastify';
+
 import Type, { type TSchema } from 'typebox';
-import { Compile } from 'typebox/compile';
+import { Compile, type Validator } from 'typebox/compile';
 import { Settings } from 'typebox/system';
 import { type Fault, invalidRequest, MAX_FAULTS, ProblemError } from './problem.ts';
 import { normaliseTime, TIME_RULE } from './read-time.ts';
@@ -19,18 +20,48 @@ export function pointerTo(...path: readonly string[]): string {
 const cut = (pointer: string): string =>
   pointer.length > MAX_POINTER_CHARS ? `${pointer.slice(0, MAX_POINTER_CHARS)}…` : pointer;
 
-/** Compiles a route's schema; a value that does not fit is a problem that lists every fault. */
+/**
+ * Compiles a route's schema at the first request that needs it, once for all paths of the route: a hundred schemas
+ * would hold up every start. A value that does not fit is a problem that lists every fault.
+ */
 export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
-  const validator = Compile(schema);
   const isBody = httpPart === 'body';
   const isOptional = Type.IsOptional(schema);
   return (value: unknown) => {
     if (isOptional && value === null) return { value };
+    const validator = compiled(schema);
     if (validator.Check(value)) return { value };
     const faults = perBranch(validator.Errors(value)).flatMap((error) => toFaults(error, isBody));
     return { error: new ProblemError(invalidRequest(faults)) };
   };
 };
+
+const validators = new WeakMap<TSchema, Validator>();
+
+function compiled(schema: TSchema): Validator {
+  let validator = validators.get(schema);
+  if (validator === undefined) {
+    validator = Compile(schema);
+    validators.set(schema, validator);
+  }
+  return validator;
+}
+
+/** Answers are made by views that the compiler has checked: nothing is left to filter. */
+export const plainSerializer: FastifySerializerCompiler<unknown> = () => (value) => JSON.stringify(value);
+
+export const checkingSerializer: FastifySerializerCompiler<TSchema> =
+  ({ schema, method, url }) =>
+  (value) => {
+    const text = JSON.stringify(value);
+    const shown: unknown = JSON.parse(text);
+    const validator = compiled(schema);
+    if (!validator.Check(shown)) {
+      const faults = validator.Errors(shown).map(({ instancePath, message }) => `${instancePath} ${message}`);
+      throw new Error(`${method} ${url} answers what it does not declare: ${faults.join(', ')}`);
+    }
+    return text;
+  };
 
 interface SchemaError {
   readonly keyword: string;
@@ -112,9 +143,9 @@ export const Time = Type.Refine(
 );
 
 /** A query parameter that is a whole number, written in digits. */
-export const integerText = (min: number, max: number) =>
+export const integerText = (min: number, max: number, options: Type.TStringOptions = {}) =>
   Type.Refine(
-    Type.String(),
+    Type.String({ pattern: '^[0-9]{1,9}$', ...options }),
     (text) => /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max,
     () => `must be an integer from ${min} to ${max}`,
   );

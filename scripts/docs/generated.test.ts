@@ -1,0 +1,12 @@
+import { expect, test } from 'vitest';
+import { readText } from '../checks/repository.ts';
+import { errorsPage, loadProblems } from './errors.ts';
+import { loadDocument } from './openapi.ts';
+
+test('docs/errors.md is the catalogue of problems', async () => {
+  expect(readText('docs/errors.md')).toBe(errorsPage(await loadProblems()));
+});
+
+test('docs/openapi.json is what the routes declare: run npm run docs:generate', async () => {
+  expect(readText('docs/openapi.json')).toBe(await loadDocument());
+});

@@ -1,0 +1,225 @@
+import Type, { type TSchema } from 'typebox';
+import { type Operation, statusText, TAGS } from '../operation.ts';
+import { PROBLEM_TYPE } from '../problem.ts';
+import { PROBLEMS, type ProblemCode } from '../problem-catalogue.ts';
+import { type Components, createComponents } from './components.ts';
+
+/** An operation with the method and the path (without `/v1`, parameters as `:name`) at which it is served. */
+export interface ServedOperation {
+  readonly method: string;
+  readonly path: string;
+  readonly operation: Operation;
+}
+
+/** An event about the system itself, as the document's `webhooks` section shows it. */
+export interface OperationalEvent {
+  readonly type: string;
+  readonly summary: string;
+  readonly payload: TSchema;
+}
+
+const INTRODUCTION = `Posthorn delivers webhooks for products with many tenants.
+
+Send \`Authorization: Bearer <key>\`. Times are RFC 3339 in UTC, names are snake_case. \`/v1\` is canonical; the paths
+without it answer the same. Every error is a problem document (RFC 9457) with a stable \`code\`: see \`Problem\` for the
+catalogue. An object of another tenant is a 404, exactly as one that never was. Lists come in pages
+\`{data, next, prev}\`, where \`next\` and \`prev\` are paths to ask for.`;
+
+/** What any operation may answer, whatever it is about. */
+const ALWAYS: readonly ProblemCode[] = ['malformed_request', 'internal', 'overloaded'];
+const WITH_KEY: readonly ProblemCode[] = ['unauthenticated', 'forbidden', 'database_unavailable'];
+const WITH_INPUT: readonly ProblemCode[] = ['invalid_request'];
+const WITH_BODY: readonly ProblemCode[] = [
+  'invalid_json',
+  'json_too_deep',
+  'payload_too_large',
+  'unsupported_media_type',
+];
+
+/** The OpenAPI 3.1 document of the API: what routes declare, and nothing else. */
+export function assembleDocument(
+  served: readonly ServedOperation[],
+  events: readonly OperationalEvent[],
+): object {
+  const components = createComponents();
+  const paths: Record<string, Record<string, object>> = {};
+  for (const { method, path, operation } of served) {
+    const at = `/v1${path.replace(/:([a-z_]+)/g, '{$1}')}`;
+    paths[at] ??= {};
+    paths[at][method.toLowerCase()] = describe(operation, components);
+  }
+  const webhooks = Object.fromEntries(events.map((event) => [event.type, describeEvent(event, components)]));
+  const problem = components.refer(ProblemDocument);
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Posthorn',
+      version: '1',
+      summary: 'Webhooks for products with many tenants',
+      description: INTRODUCTION,
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: '/', description: 'Where this document was fetched.' }],
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+    paths,
+    webhooks,
+    components: {
+      schemas: components.schemas,
+      responses: { Problem: { description: 'A problem', content: { [PROBLEM_TYPE]: { schema: problem } } } },
+      securitySchemes: {
+        key: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'An operator key, a tenant key or a portal token.',
+        },
+      },
+    },
+  };
+}
+
+function describe(operation: Operation, components: Components): object {
+  const { id, tag, summary, description, access, answers, produces = {} } = operation;
+  const parameters = [
+    ...parametersOf('path', operation.params, components),
+    ...parametersOf('query', operation.querystring, components),
+    ...parametersOf('header', operation.headers, components),
+  ];
+  const body = bodyOf(operation, components);
+  const responses: Record<string, object> = {};
+  for (const [status, schema] of Object.entries(answers)) {
+    responses[status] = answerOf(Number(status), schema, produces[Number(status)], components);
+  }
+  Object.assign(responses, problemsOf(operation));
+  return {
+    operationId: id,
+    tags: [tag],
+    summary,
+    ...(description === undefined ? {} : { description }),
+    ...(parameters.length > 0 ? { parameters } : {}),
+    ...(body ? { requestBody: body } : {}),
+    responses,
+    security: access === null ? [] : [{ key: [] }],
+    ...(access === null ? {} : { 'x-scope': access.scope, 'x-callers': access.callers }),
+  };
+}
+
+interface ObjectSchema {
+  readonly properties?: Readonly<Record<string, TSchema & { description?: string; examples?: unknown[] }>>;
+  readonly required?: readonly string[];
+}
+
+function parametersOf(
+  place: 'path' | 'query' | 'header',
+  schema: TSchema | undefined,
+  components: Components,
+): object[] {
+  if (schema === undefined) return [];
+  const { properties = {}, required = [] } = schema as ObjectSchema;
+  return Object.entries(properties).map(([name, property]) => {
+    const { description, examples, ...rest } = components.refer(property) as Record<string, unknown>;
+    return {
+      name,
+      in: place,
+      required: place === 'path' || required.includes(name),
+      ...(description === undefined ? {} : { description }),
+      schema: rest,
+      ...(Array.isArray(examples) && examples.length > 0 ? { example: examples[0] } : {}),
+    };
+  });
+}
+
+function bodyOf({ body, bodies = {} }: Operation, components: Components): object | null {
+  const all = { ...(body ? { 'application/json': body } : {}), ...bodies };
+  if (Object.keys(all).length === 0) return null;
+  const content = Object.fromEntries(
+    Object.entries(all).map(([type, schema]) => [type, mediaOf(schema, components)]),
+  );
+  return { required: body === undefined || !Type.IsOptional(body), content };
+}
+
+function answerOf(status: number, schema: TSchema, type: string | undefined, components: Components): object {
+  const { description = statusText(status) } = schema as { description?: string };
+  if (Type.IsNull(schema)) return { description };
+  return { description, content: { [type ?? 'application/json']: mediaOf(schema, components) } };
+}
+
+function mediaOf(schema: TSchema, components: Components): object {
+  const { examples } = schema as { examples?: readonly unknown[] };
+  const given = examples?.map((value, i) => [`example_${i + 1}`, { value }] as const) ?? [];
+  return {
+    schema: components.refer(schema),
+    ...(given.length > 0 ? { examples: Object.fromEntries(given) } : {}),
+  };
+}
+
+/** One response for each status, with the codes that it may carry. */
+function problemsOf(operation: Operation): Record<string, object> {
+  const hasInput = operation.querystring ?? operation.body ?? operation.bodies ?? operation.headers;
+  const codes = new Set<ProblemCode>([
+    ...ALWAYS,
+    ...(operation.access === null ? [] : WITH_KEY),
+    ...(hasInput ? WITH_INPUT : []),
+    ...(operation.body || operation.bodies ? WITH_BODY : []),
+    ...(operation.problems ?? []),
+  ]);
+  const byStatus = Map.groupBy([...codes], (code) => PROBLEMS[code].status);
+  return Object.fromEntries(
+    [...byStatus]
+      .sort(([a], [b]) => a - b)
+      .map(([status, of]) => [
+        String(status),
+        {
+          description: of.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join('\n\n'),
+          content: { [PROBLEM_TYPE]: { schema: { $ref: '#/components/schemas/Problem' } } },
+        },
+      ]),
+  );
+}
+
+function describeEvent({ type, summary, payload }: OperationalEvent, components: Components): object {
+  return {
+    post: {
+      operationId: type,
+      summary,
+      tags: ['System webhooks'],
+      requestBody: { required: true, content: { 'application/json': mediaOf(payload, components) } },
+      responses: { '2XX': { description: 'Received. Anything else is tried again.' } },
+    },
+  };
+}
+
+const catalogue = Object.entries(PROBLEMS)
+  .map(([code, { status, title }]) => `- \`${code}\` (${status}): ${title}.`)
+  .join('\n');
+
+const ProblemDocument = Type.Object(
+  {
+    type: Type.String({ description: 'A URN that ends in the code.' }),
+    title: Type.String(),
+    status: Type.Integer(),
+    code: Type.Enum(Object.keys(PROBLEMS) as ProblemCode[]),
+    detail: Type.String({ description: 'For people; may change.' }),
+    errors: Type.Optional(
+      Type.Array(Type.Object({ pointer: Type.String(), detail: Type.String() }), {
+        description:
+          'Every fault of the request: a JSON pointer into the body, or `?name` of a query parameter.',
+      }),
+    ),
+    request_id: Type.String(),
+  },
+  {
+    title: 'Problem',
+    description: `RFC 9457. Codes may have members of their own, such as \`limit\`.\n\n${catalogue}`,
+    examples: [
+      {
+        type: 'urn:posthorn:problem:invalid_request',
+        title: PROBLEMS.invalid_request.title,
+        status: 400,
+        code: 'invalid_request',
+        detail: '1 fault',
+        errors: [{ pointer: '/type', detail: 'is required' }],
+        request_id: 'req_x1y2z31',
+      },
+    ],
+  },
+);

@@ -1,0 +1,240 @@
+/** One entry of the catalogue: `when` it is answered and what the caller can do about it, in Markdown. */
+export interface ProblemEntry {
+  readonly status: number;
+  readonly title: string;
+  readonly when: string;
+  /** Empty when there is nothing to do. */
+  readonly remedy: string;
+}
+
+/**
+ * The errors of the API: RFC 9457 problem documents whose `code` is stable. docs/errors.md and the OpenAPI document
+ * are made from this catalogue.
+ */
+export const PROBLEMS = {
+  malformed_request: {
+    status: 400,
+    title: 'The request is not well-formed HTTP',
+    when: 'The request is not HTTP/1.1: bad framing, a bad length, a bad escape in the path.',
+    remedy: 'Mend the client.',
+  },
+  invalid_json: {
+    status: 400,
+    title: 'The body is not valid JSON',
+    when: 'The body is not JSON in UTF-8; `detail` says at which byte. A byte order mark is a fault too.',
+    remedy: 'Mend the body.',
+  },
+  json_too_deep: {
+    status: 400,
+    title: 'The JSON body is nested too deeply',
+    when: 'More than 64 objects and arrays inside one another.',
+    remedy: 'Send a flatter document, or the deep part as a string.',
+  },
+  invalid_request: {
+    status: 400,
+    title: 'The request has faults',
+    when: 'The JSON is well-formed, but fields are missing, unknown or wrong; `errors` lists all of them.',
+    remedy: 'Mend what `errors` names.',
+  },
+  idempotency_key_unsupported: {
+    status: 400,
+    title: 'Idempotency keys are not supported yet',
+    when: '`POST /events` with an `Idempotency-Key`: refused rather than ignored, because the promise it asks for is not kept yet.',
+    remedy: 'Send without it. The same event sent twice is two events.',
+  },
+  unauthenticated: {
+    status: 401,
+    title: 'A valid API key is required',
+    when: 'No `Authorization: Bearer <key>`, or a key that is malformed, unknown or revoked.',
+    remedy: 'Use a valid key. A new one is effective at once, a revoked one stops within 5 s.',
+  },
+  forbidden: {
+    status: 403,
+    title: 'This key may not do that',
+    when: 'The route needs an operator key.',
+    remedy: 'Use one.',
+  },
+  tenant_reserved: {
+    status: 403,
+    title: 'This tenant is the system’s own',
+    when: 'The tenant `posthorn` is the system’s own: webhooks for operational events can be made for it, nothing else.',
+    remedy: 'Use a tenant of your own.',
+  },
+  route_not_found: {
+    status: 404,
+    title: 'There is nothing at this path',
+    when: 'There is nothing at this path.',
+    remedy: 'Check the path.',
+  },
+  tenant_not_found: {
+    status: 404,
+    title: 'There is no such tenant',
+    when: 'There is no such tenant, or the key is another tenant’s.',
+    remedy: 'Create the tenant, or use its key.',
+  },
+  webhook_not_found: {
+    status: 404,
+    title: 'There is no such webhook',
+    when: 'There is no such webhook, or it was deleted.',
+    remedy: '',
+  },
+  event_not_found: {
+    status: 404,
+    title: 'There is no such event',
+    when: 'There is no such event, its retention is over, or it was accepted moments ago and is not recorded yet.',
+    remedy: 'Ask again in a second if it is new.',
+  },
+  delivery_not_found: {
+    status: 404,
+    title: 'There is no such delivery',
+    when: 'The same for a delivery.',
+    remedy: '',
+  },
+  job_not_found: {
+    status: 404,
+    title: 'There is no such job',
+    when: 'There is no such job, or it is another tenant’s.',
+    remedy: '',
+  },
+  method_not_allowed: {
+    status: 405,
+    title: 'This path does not take this method',
+    when: 'The path exists, but not with this method; `Allow` lists those it takes.',
+    remedy: '',
+  },
+  request_timeout: {
+    status: 408,
+    title: 'The request took too long to arrive',
+    when: 'The headers took longer than 10 s to arrive, or the whole request longer than 15 s.',
+    remedy: '',
+  },
+  tenant_exists: {
+    status: 409,
+    title: 'The tenant exists already',
+    when: 'There is a tenant of this id already.',
+    remedy: '',
+  },
+  webhook_quota_exceeded: {
+    status: 409,
+    title: 'The tenant has as many webhooks as its quota allows',
+    when: 'The tenant has `max_webhooks` webhooks; `limit` says how many.',
+    remedy: 'Delete some or raise the quota.',
+  },
+  webhook_disabled: {
+    status: 409,
+    title: 'The webhook is disabled',
+    when: 'The webhook is disabled (`detail` says by what): it can be neither paused nor resumed, and nothing is replayed to it.',
+    remedy: 'Enable it first: `PATCH /webhooks/:id` with `{"enabled": true}`.',
+  },
+  too_many_lanes: {
+    status: 409,
+    title: 'The tenant has more lanes than concurrent deliveries',
+    when: 'More lanes (those that still drain included: `lanes`) than `max_concurrent_deliveries` (`limit`): each needs a share of one at least.',
+    remedy: 'Raise the quota, take fewer lanes, or wait until the old ones have drained.',
+  },
+  too_many_jobs: {
+    status: 409,
+    title: 'The tenant has as many unfinished jobs as it may have',
+    when: 'The tenant has `limit` replay jobs that are not over.',
+    remedy: 'Wait for one, or cancel one.',
+  },
+  too_many_cancellations: {
+    status: 409,
+    title: 'The tenant has as many cancellations in force as it may have',
+    when: 'The tenant has `limit` cancellations in force; each is kept as long as something of it can still come by.',
+    remedy: 'Cancel for the whole tenant, which takes the place of all of them, or pause the webhook.',
+  },
+  job_finished: {
+    status: 409,
+    title: 'The job is over',
+    when: 'A job that is done, failed or cancelled cannot be cancelled.',
+    remedy: '',
+  },
+  not_a_dead_letter: {
+    status: 409,
+    title: 'The delivery is not in the dead letters',
+    when: 'Only a delivery in the state `failed` is retried or removed; `detail` says where this one stands.',
+    remedy: 'To send what had succeeded again, replay the event.',
+  },
+  payload_expired: {
+    status: 410,
+    title: 'The payload is no longer kept',
+    when: 'The delivery is known, the payload of its event is not kept any more.',
+    remedy: '',
+  },
+  payload_too_large: {
+    status: 413,
+    title: 'The payload is too large',
+    when: 'The payload has more than 256 KB, or the body more than the route takes.',
+    remedy: '',
+  },
+  unsupported_media_type: {
+    status: 415,
+    title: 'The body must be application/json',
+    when: 'The body is not `application/json`.',
+    remedy: '',
+  },
+  rate_limited: {
+    status: 429,
+    title: 'The tenant sends more events than its quota allows',
+    when: 'More than `max_events_per_sec` events in one second. Members `limit`, `remaining` and `reset` (seconds until there is room again); headers `RateLimit` and `RateLimit-Policy`.',
+    remedy: 'Wait for `Retry-After`, or raise the quota.',
+  },
+  dlq_quota_exceeded: {
+    status: 429,
+    title: 'The tenant has as many dead letters as its quota allows',
+    when: 'The tenant has `max_dlq_size` dead letters (`count`, `limit`) and his policy is to refuse events then.',
+    remedy: 'Retry or remove dead letters, raise the quota, or choose the policy `drop_oldest` or `warn`.',
+  },
+  headers_too_large: {
+    status: 431,
+    title: 'The request headers are too large',
+    when: 'The headers have more than 16 KB.',
+    remedy: '',
+  },
+  internal: {
+    status: 500,
+    title: 'Something went wrong on our side',
+    when: 'A fault of ours. It is logged with the `request_id`.',
+    remedy: 'Report it. For `POST /events` treat it as `outcome_unknown`.',
+  },
+  not_accepted: {
+    status: 503,
+    title: 'The event was not accepted',
+    when: 'The event was certainly not written: Kafka is away or too slow.',
+    remedy: 'Send it again.',
+  },
+  outcome_unknown: {
+    status: 503,
+    title: 'It is not known whether the event was accepted',
+    when: 'Kafka’s acknowledgement was lost: the event may have been accepted, the cancellation or removal may have been written.',
+    remedy:
+      'Send an event again if two do less harm than none; a cancellation or a removal can always be asked for again.',
+  },
+  tenant_unavailable: {
+    status: 503,
+    title: 'The configuration of the tenant cannot be had now',
+    when: 'Postgres is away and this tenant’s configuration is not cached. Nothing was done.',
+    remedy: 'Send it again.',
+  },
+  change_unconfirmed: {
+    status: 503,
+    title: 'The change is made, but not yet known to be effective everywhere',
+    when: 'The change is made and stored, but not every replica has said that it works with it. What was made is in the members (`webhook_id` and `secret`, `tenant_id` and `api_key`).',
+    remedy: 'Do not repeat it; it becomes effective within seconds.',
+  },
+  database_unavailable: {
+    status: 503,
+    title: 'The database cannot be reached',
+    when: 'Postgres is away, and this route or an API key that is not cached needs it.',
+    remedy: 'Send it again.',
+  },
+  overloaded: {
+    status: 503,
+    title: 'Too many requests are under way',
+    when: 'Too many requests, or too many bytes of them, are under way.',
+    remedy: 'Send it again after `Retry-After`, with a growing delay.',
+  },
+} as const satisfies Record<string, ProblemEntry>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
