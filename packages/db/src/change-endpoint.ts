@@ -42,7 +42,7 @@ export async function updateEndpoint(
   changes: EndpointChanges,
 ): Promise<{ change: number | null; row: EndpointRow } | null> {
   return inTransaction(sql, async (transaction) => {
-    const columns = changedColumns(changes);
+    const columns = changedColumns(transaction, changes);
     const resubscribes = changes.eventTypes !== undefined || changes.labels !== undefined;
     if (Object.keys(columns).length === 0 && !resubscribes) {
       const row = await findEndpoint(transaction, tenantId, endpointId);
@@ -61,7 +61,9 @@ export async function updateEndpoint(
   });
 }
 
-function changedColumns(changes: EndpointChanges): Record<string, string | number | number[] | null> {
+type Column = string | number | number[] | null | ReturnType<Sql['json']>;
+
+function changedColumns(sql: Sql, changes: EndpointChanges): Record<string, Column> {
   const columns = {
     url: changes.url,
     description: changes.description,
@@ -70,6 +72,9 @@ function changedColumns(changes: EndpointChanges): Record<string, string | numbe
     max_concurrency: changes.maxConcurrency,
     max_per_sec: changes.maxPerSec,
     max_retry_ms: changes.maxRetryMs,
+    method: changes.method,
+    sealed_headers: changes.sealedHeaders && sql.json(changes.sealedHeaders),
+    metadata: changes.metadata && sql.json(changes.metadata),
   };
   return Object.fromEntries(
     Object.entries(columns).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),

@@ -4,6 +4,7 @@ import { inTransaction, type Sql } from './database.ts';
 export type EndpointState = 'active' | 'paused' | 'disabled' | 'deleted';
 /** What becomes of events that come while an endpoint is paused: they wait, or are not matched. */
 export type PauseMode = 'hold' | 'drop';
+export type RequestMethod = 'POST' | 'PUT';
 
 /** Null: the service's default, or no limit of its own. */
 export interface EndpointLimits {
@@ -15,7 +16,15 @@ export interface EndpointLimits {
   readonly maxRetryMs: number | null;
 }
 
-export interface NewEndpoint extends Partial<EndpointLimits> {
+/** What of an endpoint's requests is its own, and what its owner noted. */
+export interface EndpointRequest {
+  readonly method: RequestMethod;
+  /** By name in lower case, each value sealed for its name (`headerField` in tenant-config). */
+  readonly sealedHeaders: Readonly<Record<string, string>>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export interface NewEndpoint extends Partial<EndpointLimits>, Partial<EndpointRequest> {
   readonly endpointId: string;
   readonly url: string;
   readonly description: string;
@@ -28,7 +37,7 @@ export interface NewEndpoint extends Partial<EndpointLimits> {
 }
 
 /** An endpoint as it is now. Of a closed one (disabled, deleted) the last subscription. */
-export interface EndpointRow extends EndpointLimits {
+export interface EndpointRow extends EndpointLimits, EndpointRequest {
   readonly endpointId: string;
   readonly tenantId: string;
   readonly url: string;
@@ -41,6 +50,10 @@ export interface EndpointRow extends EndpointLimits {
   readonly stateReason: string | null;
   /** Null unless it is paused. */
   readonly pauseMode: PauseMode | null;
+  /** Newest first; until when (RFC 3339) each signs, null: no end. Those past their end are left out. */
+  readonly secretsExpireAt: (string | null)[];
+  /** The number of its last change. */
+  readonly revision: number;
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }
@@ -70,11 +83,13 @@ export async function createEndpoint(
     const [created] = await transaction<{ createdAt: Date }[]>`
       insert into endpoints
         (endpoint_id, tenant_id, url, description, sealed_secrets, retry_schedule_ms, attempt_timeout_ms,
-         max_concurrency, max_per_sec, max_retry_ms)
+         max_concurrency, max_per_sec, max_retry_ms, method, sealed_headers, metadata)
       values (${endpoint.endpointId}, ${tenantId}, ${endpoint.url}, ${endpoint.description},
               ${transaction.json([...endpoint.sealedSecrets])},
               ${endpoint.retryScheduleMs && [...endpoint.retryScheduleMs]}::int[], ${endpoint.attemptTimeoutMs},
-              ${endpoint.maxConcurrency ?? null}, ${endpoint.maxPerSec ?? null}, ${endpoint.maxRetryMs ?? null})
+              ${endpoint.maxConcurrency ?? null}, ${endpoint.maxPerSec ?? null}, ${endpoint.maxRetryMs ?? null},
+              ${endpoint.method ?? 'POST'}, ${transaction.json(endpoint.sealedHeaders ?? {})},
+              ${transaction.json(endpoint.metadata ?? {})})
       returning created_at`;
     await openVersion(transaction, tenantId, change, endpoint);
     return { kind: 'created', change, createdAt: created!.createdAt };
@@ -134,7 +149,10 @@ export async function listEndpoints(
 const endpointColumns = (sql: Sql) => sql`
   e.endpoint_id, e.tenant_id, e.url, e.description, v.event_types, v.labels, e.retry_schedule_ms,
   e.attempt_timeout_ms, e.max_concurrency, e.max_per_sec, e.max_retry_ms, e.state, e.state_reason, e.pause_mode,
-  e.created_at, e.updated_at`;
+  e.method, e.sealed_headers, e.metadata, e.revision, e.created_at, e.updated_at,
+  (select coalesce(jsonb_agg(e.secret_expires_at[place] order by place)
+     filter (where coalesce(e.secret_expires_at[place] > now(), true)), '{}')
+   from generate_series(1, jsonb_array_length(e.sealed_secrets)) as place) as secrets_expire_at`;
 
 const lastVersion = (sql: Sql) => sql`
   select event_types, labels from endpoint_versions

@@ -10,6 +10,7 @@ export * from './dead-letters.ts';
 export * from './deliveries.ts';
 export * from './draining-tenants.ts';
 export * from './endpoint-health.ts';
+export * from './endpoint-secrets.ts';
 export * from './endpoints.ts';
 export * from './events.ts';
 export * from './lanes.ts';

@@ -1,6 +1,6 @@
 import { takeChange } from './changes.ts';
 import { inTransaction, type Sql } from './database.ts';
-import type { EndpointLimits, EndpointState, PauseMode } from './endpoints.ts';
+import type { EndpointLimits, EndpointRequest, EndpointState, PauseMode } from './endpoints.ts';
 
 export type DlqPolicy = 'refuse' | 'drop_oldest' | 'warn';
 export type RetentionDays = 7 | 30 | 90;
@@ -29,7 +29,7 @@ export interface EndpointVersionRow {
   readonly labels: Record<string, string>;
 }
 
-export interface TenantEndpointRow extends EndpointLimits {
+export interface TenantEndpointRow extends EndpointLimits, Omit<EndpointRequest, 'metadata'> {
   readonly endpointId: string;
   readonly url: string;
   readonly state: EndpointState;
@@ -37,6 +37,8 @@ export interface TenantEndpointRow extends EndpointLimits {
   readonly pauseMode: PauseMode | null;
   /** Newest first. */
   readonly sealedSecrets: string[];
+  /** Place by place until when a secret signs; null, or no place, is no end. */
+  readonly secretsExpireAtMs: (number | null)[];
   readonly retryScheduleMs: number[] | null;
   readonly attemptTimeoutMs: number | null;
   readonly versions: EndpointVersionRow[];
@@ -162,12 +164,14 @@ interface LoadedRow extends Omit<TenantRow, 'quotas' | 'endpoints'>, Quotas {
 interface LoadedEndpoint
   extends Pick<
     TenantEndpointRow,
-    'maxConcurrency' | 'maxPerSec' | 'maxRetryMs' | 'stateReason' | 'pauseMode'
+    'maxConcurrency' | 'maxPerSec' | 'maxRetryMs' | 'stateReason' | 'pauseMode' | 'method'
   > {
   readonly id: string;
   readonly url: string;
   readonly state: TenantEndpointRow['state'];
   readonly secrets: string[];
+  readonly expires: (string | null)[];
+  readonly headers: Record<string, string>;
   readonly schedule: number[] | null;
   readonly timeout: number | null;
   readonly versions: {
@@ -192,7 +196,8 @@ export async function loadTenants(sql: Sql, tenantIds: readonly string[]): Promi
         'id', endpoint_id, 'url', url, 'state', state, 'secrets', sealed_secrets,
         'schedule', retry_schedule_ms, 'timeout', attempt_timeout_ms, 'versions', coalesce(v.versions, '[]'),
         'stateReason', state_reason, 'pauseMode', pause_mode, 'maxConcurrency', max_concurrency,
-        'maxPerSec', max_per_sec, 'maxRetryMs', max_retry_ms
+        'maxPerSec', max_per_sec, 'maxRetryMs', max_retry_ms,
+        'method', method, 'headers', sealed_headers, 'expires', secret_expires_at
       ) order by endpoint_id) as endpoints
       from endpoints
       left join lateral (
@@ -245,6 +250,9 @@ function toTenantRow(row: LoadedRow): TenantRow {
       maxPerSec: endpoint.maxPerSec,
       maxRetryMs: endpoint.maxRetryMs,
       sealedSecrets: endpoint.secrets,
+      secretsExpireAtMs: endpoint.expires.map((at) => (at === null ? null : Date.parse(at))),
+      method: endpoint.method,
+      sealedHeaders: endpoint.headers,
       retryScheduleMs: endpoint.schedule,
       attemptTimeoutMs: endpoint.timeout,
       versions: endpoint.versions.map((version) => ({

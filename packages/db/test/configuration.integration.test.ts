@@ -9,6 +9,7 @@ import {
   createTenant,
   currentSequence,
   type Database,
+  dropPreviousSecrets,
   findApiKey,
   findEndpoint,
   findEndpointOfAnyTenant,
@@ -23,6 +24,8 @@ import {
   pollReplica,
   removeReplica,
   revokeApiKey,
+  rotateSecret,
+  updateEndpoint,
   updateQuotas,
 } from '../src/index.ts';
 
@@ -84,6 +87,72 @@ describe('a tenant', () => {
       quotas: { maxEventsPerSec: 100, maxDlqSize: 7, dlqPolicy: 'drop_oldest' },
     });
     expect(await updateQuotas(sql, 'nobody', { maxDlqSize: 7 })).toBeNull();
+  });
+});
+
+describe("an endpoint's requests", () => {
+  const request = {
+    method: 'PUT',
+    sealedHeaders: { 'x-a': 'sealed' },
+    metadata: { owner: 'billing' },
+  } as const;
+  const loaded = async () => (await loadTenants(sql, [tenantId]))[0]!.endpoints[0]!;
+
+  test('are made as it was created, and as it was changed', async () => {
+    const { endpointId } = await create(request);
+    expect(await findEndpoint(sql, tenantId, endpointId)).toMatchObject({
+      ...request,
+      secretsExpireAt: [null],
+    });
+    const { metadata: _noted, ...made } = request;
+    expect(await loaded()).toMatchObject(made);
+    await updateEndpoint(sql, tenantId, endpointId, { method: 'POST', sealedHeaders: {} });
+    expect(await loaded()).toMatchObject({ method: 'POST', sealedHeaders: {} });
+    expect(await findEndpoint(sql, tenantId, endpointId)).toMatchObject({ metadata: { owner: 'billing' } });
+  });
+
+  test('of every change have its number, also when it was made by SQL', async () => {
+    const { endpointId, change } = await create();
+    const revision = async () => (await findEndpoint(sql, tenantId, endpointId))!.revision;
+    expect(await revision()).toBe(change);
+    const updated = await updateEndpoint(sql, tenantId, endpointId, { labels: {} });
+    expect(updated).toMatchObject({ change: updated!.row.revision });
+    await sql`update endpoints set url = 'https://other.example' where endpoint_id = ${endpointId}`;
+    expect(await revision()).toBe(updated!.change! + 1);
+  });
+
+  test('are signed with the secrets before until their grace ends', async () => {
+    const { endpointId } = await create({ sealedSecrets: ['first'] });
+    const now = new Date(Math.floor(Date.now() / 1_000) * 1_000 + 111);
+    const inMs = (ms: number) => new Date(now.getTime() + ms);
+    const rotate = (sealedSecret: string, graceMs: number) =>
+      rotateSecret(sql, tenantId, endpointId, { sealedSecret, graceEndsAt: inMs(graceMs), now });
+    expect(await rotate('second', 60_000)).toMatchObject({
+      kind: 'rotated',
+      row: { secretsExpireAt: [null, inMs(60_000).toISOString().replace('Z', '+00:00')] },
+    });
+    expect(await rotate('third', 3_600_000)).toMatchObject({ kind: 'rotated' });
+    expect(await loaded()).toMatchObject({
+      sealedSecrets: ['third', 'second', 'first'],
+      secretsExpireAtMs: [null, inMs(3_600_000).getTime(), inMs(60_000).getTime()],
+    });
+    expect(await rotate('fourth', 1)).toEqual({ kind: 'too_many', limit: 3 });
+    expect(await dropPreviousSecrets(sql, tenantId, endpointId)).toMatchObject({
+      change: expect.any(Number),
+      row: { secretsExpireAt: [null] },
+    });
+    expect(await dropPreviousSecrets(sql, tenantId, endpointId)).toMatchObject({ change: null });
+    expect(await rotate('fifth', 0)).toMatchObject({ kind: 'rotated' });
+    expect((await loaded()).sealedSecrets).toEqual(['fifth']);
+    expect(await dropPreviousSecrets(sql, 'another', endpointId)).toBeNull();
+  });
+
+  test('show no secret that is past its end', async () => {
+    const { endpointId } = await create({ sealedSecrets: ['new', 'old'] });
+    await sql`
+      update endpoints set secret_expires_at = array[null, now() - interval '1 second']
+      where endpoint_id = ${endpointId}`;
+    expect(await findEndpoint(sql, tenantId, endpointId)).toMatchObject({ secretsExpireAt: [null] });
   });
 });
 
@@ -207,7 +276,13 @@ describe('an API key', () => {
     expect(await insertApiKey(sql, { keyId: 'key_2', keyHash, kind: 'operator', tenantId: null })).toBe(
       false,
     );
-    expect(await findApiKey(sql, keyHash)).toEqual({ keyId: 'key_1', kind: 'operator', tenantId: null });
+    expect(await findApiKey(sql, keyHash)).toEqual({
+      keyId: 'key_1',
+      kind: 'operator',
+      tenantId: null,
+      scopes: ['admin'],
+      expiresAt: null,
+    });
     expect(await countOperatorKeys(sql)).toBe(before + 1);
     expect(await revokeApiKey(sql, 'key_1')).toBe(true);
     expect(await findApiKey(sql, keyHash)).toBeNull();

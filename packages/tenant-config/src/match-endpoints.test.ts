@@ -11,6 +11,8 @@ function tenant(endpoints: Record<string, EndpointVersion[]>): TenantConfig {
     url: 'https://example.com',
     state: 'active',
     secrets: [],
+    method: 'POST',
+    headers: [],
     retryScheduleMs: null,
     attemptTimeoutMs: null,
     stateReason: null,

@@ -15,6 +15,9 @@ test('a configuration has what its rows say of lanes, cancellations, pauses and 
     stateReason: 'person',
     pauseMode: 'hold',
     sealedSecrets: ['sealed with another key'],
+    secretsExpireAtMs: [],
+    method: 'PUT',
+    sealedHeaders: { 'x-token': 'sealed with another key' },
     retryScheduleMs: null,
     attemptTimeoutMs: null,
     versions: [],
@@ -40,6 +43,13 @@ test('a configuration has what its rows say of lanes, cancellations, pauses and 
   const config = toTenantConfig(row, key);
   expect(config).toMatchObject({ drainingLanes: [3], lanesRevision: 8, cancellations: row.cancellations });
   const made = config.endpoints.get('ep_1')!;
-  expect(made).toMatchObject({ ...limits, state: 'paused', pauseMode: 'hold', stateReason: 'person' });
+  expect(made).toMatchObject({
+    ...limits,
+    state: 'paused',
+    pauseMode: 'hold',
+    stateReason: 'person',
+    method: 'PUT',
+  });
   expect(() => made.secrets).toThrow();
+  expect(() => made.headers).toThrow();
 });

@@ -4,6 +4,7 @@ import type {
   EndpointState,
   PauseMode,
   Quotas,
+  RequestMethod,
   TenantEndpointRow,
   TenantRow,
 } from '@posthorn/db';
@@ -15,6 +16,13 @@ export interface EndpointVersion {
   readonly validUntil: number | null;
   readonly eventTypes: readonly string[];
   readonly labels: Labels;
+}
+
+/** A signing secret in the clear. */
+export interface EndpointSecret {
+  readonly text: string;
+  /** From then on it signs nothing; null: as long as it is there. */
+  readonly expiresAtMs: number | null;
 }
 
 export interface EndpointConfig {
@@ -29,10 +37,16 @@ export interface EndpointConfig {
   /** Of a paused one: what comes meanwhile waits, or is not matched. */
   readonly pauseMode: PauseMode | null;
   /**
-   * Signing secrets in the clear, newest first; opened at the first look.
+   * Newest first, and of those past their end some; opened at the first look.
    * @throws SealedSecretError
    */
-  readonly secrets: readonly string[];
+  readonly secrets: readonly EndpointSecret[];
+  readonly method: RequestMethod;
+  /**
+   * The receiver's own, names in lower case; opened at the first look.
+   * @throws SealedSecretError
+   */
+  readonly headers: readonly (readonly [name: string, value: string])[];
   /** Null: the default schedule. */
   readonly retryScheduleMs: readonly number[] | null;
   readonly attemptTimeoutMs: number | null;
@@ -63,6 +77,9 @@ export interface TenantConfig {
 /** The field that an endpoint's signing secrets are sealed for. */
 export const SIGNING_SECRET_FIELD = 'signing_secret';
 
+/** The field that the value of a header of the receiver's own is sealed for. */
+export const headerField = (name: string): string => `header:${name}`;
+
 /** Secrets stay sealed until they are looked at: who never does needs no key that fits. */
 export function toTenantConfig(row: TenantRow, key: SecretsKey): TenantConfig {
   return {
@@ -81,8 +98,11 @@ export function toTenantConfig(row: TenantRow, key: SecretsKey): TenantConfig {
 }
 
 function toEndpoint({ tenantId }: TenantRow, row: TenantEndpointRow, key: SecretsKey): EndpointConfig {
-  let opened: readonly string[] | undefined;
+  let secrets: readonly EndpointSecret[] | undefined;
+  let headers: EndpointConfig['headers'] | undefined;
   const { endpointId } = row;
+  const open = (field: string, sealed: string): string =>
+    openSecret(key, { tenantId, endpointId, field }, sealed);
   return {
     endpointId,
     tenantId,
@@ -91,10 +111,19 @@ function toEndpoint({ tenantId }: TenantRow, row: TenantEndpointRow, key: Secret
     stateReason: row.stateReason,
     pauseMode: row.pauseMode,
     get secrets() {
-      opened ??= row.sealedSecrets.map((sealed) =>
-        openSecret(key, { tenantId, endpointId, field: SIGNING_SECRET_FIELD }, sealed),
-      );
-      return opened;
+      secrets ??= row.sealedSecrets.map((sealed, place) => ({
+        text: open(SIGNING_SECRET_FIELD, sealed),
+        expiresAtMs: row.secretsExpireAtMs[place] ?? null,
+      }));
+      return secrets;
+    },
+    method: row.method,
+    get headers() {
+      headers ??= Object.entries(row.sealedHeaders).map(([name, sealed]) => [
+        name,
+        open(headerField(name), sealed),
+      ]);
+      return headers;
     },
     retryScheduleMs: row.retryScheduleMs,
     attemptTimeoutMs: row.attemptTimeoutMs,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { endpoint, revisionOf, secretsKey, setup } from '../test/fake-store.ts';
 import { sealSecret } from './sealed-secret.ts';
-import { SIGNING_SECRET_FIELD } from './tenant-config.ts';
+import { headerField, SIGNING_SECRET_FIELD } from './tenant-config.ts';
 import { UNKNOWN_TENANT_TTL_MS } from './tenant-configs.ts';
 
 describe('a look-up', () => {
@@ -171,14 +171,28 @@ test('the cache is bounded by endpoints and keeps what was used', async () => {
   expect(await revisionOf(configs, lost)).toBe(lost === 'a' ? 1 : 2);
 });
 
-test("an endpoint's secrets are opened when they are looked at", async () => {
+test("an endpoint's secrets and headers are opened when they are looked at", async () => {
   const { store, configs } = setup();
   const sealedFor = { tenantId: 'a', endpointId: 'ep', field: SIGNING_SECRET_FIELD };
   const sealed = ['new', 'old'].map((secret) => sealSecret(secretsKey, sealedFor, secret));
-  store.change('a', [endpoint('ep', sealed), endpoint('broken', ['v1.x.y.z'])]);
+  const header = sealSecret(secretsKey, { ...sealedFor, field: headerField('x-token') }, 'value');
+  store.change('a', [
+    {
+      ...endpoint('ep', sealed),
+      secretsExpireAtMs: [null, 5_000],
+      sealedHeaders: { 'x-token': header },
+    },
+    { ...endpoint('broken', ['v1.x.y.z']), sealedHeaders: { 'x-other': header } },
+  ]);
   await configs.poll();
   const lookup = await configs.get('a');
   if (lookup.kind !== 'found') throw new Error(lookup.kind);
-  expect(lookup.config.endpoints.get('ep')!.secrets).toEqual(['new', 'old']);
-  expect(() => lookup.config.endpoints.get('broken')!.secrets).toThrow('sealed with key x');
+  const [whole, broken] = [...lookup.config.endpoints.values()];
+  expect(whole!.secrets).toEqual([
+    { text: 'new', expiresAtMs: null },
+    { text: 'old', expiresAtMs: 5_000 },
+  ]);
+  expect(whole!.headers).toEqual([['x-token', 'value']]);
+  expect(() => broken!.secrets).toThrow('sealed with key x');
+  expect(() => broken!.headers).toThrow('belongs to another row');
 });

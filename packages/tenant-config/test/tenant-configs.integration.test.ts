@@ -70,7 +70,7 @@ test('an endpoint is applied by every replica when its change is confirmed, and 
   const config = second.peek('t')!;
   expect(matchingEndpoints(config, 'order.created', {}, config.revision)).toEqual([endpointId]);
   expect(matchingEndpoints(config, 'order.created', {}, created.change - 1)).toEqual([]);
-  expect(config.endpoints.get(endpointId)!.secrets).toEqual(['whsec_x']);
+  expect(config.endpoints.get(endpointId)!.secrets).toEqual([{ text: 'whsec_x', expiresAtMs: null }]);
 
   expect(dispatcher.peek('t')!.revision).toBe(tenant.change);
   expect(await dispatcher.get('t', created.change)).toMatchObject({ config: { revision: created.change } });

@@ -121,6 +121,8 @@ export function tenantConfig(endpoints: number, given: Partial<TenantConfig> = {
           stateReason: null,
           pauseMode: null,
           secrets: [],
+          method: 'POST',
+          headers: [],
           retryScheduleMs: null,
           attemptTimeoutMs: null,
           maxConcurrency: null,

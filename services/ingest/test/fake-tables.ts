@@ -93,6 +93,8 @@ const PLAIN_ENDPOINT = {
   stateReason: null,
   pauseMode: null,
   secrets: [],
+  method: 'POST' as const,
+  headers: [],
   retryScheduleMs: null,
   attemptTimeoutMs: null,
   maxConcurrency: null,

@@ -66,7 +66,9 @@ test('a request carries the payload untouched, signed for the delivery and the m
 
 test('while a secret rotates both sign', () => {
   const older = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD';
-  const request = build({ endpoint: { secrets: [SECRET, older] } });
+  const request = build({
+    endpoint: { secrets: [SECRET, older].map((text) => ({ text, expiresAtMs: null })) },
+  });
   for (const secret of [SECRET, older]) {
     const check = verify(headersOf(request), request.slot.work.payload, [secret], {
       nowSeconds: NOW / 1_000,
@@ -87,7 +89,7 @@ test('receivers see the trace context where the operator wants it', () => {
 
 test.each([
   ['a URL that is none', { url: 'not a url' }],
-  ['a secret that no receiver could use', { secrets: ['whsec_***'] }],
+  ['a secret that no receiver could use', { secrets: [{ text: 'whsec_***', expiresAtMs: null }] }],
   ['no secret', { secrets: [] }],
 ])('no request is made of an endpoint with %s', (_what, endpoint) => {
   const { built } = build({ endpoint });
@@ -101,7 +103,7 @@ test('secrets are opened once for a configuration', () => {
     ...makeEndpoint(),
     get secrets() {
       opened += 1;
-      return [SECRET];
+      return [{ text: SECRET, expiresAtMs: null }];
     },
   };
   const builder = createRequestBuilder({

@@ -72,7 +72,7 @@ function prepareEndpoint(endpoint: EndpointConfig): Prepared {
   if (target === null) return { kind: 'invalid', detail: 'the URL is not an http(s) URL' };
   const keys: SigningKey[] = [];
   for (const secret of endpoint.secrets) {
-    const parsed = parseSecret(secret);
+    const parsed = parseSecret(secret.text);
     if (!parsed.ok) return { kind: 'invalid', detail: `the signing secret is not usable: ${parsed.reason}` };
     keys.push(parsed.key);
   }
