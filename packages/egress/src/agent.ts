@@ -2,9 +2,9 @@ import { setImmediate } from 'node:timers/promises';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import type { AddressPolicy } from './address-policy.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
-import { type DialFailure, type Dialled, type DialOptions, dial } from './dial.ts';
+import { type DialFailure, type Dialled, type DialOptions, dial, NO_PHASES } from './dial.ts';
 import { OpenConnections, type Origin } from './open-connections.ts';
-import type { OutboundRequest, SendFailure, SendResult, Target } from './outbound.ts';
+import type { DialPhases, OutboundRequest, SendFailure, SendResult, Target } from './outbound.ts';
 import { CONNECTION_REFUSED, createResolver, type Resolver } from './resolve.ts';
 import { isUnsentOnStale, toFailure, toResult } from './to-result.ts';
 import { waitForTurn } from './wait-for-turn.ts';
@@ -57,10 +57,12 @@ export interface GuardedAgent {
   close(): Promise<void>;
 }
 
-type Acquired = Connection | DialFailure;
+type NotHad = DialFailure & { readonly phases: DialPhases };
+type Acquired = Connection | NotHad;
 
 const DEFAULT_MAX_RESPONSE_BYTES = 64 * 1_024;
-const NO_CONNECTION: DialFailure = {
+const NO_CONNECTION: NotHad = {
+  phases: NO_PHASES,
   failure: 'connect',
   detail: 'no connection became free',
   operatorDetail: 'the limits on connections to this origin or in all are reached',
@@ -107,6 +109,7 @@ class Agent implements GuardedAgent {
     this.#connectionOptions = {
       keepAliveMs: options.keepAliveMs ?? 10_000,
       maxResponseHeaderBytes: options.maxResponseHeaderBytes ?? 16_384,
+      monotonicMs: options.monotonicMs ?? (() => performance.now()),
     };
     this.#dialOptions = {
       resolver: options.resolver ?? createResolver({ policy: options.policy }),
@@ -116,7 +119,7 @@ class Agent implements GuardedAgent {
     this.#maxConnectionAgeMs = options.maxConnectionAgeMs ?? 300_000;
     this.#recheckIdleMs = options.recheckIdleMs ?? 1_000;
     this.#maxWaiting = options.maxWaiting ?? 10_000;
-    this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
+    this.#monotonicMs = this.#connectionOptions.monotonicMs;
     this.#onEvent = options.onEvent ?? (() => {});
   }
 
@@ -141,10 +144,10 @@ class Agent implements GuardedAgent {
       const acquired = idle ?? (await this.#acquire(origin, request.target, deadlineAtMs));
       const nowMs = this.#monotonicMs();
       const reusedConnection = acquired instanceof Connection && acquired.hasServed;
-      const connectMs = reusedConnection ? null : nowMs - startedAtMs;
+      const phases = reusedConnection ? NO_PHASES : acquired.phases;
       if (!(acquired instanceof Connection)) {
-        const timing = { totalMs: nowMs - startedAtMs, connectMs, reusedConnection };
-        return toFailure(acquired, timing);
+        const totalMs = nowMs - startedAtMs;
+        return toFailure(acquired, { ...phases, firstByteMs: null, totalMs, reusedConnection });
       }
       const exchanged = await acquired.exchange(request, maxBytes, Math.max(1, deadlineAtMs - nowMs));
       this.#release(origin, acquired);
@@ -152,7 +155,9 @@ class Agent implements GuardedAgent {
         this.#onEvent({ kind: 'stale_connection_retried' });
         continue;
       }
-      const timing = { totalMs: this.#monotonicMs() - startedAtMs, connectMs, reusedConnection };
+      const firstByteMs = exchanged.answeredAtMs === null ? null : exchanged.answeredAtMs - nowMs;
+      const totalMs = this.#monotonicMs() - startedAtMs;
+      const timing = { ...phases, firstByteMs, totalMs, reusedConnection };
       return toResult(exchanged, acquired.endedByReceiver, timing);
     }
   }
@@ -191,7 +196,7 @@ class Agent implements GuardedAgent {
     }
     const nowMs = this.#monotonicMs();
     this.#onEvent({ kind: 'connection_opened', ms: nowMs - startedAtMs });
-    return new Connection(target.origin, dialled.socket, nowMs, this.#connectionOptions, (connection) => {
+    return new Connection(target.origin, dialled, this.#connectionOptions, (connection) => {
       this.#connections.freePlace(origin, connection);
       this.#onEvent({ kind: 'connection_closed' });
     });
@@ -201,7 +206,8 @@ class Agent implements GuardedAgent {
   async #judgeAndDial(target: Target, deadlineMs: number): Promise<Dialled> {
     const verdict = this.#policy.judgeTarget(target);
     if (verdict.allowed) return dial(target, this.#dialOptions, deadlineMs);
-    return { ok: false, failure: 'blocked', detail: CONNECTION_REFUSED, operatorDetail: verdict.detail };
+    const operatorDetail = verdict.detail;
+    return { ok: false, failure: 'blocked', detail: CONNECTION_REFUSED, operatorDetail, phases: NO_PHASES };
   }
 
   #release(origin: Origin, connection: Connection): void {

@@ -2,12 +2,19 @@ import type { Socket } from 'node:net';
 import { type buildConnector, Client } from 'undici';
 import { isConnectionError, StaleConnection } from './classify-error.ts';
 import { Exchange, type Exchanged } from './exchange.ts';
-import type { OutboundRequest } from './outbound.ts';
+import type { DialPhases, OutboundRequest } from './outbound.ts';
 
 export interface ConnectionOptions {
   /** How long it may stay open without a request; a shorter `Keep-Alive: timeout` of the receiver is respected. */
   readonly keepAliveMs: number;
   readonly maxResponseHeaderBytes: number;
+  readonly monotonicMs: () => number;
+}
+
+/** What a dial came to. */
+export interface Opened {
+  readonly socket: Socket;
+  readonly phases: DialPhases;
 }
 
 /**
@@ -16,10 +23,12 @@ export interface ConnectionOptions {
  */
 export class Connection {
   readonly openedAtMs: number;
+  readonly phases: DialPhases;
   /** When its last request ended. */
   idleSinceMs: number;
   readonly #client: Client;
   readonly #socket: Socket;
+  readonly #monotonicMs: () => number;
   readonly #onClosed: (connection: Connection) => void;
   #served = 0;
   #isBusy = false;
@@ -27,12 +36,14 @@ export class Connection {
 
   constructor(
     origin: string,
-    socket: Socket,
-    nowMs: number,
+    { socket, phases }: Opened,
     options: ConnectionOptions,
     onClosed: (connection: Connection) => void,
   ) {
+    const nowMs = options.monotonicMs();
+    this.phases = phases;
     this.#socket = socket;
+    this.#monotonicMs = options.monotonicMs;
     this.#onClosed = onClosed;
     this.openedAtMs = nowMs;
     this.idleSinceMs = nowMs;
@@ -79,8 +90,8 @@ export class Connection {
   /** Settles exactly once and never rejects. After anything but a whole response the connection is closed. */
   exchange(request: OutboundRequest, maxResponseBytes: number, timeoutMs: number): Promise<Exchanged> {
     return new Promise((resolve) => {
-      const { mayWrite } = request;
-      const exchange = new Exchange(this.#socket, maxResponseBytes, timeoutMs, mayWrite, (exchanged) => {
+      const limits = { maxResponseBytes, timeoutMs, mayWrite: request.mayWrite };
+      const exchange = new Exchange(this.#socket, limits, this.#monotonicMs, (exchanged) => {
         this.#isBusy = false;
         this.#served++;
         resolve(exchanged);

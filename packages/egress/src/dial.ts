@@ -1,6 +1,6 @@
 import net from 'node:net';
 import tls from 'node:tls';
-import type { SendFailure, Target } from './outbound.ts';
+import type { DialPhases, SendFailure, Target } from './outbound.ts';
 import type { Resolver, VettedAddress } from './resolve.ts';
 import { CONNECTION_REFUSED } from './resolve.ts';
 import { within } from './within.ts';
@@ -11,9 +11,10 @@ export interface DialFailure {
   readonly operatorDetail: string;
 }
 
-export type Dialled =
-  | { readonly ok: true; readonly socket: net.Socket }
-  | ({ readonly ok: false } & DialFailure);
+type Failed = { readonly ok: false } & DialFailure;
+type Outcome = { readonly ok: true; readonly socket: net.Socket } | Failed;
+export type Dialled = Outcome & { readonly phases: DialPhases };
+type Opened = Outcome & { readonly connectMs: number; readonly tlsMs: number | null };
 
 export interface DialOptions {
   readonly resolver: Resolver;
@@ -25,6 +26,7 @@ export interface DialOptions {
 /** More would only let a name with many dead addresses hold a slot for longer. */
 const MAX_ADDRESSES_TRIED = 3;
 const TCP_KEEP_ALIVE_MS = 60_000;
+export const NO_PHASES: DialPhases = { dnsMs: null, connectMs: null, tlsMs: null };
 
 /**
  * Opens a connection to one of the addresses that the resolver has vetted. Names never reach `net` or `tls`: those call
@@ -33,19 +35,42 @@ const TCP_KEEP_ALIVE_MS = 60_000;
 export async function dial(target: Target, options: DialOptions, deadlineMs: number): Promise<Dialled> {
   const startedAtMs = performance.now();
   const resolution = await within(options.resolver.resolve(target.hostname), deadlineMs);
-  if (resolution === null) return fail('timeout', 'the DNS lookup took longer than the deadline', 'DNS');
-  if (!resolution.ok) return resolution;
-  const addresses = resolution.addresses.slice(0, MAX_ADDRESSES_TRIED);
-  const remainingMs = deadlineMs - (performance.now() - startedAtMs);
-  const lastMomentMs = performance.now() + Math.min(options.connectTimeoutMs, remainingMs);
-  let outcome: Dialled = fail('timeout', CONNECT_TIMED_OUT, 'no time left after DNS');
+  const resolvedAtMs = performance.now();
+  const dnsMs = net.isIP(target.hostname) === 0 ? resolvedAtMs - startedAtMs : null;
+  if (resolution === null) return { ...SLOW_DNS, phases: { ...NO_PHASES, dnsMs } };
+  if (!resolution.ok) return { ...resolution, phases: { ...NO_PHASES, dnsMs } };
+  const remainingMs = deadlineMs - (resolvedAtMs - startedAtMs);
+  const lastMomentMs = resolvedAtMs + Math.min(options.connectTimeoutMs, remainingMs);
+  const { connectMs, tlsMs, ...outcome } = await openOneOf(
+    resolution.addresses.slice(0, MAX_ADDRESSES_TRIED),
+    target,
+    options,
+    lastMomentMs,
+  );
+  return { ...outcome, phases: { dnsMs, connectMs, tlsMs } };
+}
+
+async function openOneOf(
+  addresses: readonly VettedAddress[],
+  target: Target,
+  options: DialOptions,
+  lastMomentMs: number,
+): Promise<Opened> {
+  let earlierMs = 0;
+  let outcome: Opened = {
+    ...fail('timeout', CONNECT_TIMED_OUT, 'no time left after DNS'),
+    connectMs: 0,
+    tlsMs: null,
+  };
   for (const [index, address] of addresses.entries()) {
     // An address that swallows packets must leave time for those after it.
     const shareMs = (lastMomentMs - performance.now()) / (addresses.length - index);
     if (shareMs <= 0) break;
-    outcome = await open(address, target, options.secureContext, shareMs);
+    const opened = await open(address, target, options.secureContext, shareMs);
+    outcome = { ...opened, connectMs: earlierMs + opened.connectMs };
     // An answer in TLS was an answer: another address of the same host would say the same.
     if (outcome.ok || outcome.failure === 'tls') break;
+    earlierMs = outcome.connectMs;
   }
   return outcome;
 }
@@ -55,28 +80,36 @@ function open(
   target: Target,
   secureContext: () => tls.SecureContext,
   timeoutMs: number,
-): Promise<Dialled> {
+): Promise<Opened> {
   return new Promise((resolve) => {
-    let connected = false;
+    const startedAtMs = performance.now();
+    let connectedAtMs: number | null = null;
     const secure = target.protocol === 'https:';
     const socket = secure
       ? openTls(address, target, secureContext())
       : net.connect({ host: address, port: target.port });
-    const settle = (outcome: Dialled): void => {
+    const settle = (outcome: Outcome): void => {
       clearTimeout(timer);
       if (!outcome.ok) socket.destroy();
-      resolve(outcome);
+      const nowMs = performance.now();
+      const connectMs = (connectedAtMs ?? nowMs) - startedAtMs;
+      resolve({
+        ...outcome,
+        connectMs,
+        tlsMs: secure && connectedAtMs !== null ? nowMs - connectedAtMs : null,
+      });
     };
-    const timer = setTimeout(() => settle(timedOut(connected, address)), timeoutMs);
+    const isConnected = (): boolean => connectedAtMs !== null;
+    const timer = setTimeout(() => settle(timedOut(isConnected(), address)), timeoutMs);
     socket.setNoDelay(true).setKeepAlive(true, TCP_KEEP_ALIVE_MS);
     socket.once('connect', () => {
-      connected = true;
+      connectedAtMs = performance.now();
       if (!secure) settle({ ok: true, socket });
     });
     socket.once('secureConnect', () => settle({ ok: true, socket }));
     // Stays: an error after the connection was handed over, or after it was given up, must find a listener.
-    socket.on('error', (error: NodeJS.ErrnoException) => settle(refused(error, connected, address)));
-    socket.once('close', () => settle(refused({ code: 'ECONNRESET' }, connected, address)));
+    socket.on('error', (error: NodeJS.ErrnoException) => settle(refused(error, isConnected(), address)));
+    socket.once('close', () => settle(refused({ code: 'ECONNRESET' }, isConnected(), address)));
   });
 }
 
@@ -92,6 +125,7 @@ function openTls(address: VettedAddress, target: Target, secureContext: tls.Secu
 }
 
 const CONNECT_TIMED_OUT = 'the connection timed out';
+const SLOW_DNS = fail('timeout', 'the DNS lookup took longer than the deadline', 'DNS');
 const CONNECT_DETAIL: Readonly<Record<string, string>> = {
   ECONNREFUSED: CONNECTION_REFUSED,
   ECONNRESET: 'connection reset',
@@ -110,17 +144,17 @@ const TLS_DETAIL: Readonly<Record<string, string>> = {
   ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'the server speaks no TLS 1.2 or 1.3',
 };
 
-function refused({ code = 'EUNKNOWN' }: { code?: string }, connected: boolean, address: string): Dialled {
+function refused({ code = 'EUNKNOWN' }: { code?: string }, connected: boolean, address: string): Failed {
   const operatorDetail = `${code} from ${address}`;
   if (connected) return fail('tls', TLS_DETAIL[code] ?? 'the TLS handshake failed', operatorDetail);
   if (code === 'ETIMEDOUT') return fail('timeout', CONNECT_TIMED_OUT, operatorDetail);
   return fail('connect', CONNECT_DETAIL[code] ?? 'the connection failed', operatorDetail);
 }
 
-function timedOut(connected: boolean, address: string): Dialled {
+function timedOut(connected: boolean, address: string): Failed {
   return fail('timeout', connected ? 'the TLS handshake timed out' : CONNECT_TIMED_OUT, address);
 }
 
-function fail(failure: SendFailure, detail: string, operatorDetail: string): Dialled {
+function fail(failure: SendFailure, detail: string, operatorDetail: string): Failed {
   return { ok: false, failure, detail, operatorDetail };
 }

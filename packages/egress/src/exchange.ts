@@ -2,8 +2,13 @@ import type { Socket } from 'node:net';
 import type { Dispatcher } from 'undici';
 import { ResponseBody } from './response-body.ts';
 
-/** A response as read, or why there is none. `sent` tells whether the socket took any of the request. */
-export type Exchanged =
+/**
+ * A response as read, or why there is none. `sent` tells whether the socket took any of the request, `answeredAtMs` when
+ * the head of the final response came, by the clock that was given.
+ */
+export type Exchanged = { readonly answeredAtMs: number | null } & Ended;
+
+type Ended =
   | {
       readonly kind: 'response';
       readonly status: number;
@@ -21,6 +26,12 @@ export type Exchanged =
       readonly status: number | null;
     };
 
+export interface ExchangeLimits {
+  readonly maxResponseBytes: number;
+  readonly timeoutMs: number;
+  readonly mayWrite: (() => boolean) | undefined;
+}
+
 const MAX_HEADERS = 64;
 const HIGHEST_STATUS = 599;
 
@@ -35,21 +46,23 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #timer: NodeJS.Timeout;
   readonly #body: ResponseBody;
   readonly #mayWrite: (() => boolean) | undefined;
+  readonly #monotonicMs: () => number;
   #isOver = false;
   #withheld = false;
   #sent = false;
   #status: number | null = null;
+  #answeredAtMs: number | null = null;
   #headers: Record<string, string | string[]> = {};
 
   constructor(
     socket: Socket,
-    maxResponseBytes: number,
-    timeoutMs: number,
-    mayWrite: (() => boolean) | undefined,
+    { maxResponseBytes, timeoutMs, mayWrite }: ExchangeLimits,
+    monotonicMs: () => number,
     settle: (exchanged: Exchanged) => void,
   ) {
     this.#socket = socket;
     this.#mayWrite = mayWrite;
+    this.#monotonicMs = monotonicMs;
     this.#body = new ResponseBody(maxResponseBytes);
     this.#settle = settle;
     // The only clock that bounds endless informational responses and bodies that trickle: undici's own restart.
@@ -86,6 +99,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       return;
     }
     this.#status = status;
+    this.#answeredAtMs = this.#monotonicMs();
     this.#headers = firstHeaders(headers);
   }
 
@@ -115,11 +129,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     });
   }
 
-  #end(exchanged: Exchanged): void {
+  #end(ended: Ended): void {
     if (this.#isOver) return;
     this.#isOver = true;
     clearTimeout(this.#timer);
-    this.#settle(exchanged);
+    this.#settle({ ...ended, answeredAtMs: this.#answeredAtMs });
   }
 }
 

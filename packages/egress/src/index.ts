@@ -16,6 +16,7 @@ export {
 export { checkUrl, MAX_URL_CHARACTERS, parseTarget, type UrlCheck, type UrlFault } from './check-url.ts';
 export { createDnsLookup, type DnsLookupOptions, type Lookup, type LookupAnswer } from './dns-lookup.ts';
 export type {
+  DialPhases,
   FailedSend,
   OutboundRequest,
   SendFailure,

@@ -42,10 +42,23 @@ export type SendFailure =
   | 'response_too_large'
   | 'blocked';
 
-export interface SendTiming {
-  readonly totalMs: number;
-  /** Milliseconds until the connection was usable; null when an open one was used or none was had. */
+/** Milliseconds of the phases of opening a connection; null: not entered. Of one that failed, until it did. */
+export interface DialPhases {
+  /** Null for an address in place of a name. */
+  readonly dnsMs: number | null;
+  /** TCP, over all addresses that were tried. */
   readonly connectMs: number | null;
+  readonly tlsMs: number | null;
+}
+
+/**
+ * The phases of one request. Those of dialling are null where an open connection was used. What their sum lacks of the
+ * total is waiting for a free connection, and reading the response.
+ */
+export interface SendTiming extends DialPhases {
+  /** From the connection being had to the head of the final response; null when none came. */
+  readonly firstByteMs: number | null;
+  readonly totalMs: number;
   readonly reusedConnection: boolean;
 }
 
