@@ -96,6 +96,7 @@ export async function setup(limits?: { maxRequests?: number; maxBytes?: number }
     journalPartitions: 4,
     lanes: 16,
     maxConnections: 10,
+    checkAnswers: true,
     log,
     clock,
   };

@@ -37,7 +37,6 @@ export interface EventRequest {
 }
 
 export interface AcceptedEvent {
-  readonly kind: 'accepted';
   readonly event_id: EventId;
   readonly tenant_id: string;
   readonly type: string;
@@ -184,7 +183,6 @@ function answer(
     'event accepted',
   );
   const accepted: AcceptedEvent = {
-    kind: 'accepted',
     event_id: eventId,
     tenant_id: tenant.tenantId,
     type: event.type,

@@ -3,6 +3,7 @@ import type { FastifySchemaCompiler, FastifySerializerCompiler } from 'fastify';
 import Type, { type TSchema } from 'typebox';
 import { Compile, type Validator } from 'typebox/compile';
 import { Settings } from 'typebox/system';
+import { Clean } from 'typebox/value';
 import { type Fault, invalidRequest, MAX_FAULTS, ProblemError } from './problem.ts';
 import { normaliseTime, TIME_RULE } from './read-time.ts';
 
@@ -60,6 +61,8 @@ export const checkingSerializer: FastifySerializerCompiler<TSchema> =
       const faults = validator.Errors(shown).map(({ instancePath, message }) => `${instancePath} ${message}`);
       throw new Error(`${method} ${url} answers what it does not declare: ${faults.join(', ')}`);
     }
+    const declared = JSON.stringify(Clean(schema, JSON.parse(text)));
+    if (declared !== text) throw new Error(`${method} ${url} answers more than it declares: ${text}`);
     return text;
   };
 

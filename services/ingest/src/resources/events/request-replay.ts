@@ -4,6 +4,7 @@ import type { EventPayload } from '@posthorn/db';
 import { type OutboundRecord, ProduceError } from '@posthorn/kafka';
 import Type, { type Static } from 'typebox';
 import { produceProblem } from '../../accept/accept-event.ts';
+import type { Actor } from '../../access/actor.ts';
 import type { Caller } from '../../access/auth.ts';
 import { authorise } from '../../access/authorise.ts';
 import type { AppParts } from '../../http/app.ts';
@@ -14,7 +15,7 @@ export const ReplayStarted = Type.Object({
   replay_id: Type.String(),
   webhooks_queued: Type.Integer(),
 });
-export type ReplayStarted = Static<typeof ReplayStarted> & { readonly kind: 'started' };
+export type ReplayStarted = Static<typeof ReplayStarted>;
 
 interface ReplayRequest {
   readonly tenantId: string;
@@ -22,6 +23,7 @@ interface ReplayRequest {
   readonly endpointIds: readonly EndpointId[];
   /** Who asked, and the id he named: a dead letter's delivery or an event. */
   readonly caller: Caller;
+  readonly actor: Actor;
   readonly subject: string;
   /** Where the one delivery must stand, so that a request that comes twice replays once. */
   readonly expect?: { readonly run: number; readonly round: number };
@@ -41,11 +43,11 @@ export async function requestReplay(
   parts: ReplayParts,
   request: ReplayRequest,
 ): Promise<ReplayStarted | Problem> {
-  const { tenantId, event, endpointIds, caller, subject } = request;
+  const { tenantId, event, endpointIds, caller, actor, subject } = request;
   const tenant = await authorise(parts.tenants, caller, tenantId);
   if (isProblem(tenant)) return tenant;
   const replayId = randomUUID();
-  await parts.store.audit(tenantId, 'replay.requested', subject, caller.keyId);
+  await parts.store.audit(tenantId, 'replay.requested', subject, actor);
   try {
     const records = toRecords(parts, request, replayId, tenant.revision);
     await Promise.all(records.map((record) => parts.send(record)));
@@ -58,7 +60,7 @@ export async function requestReplay(
     { tenant_id: tenantId, event_id: event.eventId, replay_id: replayId, webhooks_queued: queued },
     'replay requested',
   );
-  return { kind: 'started', event_id: event.eventId, replay_id: replayId, webhooks_queued: queued };
+  return { event_id: event.eventId, replay_id: replayId, webhooks_queued: queued };
 }
 
 function toRecords(

@@ -1,0 +1,159 @@
+import { randomBytes } from 'node:crypto';
+import { deriveMacKey, type JournalEntry } from '@posthorn/contracts';
+import { type Database, openDatabase, type Quotas } from '@posthorn/db';
+import type { OutboundRecord, ProduceAck } from '@posthorn/kafka';
+import { createLogger, createMetrics, createTracing, systemClock } from '@posthorn/runtime';
+import { createTenantConfigs, parseSecretsKey, type TenantConfigs } from '@posthorn/tenant-config';
+import { createSignalledList, databaseUrl, type SignalledList } from '@posthorn/testkit';
+import { createRateWindow } from '../src/accept/rate-window.ts';
+import { createKeys, hashKey, mintKey } from '../src/access/auth.ts';
+import { type App, type AppParts, createApp } from '../src/http/app.ts';
+import { createLoadShedder } from '../src/http/shed-load.ts';
+import { createIngestMetrics } from '../src/metrics.ts';
+import { openStore } from '../src/store.ts';
+
+const LANES = 16;
+const FIRST_LANE = 1;
+
+export interface ApiAnswer {
+  readonly status: number;
+  readonly headers: Record<string, unknown>;
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: answers are looked into freely
+  readonly body: any;
+}
+
+export interface CallOptions {
+  /** The key or token; an operator's when left out, no header at all when null. */
+  readonly key?: string | null;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/**
+ * The API over a Postgres of its own, with nothing but Kafka replaced: what would be written there is caught. Answers
+ * are held to their schemas.
+ */
+export interface TestApi {
+  readonly app: App;
+  readonly parts: AppParts;
+  readonly database: Database;
+  readonly configs: TenantConfigs;
+  readonly operatorKey: string;
+  readonly sent: SignalledList<OutboundRecord>;
+  readonly journaled: SignalledList<JournalEntry>;
+  call(method: string, path: string, body?: unknown, options?: CallOptions): Promise<ApiAnswer>;
+  /** Straight into Postgres. */
+  createTenant(tenantId: string, quotas?: Partial<Quotas>): Promise<{ tenantId: string; key: string }>;
+  close(): Promise<void>;
+}
+
+export async function startApi(change: (parts: AppParts) => AppParts = (parts) => parts): Promise<TestApi> {
+  const database = openDatabase({ url: await databaseUrl(), pool: 4, applicationName: 'api-test' });
+  const log = createLogger('ingest', 'silent');
+  const secretsKey = parseSecretsKey(randomBytes(32).toString('base64'));
+  const configs = createTenantConfigs({
+    database,
+    secretsKey,
+    log,
+    clock: systemClock,
+    replicaId: 'ingest-test',
+  });
+  await configs.start();
+  const store = openStore(database, database);
+  const sent = createSignalledList<OutboundRecord>();
+  const journaled = createSignalledList<JournalEntry>();
+  const parts = change({
+    keys: createKeys({
+      findKey: (keyHash) => store.findApiKey(keyHash),
+      isDatabaseUp: () => true,
+      reportDatabaseDown: () => undefined,
+      clock: systemClock,
+      maxKeys: 100,
+      maxAgeMs: 60_000,
+    }),
+    store,
+    tenants: configs,
+    rate: createRateWindow(),
+    shedder: createLoadShedder({ maxRequests: 100, maxBytes: 50_000_000 }),
+    secretsKey,
+    urlFault: (url) => (/^https?:\/\/[a-z0-9.-]+\.example(:\d+)?(\/|$)/.test(url) ? null : 'may not be used'),
+    countDeadLetters: () => 0,
+    reportDatabaseDown: () => undefined,
+    send: async (record): Promise<ProduceAck> => {
+      sent.push(record);
+      return { partition: record.partition, offset: sent.items.length, appendTimeMs: null };
+    },
+    journal: async (entry) => journaled.push(entry),
+    checks: [],
+    isReady: () => true,
+    ingestMetrics: createIngestMetrics(createMetrics('ingest')),
+    tracing: createTracing(null, { samplePercent: 0 }),
+    eventsTopic: 'events',
+    eventPartitions: 8,
+    replayTopic: 'replay',
+    macKey: deriveMacKey(secretsKey.bytes),
+    journalPartitions: 4,
+    lanes: LANES,
+    maxConnections: 10,
+    checkAnswers: true,
+    log,
+    clock: systemClock,
+  } as AppParts);
+  const app = createApp(parts);
+  await app.ready();
+  const operatorKey = mintKey('operator').key;
+  await store.addOperatorKey({ keyId: 'key_test_operator', keyHash: hashKey(operatorKey) });
+  return {
+    app,
+    parts,
+    database,
+    configs,
+    operatorKey,
+    sent,
+    journaled,
+    call: (method, path, body, options = {}) =>
+      call(app, method, path, body, { key: operatorKey, ...options }),
+    async createTenant(tenantId, quotas = {}) {
+      const key = mintKey('tenant');
+      const actor = { keyId: 'key_test_operator', name: null, ip: null, requestId: 'req_test' };
+      const created = await store.createTenant(
+        { tenantId, name: '', lanes: [FIRST_LANE], quotas },
+        key,
+        actor,
+      );
+      if (created.kind !== 'created') throw new Error(`${tenantId} is there already`);
+      return { tenantId, key: key.key };
+    },
+    async close() {
+      await app.close();
+      await configs.stop();
+      await database.close();
+    },
+  };
+}
+
+async function call(
+  app: App,
+  method: string,
+  path: string,
+  body: unknown,
+  { key, headers = {} }: CallOptions,
+): Promise<ApiAnswer> {
+  const payload = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+  const response = await app.inject({
+    method: method as 'GET',
+    url: path,
+    headers: {
+      ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+      ...(payload === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(payload === undefined ? {} : { payload }),
+  });
+  return {
+    status: response.statusCode,
+    headers: response.headers,
+    text: response.body,
+    body: response.body.startsWith('{') ? JSON.parse(response.body) : undefined,
+  };
+}
