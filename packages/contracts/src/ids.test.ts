@@ -4,6 +4,7 @@ import {
   acceptedAtMs,
   dayOf,
   deriveDeliveryId,
+  isClientEventId,
   isDeliveryId,
   isEndpointId,
   isEventId,
@@ -92,4 +93,15 @@ test.each([
   ['a delivery id', '01890a5d-ac96-774b-bcce-b302099a8057_0123456789abcdef'],
 ])('%s is no event id', (_, text) => {
   expect(isEventId(text)).toBe(false);
+});
+
+test.each(['1', 'order 42', 'größe', '{"a":1}', 'x'.repeat(255)])(
+  '%j is a sender’s id of an event',
+  (text) => {
+    expect(isClientEventId(text)).toBe(true);
+  },
+);
+
+test.each(['', 'x'.repeat(256), 'a\nb', 'a\u0000', '\u009b1m', '\ud800'])('%j is none', (text) => {
+  expect(isClientEventId(text)).toBe(false);
 });

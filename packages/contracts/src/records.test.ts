@@ -57,6 +57,13 @@ describe('an event', () => {
     expect(eventHeaders(headers)).not.toHaveProperty('ph_only');
   });
 
+  test('carries the id that its sender gave it, if that is one', () => {
+    const clientEventId = 'order 42 · ü';
+    const headers = encodeEvent({ ...event, clientEventId });
+    expect(decodeEvent(headers)).toEqual({ ...event, clientEventId });
+    expect(() => decodeEvent({ ...headers, ce_clientid: 'a\nb' })).toThrow(/ce_clientid/);
+  });
+
   test('follows the CloudEvents Kafka binding in binary mode', () => {
     expect(encodeEvent(event)).toMatchObject({
       ce_specversion: '1.0',

@@ -9,7 +9,15 @@ import {
   RecordFormatError,
   required,
 } from './header-fields.ts';
-import { type EndpointId, type EventId, isEndpointId, isEventId, isTenantId, type TenantId } from './ids.ts';
+import {
+  type EndpointId,
+  type EventId,
+  isClientEventId,
+  isEndpointId,
+  isEventId,
+  isTenantId,
+  type TenantId,
+} from './ids.ts';
 import type { DeadLetterReason } from './outcome.ts';
 import { MAX_SLOTS } from './topics.ts';
 
@@ -39,6 +47,8 @@ export interface EventMeta {
   readonly deliverAtMs?: number;
   /** Exactly these of its tenant's endpoints get it (1–64), whatever they subscribed to; left out for those that match. */
   readonly only?: readonly EndpointId[];
+  /** The sender's own id of the event; left out when it gave none. */
+  readonly clientEventId?: string;
 }
 
 /** Which try of which deliveries a record asks for. */
@@ -91,6 +101,7 @@ export function encodeEvent(meta: EventMeta): Headers {
   if (Object.keys(meta.labels).length > 0) headers.ce_labels = JSON.stringify(meta.labels);
   if (meta.deliverAtMs !== undefined) headers.ph_deliver_at_ms = String(meta.deliverAtMs);
   if (meta.only !== undefined) headers.ph_only = meta.only.join(',');
+  if (meta.clientEventId !== undefined) headers.ce_clientid = meta.clientEventId;
   return headers;
 }
 
@@ -109,6 +120,9 @@ export function decodeEvent(headers: Headers): EventMeta {
     traceparent: headers.traceparent ?? '',
     ...(headers.ph_deliver_at_ms === undefined ? {} : { deliverAtMs: integer(headers, 'ph_deliver_at_ms') }),
     ...(headers.ph_only === undefined ? {} : { only: endpointsOf(headers, 'ph_only') }),
+    ...(headers.ce_clientid === undefined
+      ? {}
+      : { clientEventId: checked(headers, 'ce_clientid', isClientEventId) }),
   };
 }
 

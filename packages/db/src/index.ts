@@ -13,6 +13,7 @@ export * from './endpoint-health.ts';
 export * from './endpoint-secrets.ts';
 export * from './endpoints.ts';
 export * from './events.ts';
+export * from './idempotency.ts';
 export * from './lanes.ts';
 export * from './migrate.ts';
 export * from './operational-events.ts';
