@@ -1,4 +1,6 @@
 import {
+  type Actor,
+  type AuditEntry,
   type CancellationResult,
   type CancellationScope,
   type CreateEndpointResult,
@@ -9,6 +11,8 @@ import {
   type EndpointRow,
   type EndpointStateChange,
   findEndpoint,
+  findQuotas,
+  findTenant,
   insertApiKey,
   insertAuditEntry,
   insertCancellation,
@@ -25,6 +29,7 @@ import {
   updateQuotas,
 } from '@posthorn/db';
 import type { MintedKey } from './access/auth.ts';
+import { changeOf, redact } from './access/redact.ts';
 
 export interface EndpointChange {
   /** Null when it was so already. */
@@ -33,29 +38,29 @@ export interface EndpointChange {
   readonly row: EndpointRow | null;
 }
 
-/** Every change of configuration, in one transaction with its audit row: `actor` is the id of the key that asked. */
+/** Every change of configuration, in one transaction with its audit row: `actor` is who asked. */
 export interface ConfigurationChanges {
   createTenant(
     tenant: NewTenant,
     key: MintedKey,
-    actor: string,
+    actor: Actor,
   ): Promise<{ kind: 'created'; change: number } | { kind: 'exists' }>;
-  updateQuotas(tenantId: string, quotas: Partial<Quotas>, actor: string): Promise<QuotasChange | null>;
-  setLanes(tenantId: string, lanes: readonly number[], actor: string): Promise<LanesChange | null>;
-  createEndpoint(tenantId: string, endpoint: NewEndpoint, actor: string): Promise<CreateEndpointResult>;
+  updateQuotas(tenantId: string, quotas: Partial<Quotas>, actor: Actor): Promise<QuotasChange | null>;
+  setLanes(tenantId: string, lanes: readonly number[], actor: Actor): Promise<LanesChange | null>;
+  createEndpoint(tenantId: string, endpoint: NewEndpoint, actor: Actor): Promise<CreateEndpointResult>;
   /** Null when it was deleted meanwhile; so for all that follow. */
   changeEndpoint(
     found: EndpointRow,
     to: { readonly fields: EndpointChanges; readonly enabled: boolean | undefined },
-    actor: string,
+    actor: Actor,
   ): Promise<EndpointChange | null>;
-  deleteEndpoint(found: EndpointRow, actor: string): Promise<EndpointChange | null>;
-  pauseEndpoint(found: EndpointRow, mode: 'hold' | 'drop', actor: string): Promise<EndpointChange | null>;
-  resumeEndpoint(found: EndpointRow, actor: string): Promise<EndpointChange | null>;
+  deleteEndpoint(found: EndpointRow, actor: Actor): Promise<EndpointChange | null>;
+  pauseEndpoint(found: EndpointRow, mode: 'hold' | 'drop', actor: Actor): Promise<EndpointChange | null>;
+  resumeEndpoint(found: EndpointRow, actor: Actor): Promise<EndpointChange | null>;
   cancelDeliveries(
     tenantId: string,
     scope: CancellationScope,
-    actor: string,
+    actor: Actor,
   ): Promise<CancellationResult | null>;
 }
 
@@ -66,31 +71,52 @@ export function openChanges(pool: PoolSql): ConfigurationChanges {
         const { tenantId } = tenant;
         const created = await createTenant(sql, tenant);
         if (created.kind === 'exists') return created;
-        await insertApiKey(sql, { ...key, kind: 'tenant', tenantId });
-        await insertAuditEntry(sql, { actor, action: 'tenant.created', tenantId, subject: tenantId });
+        await insertApiKey(sql, { ...key, kind: 'tenant', tenantId, createdBy: actor.keyId });
+        await insertAuditEntry(sql, {
+          actor,
+          action: 'tenant.created',
+          tenantId,
+          subject: tenantId,
+          after: { ...tenant },
+          detail: { keyId: key.keyId },
+        });
         return created;
       }),
     updateQuotas: (tenantId, quotas, actor) =>
       inTransaction(pool, async (sql) => {
+        const before = await findQuotas(sql, tenantId);
         const updated = await updateQuotas(sql, tenantId, quotas);
         if (updated?.kind !== 'changed') return updated;
-        const detail = { ...quotas } as Record<string, number | string>;
-        await insertAuditEntry(sql, { actor, action: 'quotas.updated', tenantId, subject: tenantId, detail });
+        await insertAuditEntry(sql, {
+          actor,
+          action: 'quotas.updated',
+          tenantId,
+          subject: tenantId,
+          ...changeOf({ ...before }, { ...quotas }),
+        });
         return updated;
       }),
     setLanes: (tenantId, lanes, actor) =>
       inTransaction(pool, async (sql) => {
+        const before = await findTenant(sql, tenantId);
         const changed = await setLanes(sql, tenantId, lanes);
         if (changed?.kind !== 'changed') return changed;
-        const detail = { lanes: lanes.join(',') };
-        await insertAuditEntry(sql, { actor, action: 'lanes.updated', tenantId, subject: tenantId, detail });
+        await insertAuditEntry(sql, {
+          actor,
+          action: 'lanes.updated',
+          tenantId,
+          subject: tenantId,
+          ...changeOf({ ...before }, { lanes }),
+        });
         return changed;
       }),
     createEndpoint: (tenantId, endpoint, actor) =>
       inTransaction(pool, async (sql) => {
         const result = await createEndpoint(sql, tenantId, endpoint);
         if (result.kind !== 'created') return result;
-        await auditEndpoint(sql, { ...endpoint, tenantId }, actor, 'created');
+        await auditEndpoint(sql, { ...endpoint, tenantId }, actor, 'created', {
+          after: redact({ ...endpoint }),
+        });
         return result;
       }),
     changeEndpoint: (found, { fields, enabled }, actor) =>
@@ -107,9 +133,7 @@ export function openChanges(pool: PoolSql): ConfigurationChanges {
       }),
     pauseEndpoint: (found, mode, actor) =>
       inTransaction(pool, (sql) =>
-        setState(sql, found, { state: 'paused', reason: 'person', pauseMode: mode }, actor, 'paused', {
-          mode,
-        }),
+        setState(sql, found, { state: 'paused', reason: 'person', pauseMode: mode }, actor, 'paused'),
       ),
     resumeEndpoint: (found, actor) =>
       inTransaction(pool, (sql) => setState(sql, found, ACTIVE, actor, 'resumed')),
@@ -126,22 +150,21 @@ export function openChanges(pool: PoolSql): ConfigurationChanges {
 
 const ACTIVE = { state: 'active', reason: null } as const;
 
-const enable = (sql: Sql, found: EndpointRow, actor: string) =>
-  setState(sql, found, ACTIVE, actor, 'enabled');
-const disable = (sql: Sql, found: EndpointRow, actor: string) =>
+const enable = (sql: Sql, found: EndpointRow, actor: Actor) => setState(sql, found, ACTIVE, actor, 'enabled');
+const disable = (sql: Sql, found: EndpointRow, actor: Actor) =>
   setState(sql, found, { state: 'disabled', reason: 'person' }, actor, 'disabled');
 
 async function setFields(
   sql: Sql,
   found: EndpointRow,
   fields: EndpointChanges,
-  actor: string,
+  actor: Actor,
 ): Promise<EndpointChange | null> {
   const names = Object.keys(fields);
   if (names.length === 0) return { change: null, row: found };
   const updated = await updateEndpoint(sql, found.tenantId, found.endpointId, fields);
-  // Names alone: a URL may carry a password.
-  if (updated !== null) await auditEndpoint(sql, found, actor, 'updated', { fields: names.join(',') });
+  if (updated !== null)
+    await auditEndpoint(sql, found, actor, 'updated', changeOf({ ...found }, { ...fields }));
   return updated;
 }
 
@@ -149,13 +172,19 @@ async function setState(
   sql: Sql,
   found: EndpointRow,
   to: EndpointStateChange,
-  actor: string,
+  actor: Actor,
   verb: string,
-  detail: Record<string, string> = {},
 ): Promise<EndpointChange | null> {
   const { tenantId, endpointId } = found;
   const changed = await changeEndpointState(sql, tenantId, endpointId, to);
-  if (changed !== null) await auditEndpoint(sql, found, actor, verb, detail);
+  if (changed !== null)
+    await auditEndpoint(
+      sql,
+      found,
+      actor,
+      verb,
+      changeOf({ ...found }, { state: to.state, stateReason: to.reason, pauseMode: to.pauseMode ?? null }),
+    );
   const row = await findEndpoint(sql, tenantId, endpointId);
   if (row === null || (row.state === 'deleted' && to.state !== 'deleted')) return null;
   return { change: changed?.change ?? null, row };
@@ -164,8 +193,8 @@ async function setState(
 const auditEndpoint = (
   sql: Sql,
   { tenantId, endpointId }: Pick<EndpointRow, 'tenantId' | 'endpointId'>,
-  actor: string,
+  actor: Actor,
   verb: string,
-  detail: Record<string, string> = {},
+  change: Pick<AuditEntry, 'before' | 'after'>,
 ): Promise<void> =>
-  insertAuditEntry(sql, { actor, action: `endpoint.${verb}`, tenantId, subject: endpointId, detail });
+  insertAuditEntry(sql, { actor, action: `endpoint.${verb}`, tenantId, subject: endpointId, ...change });

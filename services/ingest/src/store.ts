@@ -1,4 +1,5 @@
 import {
+  type Actor,
   type ApiKeyRow,
   type AttemptRow,
   countDeadLetters,
@@ -38,8 +39,8 @@ import { type ConfigurationChanges, openChanges } from './change-configuration.t
 import { type Jobs, openJobs } from './resources/jobs/start-job.ts';
 
 /**
- * What this service asks Postgres, each question bounded in time. A change and its audit row commit together:
- * `actor` is the id of the key that asked.
+ * What this service asks Postgres, each question bounded in time. A change and its audit row commit together: `actor`
+ * is who asked.
  */
 export interface Store extends ConfigurationChanges, Jobs {
   findApiKey(keyHash: Buffer): Promise<ApiKeyRow | null>;
@@ -66,7 +67,7 @@ export interface Store extends ConfigurationChanges, Jobs {
   findUsage(tenantId: string): Promise<{ deadLetters: number; inFlight: number; queued: number }>;
   listSetAside(page: { readonly limit: number; readonly offset: number }): Promise<SetAsideRow[]>;
   /** Of what changes no configuration. */
-  audit(tenantId: string, action: string, subject: string, actor: string): Promise<void>;
+  audit(tenantId: string, action: string, subject: string, actor: Actor): Promise<void>;
 }
 
 /** Longer than a statement may take in the server, so that its own answer comes first. */

@@ -89,16 +89,25 @@ describe('a webhook', () => {
       [204, null, 0],
     ]);
     const rows = await database.sql`
-      select action, detail from audit_log where subject = ${made.endpointId} order by audit_id`;
-    expect([...rows]).toEqual([
-      { action: 'endpoint.created', detail: {} },
-      { action: 'endpoint.paused', detail: { mode: 'hold' } },
-      { action: 'endpoint.paused', detail: { mode: 'drop' } },
-      { action: 'endpoint.updated', detail: { fields: 'eventTypes' } },
-      { action: 'endpoint.resumed', detail: {} },
-      { action: 'endpoint.disabled', detail: {} },
-      { action: 'endpoint.enabled', detail: {} },
-      { action: 'endpoint.deleted', detail: {} },
+      select action, after from audit_log where subject = ${made.endpointId} order by audit_id`;
+    const inState = (
+      state: string,
+      state_reason: string | null = 'person',
+      pause_mode: string | null = null,
+    ) => ({
+      state,
+      state_reason,
+      pause_mode,
+    });
+    expect(rows.map(({ action, after }) => [action, after])).toEqual([
+      ['endpoint.created', expect.objectContaining({ sealed_secrets: '[redacted]' })],
+      ['endpoint.paused', inState('paused', 'person', 'hold')],
+      ['endpoint.paused', inState('paused', 'person', 'drop')],
+      ['endpoint.updated', { event_types: ['order.*'] }],
+      ['endpoint.resumed', inState('active', null)],
+      ['endpoint.disabled', inState('disabled')],
+      ['endpoint.enabled', inState('active', null)],
+      ['endpoint.deleted', inState('deleted')],
     ]);
   });
 });

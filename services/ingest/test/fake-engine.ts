@@ -1,4 +1,4 @@
-import type { EndpointRow, ReplayJobRow, SetAsideRow } from '@posthorn/db';
+import type { Actor, EndpointRow, ReplayJobRow, SetAsideRow } from '@posthorn/db';
 import type { Candidate } from '../src/resources/jobs/start-job.ts';
 import type { Store } from '../src/store.ts';
 import type { FakeTables } from './fake-tables.ts';
@@ -50,10 +50,10 @@ export function createFakeEngine(tables: Tables): FakeEngine {
   const candidates: Candidate[] = [];
   const setAside: SetAsideRow[] = [];
 
-  function put(found: EndpointRow, changes: Partial<EndpointRow>, actor: string, verb: string) {
+  function put(found: EndpointRow, changes: Partial<EndpointRow>, actor: Actor, verb: string) {
     const row = { ...found, ...changes, updatedAt: now() };
     webhooks.set(found.endpointId, row);
-    audited.push({ actor, action: `endpoint.${verb}`, subject: found.endpointId });
+    audited.push({ actor: actor.keyId, action: `endpoint.${verb}`, subject: found.endpointId });
     return { change: nextChange(), row };
   }
 
@@ -123,7 +123,8 @@ export function createFakeEngine(tables: Tables): FakeEngine {
     findUsage: (tenantId) =>
       answer(() => ({ deadLetters: tables.counts.get(tenantId) ?? 0, inFlight: 4, queued: 7 })),
     listSetAside: ({ limit }) => answer(() => setAside.slice(0, limit)),
-    audit: (_tenantId, action, subject, actor) => answer(() => void audited.push({ action, subject, actor })),
+    audit: (_tenantId, action, subject, actor) =>
+      answer(() => void audited.push({ action, subject, actor: actor.keyId })),
   };
   return { store, audited, cancellations, jobs, candidates, setAside };
 }

@@ -1,3 +1,4 @@
+import type { ApiKeyRow } from '@posthorn/db';
 import { hashKey } from '../src/access/auth.ts';
 import type { Store } from '../src/store.ts';
 import { createFakeEngine, type FakeEngine } from './fake-engine.ts';
@@ -7,10 +8,14 @@ export const OPERATOR_KEY = 'phk_op_test_key_0123456789';
 export const ACME_KEY = 'phk_tn_acme_key_0123456789';
 export const OTHER_KEY = 'phk_tn_other_key_0123456789';
 
-const KEYS = new Map([
-  [OPERATOR_KEY, { keyId: 'key_operator', kind: 'operator' as const, tenantId: null as string | null }],
-  [ACME_KEY, { keyId: 'key_acme', kind: 'tenant' as const, tenantId: 'acme' as string | null }],
-  [OTHER_KEY, { keyId: 'key_other', kind: 'tenant' as const, tenantId: 'other' as string | null }],
+const OF_TENANT = { kind: 'tenant', scopes: ['ingest', 'manage'], expiresAt: null } as const;
+const KEYS = new Map<string, ApiKeyRow>([
+  [
+    OPERATOR_KEY,
+    { keyId: 'key_operator', kind: 'operator', tenantId: null, scopes: ['admin'], expiresAt: null },
+  ],
+  [ACME_KEY, { ...OF_TENANT, keyId: 'key_acme', tenantId: 'acme' }],
+  [OTHER_KEY, { ...OF_TENANT, keyId: 'key_other', tenantId: 'other' }],
 ]);
 
 /** The store over tables in memory. */

@@ -24,6 +24,7 @@ import { acceptEvent } from '../src/accept/accept-event.ts';
 import { parseEvent } from '../src/accept/parse-event.ts';
 import type { PostedEvent } from '../src/accept/posted-event.ts';
 import { createRateWindow } from '../src/accept/rate-window.ts';
+import { withIncluded } from '../src/access/caller.ts';
 import { isProblem } from '../src/http/problem.ts';
 import type { Ingest } from '../src/service.ts';
 import { OPERATOR_KEY } from './setup.ts';
@@ -172,11 +173,11 @@ describe('configuration', () => {
     const { body } = await call(first, 'POST', '/webhooks', webhook, key);
     await call(first, 'PATCH', `/quotas/${tenantId}`, { max_dlq_size: 5 });
     const rows = await database.sql`
-      select action, subject, detail from audit_log where tenant_id = ${tenantId} order by audit_id`;
+      select action, subject, before from audit_log where tenant_id = ${tenantId} order by audit_id`;
     expect([...rows]).toEqual([
-      { action: 'tenant.created', subject: tenantId, detail: {} },
-      { action: 'endpoint.created', subject: body.webhook_id, detail: {} },
-      { action: 'quotas.updated', subject: tenantId, detail: { maxDlqSize: 5 } },
+      { action: 'tenant.created', subject: tenantId, before: null },
+      { action: 'endpoint.created', subject: body.webhook_id, before: null },
+      { action: 'quotas.updated', subject: tenantId, before: { max_dlq_size: 100 } },
     ]);
   });
 
@@ -226,6 +227,7 @@ describe('the record', () => {
       occurredAtMs: [atMs],
       acceptedAtMs: [atMs],
       revision: [3],
+      clientEventId: [null],
     });
     await recordDeliveries(database.sql, {
       ...delivery,
@@ -372,7 +374,15 @@ describe('without Kafka', () => {
         clock: systemClock,
       },
       {
-        caller: { keyId: 'key', kind: 'operator', tenantId: null },
+        caller: {
+          keyId: 'key',
+          kind: 'operator',
+          tenantId: null,
+          scopes: withIncluded(['admin']),
+          labels: null,
+          name: null,
+          expiresAtMs: null,
+        },
         event: parseEvent(Buffer.from('{"tenant_id":"acme","type":"a","payload":1}'), 0) as PostedEvent,
         traceparent: undefined,
       },

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { parseTiers, topicNames, topicSpecs } from '@posthorn/contracts';
-import { type Database, openDatabase, type Quotas } from '@posthorn/db';
+import { type Database, openDatabase, processActor, type Quotas } from '@posthorn/db';
 import { connectKafka, createAdmin, createConsumer, type TrackedRecord } from '@posthorn/kafka';
 import { createLogger, createMetrics, createTracing, systemClock } from '@posthorn/runtime';
 import {
@@ -80,7 +80,7 @@ export async function startReplicas(): Promise<Replicas> {
       const tenantId = `tenant-${made}`;
       const key = mintKey('tenant');
       const tenant = { tenantId, name: '', lanes: [1], quotas };
-      const created = await openStore(database, database).createTenant(tenant, key, 'test');
+      const created = await openStore(database, database).createTenant(tenant, key, processActor('test'));
       if (created.kind !== 'created') throw new Error(`${tenantId} is there already`);
       return { tenantId, key: key.key };
     },

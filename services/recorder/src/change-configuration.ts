@@ -9,6 +9,7 @@ import {
   insertOperationalEvents,
   inTransaction,
   type PoolSql,
+  processActor,
   type Sql,
   takeChange,
 } from '@posthorn/db';
@@ -16,7 +17,7 @@ import { announceDisabled } from './announce.ts';
 import type { GoneEndpoint } from './gather-signals.ts';
 
 /** Who acts, in the audit log. */
-const ACTOR = 'recorder';
+const ACTOR = processActor('recorder');
 
 export type DisableReason = 'gone' | 'auto_disabled';
 

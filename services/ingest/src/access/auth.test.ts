@@ -1,23 +1,23 @@
+import type { ApiKeyRow } from '@posthorn/db';
 import { createFakeClock } from '@posthorn/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
-import {
-  type Caller,
-  createKeys,
-  FRESH_MS,
-  hashKey,
-  type Keys,
-  MAX_LOOKUPS_UNDER_WAY,
-  mintKey,
-} from './auth.ts';
+import { createKeys, FRESH_MS, hashKey, type Keys, MAX_LOOKUPS_UNDER_WAY, mintKey } from './auth.ts';
 
 const KEY = 'phk_tn_0123456789abcdef';
-const CALLER: Caller = { keyId: 'key_1', kind: 'tenant', tenantId: 'acme' };
+const ROW: ApiKeyRow = {
+  keyId: 'key_1',
+  kind: 'tenant',
+  tenantId: 'acme',
+  scopes: ['manage'],
+  expiresAt: null,
+};
+const CALLER = expect.objectContaining({ keyId: 'key_1', tenantId: 'acme', labels: null });
 const MAX_AGE_MS = 60_000;
 
 interface Setup {
   readonly keys: Keys;
   readonly clock: ReturnType<typeof createFakeClock>;
-  readonly known: Map<string, Caller>;
+  readonly known: Map<string, ApiKeyRow>;
   lookups: number;
   isAway: boolean;
   /** As the watch sees it. */
@@ -27,7 +27,7 @@ interface Setup {
 let bundle: Setup;
 beforeEach(() => {
   const clock = createFakeClock();
-  const known = new Map([[hashKey(KEY).toString('hex'), CALLER]]);
+  const known = new Map([[hashKey(KEY).toString('hex'), ROW]]);
   const state = { lookups: 0, isAway: false, isUp: true };
   const keys = createKeys({
     async findKey(keyHash) {
@@ -51,8 +51,8 @@ const revoke = () => bundle.known.clear();
 
 describe('API keys', () => {
   it('are looked up once and then answered at once', async () => {
-    expect(await ask()).toBe(CALLER);
-    expect(bundle.keys.authenticate(`bearer ${KEY}`)).toBe(CALLER);
+    expect(await ask()).toEqual(CALLER);
+    expect(bundle.keys.authenticate(`bearer ${KEY}`)).toEqual(CALLER);
     expect(bundle.lookups).toBe(1);
   });
 
@@ -78,7 +78,7 @@ describe('API keys', () => {
     await ask();
     bundle.clock.advance(FRESH_MS / 2);
     revoke();
-    expect(bundle.keys.authenticate(`Bearer ${KEY}`)).toBe(CALLER);
+    expect(bundle.keys.authenticate(`Bearer ${KEY}`)).toEqual(CALLER);
     expect(bundle.lookups).toBe(2);
     await new Promise(setImmediate);
     expect(bundle.keys.authenticate(`Bearer ${KEY}`)).toMatchObject({ code: 'unauthenticated' });
@@ -88,8 +88,8 @@ describe('API keys', () => {
     await ask();
     bundle.isAway = true;
     bundle.clock.advance(FRESH_MS + 1);
-    expect(await ask()).toBe(CALLER);
-    expect(bundle.keys.authenticate(`Bearer ${KEY}`)).toBe(CALLER);
+    expect(await ask()).toEqual(CALLER);
+    expect(bundle.keys.authenticate(`Bearer ${KEY}`)).toEqual(CALLER);
     expect(bundle.lookups).toBe(2);
     bundle.clock.advance(MAX_AGE_MS);
     expect(bundle.keys.authenticate(`Bearer ${KEY}`)).toMatchObject({ code: 'database_unavailable' });
@@ -109,7 +109,7 @@ describe('API keys', () => {
   it('are forgotten, the oldest first, when there are too many', async () => {
     const other = (n: number) => `phk_tn_other_other_other_${n}`;
     for (const n of [1, 2, 3])
-      bundle.known.set(hashKey(other(n)).toString('hex'), { ...CALLER, keyId: `key_${n}` });
+      bundle.known.set(hashKey(other(n)).toString('hex'), { ...ROW, keyId: `key_${n}` });
     await ask();
     for (const n of [1, 2, 3]) await ask(other(n));
     expect(bundle.keys.size).toBe(3);
@@ -120,7 +120,7 @@ describe('API keys', () => {
   it('are not forgotten for guesses', async () => {
     await ask();
     for (let n = 0; n < 10; n++) await ask(`phk_tn_unknown_unknown_${n}`);
-    expect(bundle.keys.authenticate(`Bearer ${KEY}`)).toBe(CALLER);
+    expect(bundle.keys.authenticate(`Bearer ${KEY}`)).toEqual(CALLER);
     expect(bundle.keys.size).toBe(1 + 3);
   });
 

@@ -1,17 +1,10 @@
 import { hash, randomBytes } from 'node:crypto';
+import type { ApiKeyRow } from '@posthorn/db';
 import type { Clock } from '@posthorn/runtime';
 import { type Problem, problem, retryAfter } from '../http/problem.ts';
+import { type Caller, withIncluded } from './caller.ts';
 
-/** Who asks: an operator acts for any tenant, a tenant's key for that tenant alone. */
-export interface Caller {
-  readonly keyId: string;
-  readonly kind: 'operator' | 'tenant';
-  /** Null for an operator. */
-  readonly tenantId: string | null;
-}
-
-export const mayActFor = (caller: Caller, tenantId: string): boolean =>
-  caller.kind === 'operator' || caller.tenantId === tenantId;
+export { type Caller, mayActFor } from './caller.ts';
 
 export interface MintedKey {
   readonly keyId: string;
@@ -23,7 +16,7 @@ export interface MintedKey {
 const KEY_BYTES = 32;
 const PREFIX = { operator: 'phk_op_', tenant: 'phk_tn_' } as const;
 
-export function mintKey(kind: Caller['kind'], random: (bytes: number) => Buffer = randomBytes): MintedKey {
+export function mintKey(kind: ApiKeyRow['kind'], random: (bytes: number) => Buffer = randomBytes): MintedKey {
   const key = PREFIX[kind] + random(KEY_BYTES).toString('base64url');
   return { keyId: `key_${random(8).toString('hex')}`, key, keyHash: hashKey(key) };
 }
@@ -31,8 +24,8 @@ export function mintKey(kind: Caller['kind'], random: (bytes: number) => Buffer 
 export const hashKey = (key: string): Buffer => hash('sha256', key, 'buffer');
 
 export interface KeysOptions {
-  /** Null for a key that is unknown or revoked; rejects when Postgres does not answer. */
-  readonly findKey: (keyHash: Buffer) => Promise<Caller | null>;
+  /** Null for a key that is unknown, revoked or expired; rejects when Postgres does not answer. */
+  readonly findKey: (keyHash: Buffer) => Promise<ApiKeyRow | null>;
   /** Whether Postgres answered lately. */
   readonly isDatabaseUp: () => boolean;
   readonly reportDatabaseDown: () => void;
@@ -86,7 +79,8 @@ export function createKeys(options: KeysOptions): Keys {
 
   async function ask(id: string, keyHash: Buffer): Promise<Entry | null> {
     try {
-      return remember(id, await options.findKey(keyHash));
+      const row = await options.findKey(keyHash);
+      return remember(id, row && toCaller(row));
     } catch {
       options.reportDatabaseDown();
       return null;
@@ -105,8 +99,14 @@ export function createKeys(options: KeysOptions): Keys {
     return lookup;
   }
 
+  function answerOf({ caller }: Entry): Caller | Problem {
+    if (caller === null) return unauthenticated(UNKNOWN);
+    const hasEnded = caller.expiresAtMs !== null && caller.expiresAtMs <= clock.nowMs();
+    return hasEnded ? unauthenticated(UNKNOWN) : caller;
+  }
+
   function lastResort(entry: Entry | undefined): Caller | Problem {
-    if (entry?.caller && clock.monotonicMs() - entry.checkedAtMs <= maxAgeMs) return entry.caller;
+    if (entry?.caller && clock.monotonicMs() - entry.checkedAtMs <= maxAgeMs) return answerOf(entry);
     return problem('database_unavailable', 'API keys cannot be looked up now', retryAfter(1));
   }
 
@@ -133,11 +133,20 @@ export function createKeys(options: KeysOptions): Keys {
   };
 }
 
+const toCaller = ({ keyId, kind, tenantId, scopes, expiresAt }: ApiKeyRow): Caller => ({
+  keyId,
+  kind,
+  tenantId,
+  scopes: withIncluded(scopes),
+  labels: null,
+  name: null,
+  expiresAtMs: expiresAt?.getTime() ?? null,
+});
+
 const NO_KEY = 'send the header Authorization: Bearer <key>';
 const BAD_HEADER = 'the Authorization header is not "Bearer <key>"';
 
-const answerOf = (entry: Entry): Caller | Problem =>
-  entry.caller ?? unauthenticated('the API key is unknown or revoked');
+const UNKNOWN = 'the API key is unknown, revoked or expired';
 
 function unauthenticated(detail: string): Problem {
   return problem('unauthenticated', detail, { headers: { 'www-authenticate': 'Bearer realm="posthorn"' } });

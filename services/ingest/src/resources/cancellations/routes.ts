@@ -1,6 +1,7 @@
 import { isTenantId } from '@posthorn/contracts';
 import type { FastifyReply } from 'fastify';
 import Type from 'typebox';
+import { type Actor, actorOf } from '../../access/actor.ts';
 import { type Caller, mayActFor } from '../../access/auth.ts';
 import { confirmChange, unknownTenant } from '../../access/authorise.ts';
 import { findTenantOfEvent } from '../../access/find-tenant.ts';
@@ -35,14 +36,14 @@ export function cancelRoutes(app: App, parts: AppParts): void {
       const { event_id: eventId } = request.params;
       const tenantId = await findOwnerOfEvent(parts, request.caller, eventId);
       if (tenantId === null) return sendProblem(reply, unknownEvent(eventId));
-      return cancel(parts, reply, request.caller, { tenantId, endpointId: null, eventId });
+      return cancel(parts, reply, actorOf(request), { tenantId, endpointId: null, eventId });
     },
   );
   app.post<OfWebhook>('/webhooks/:webhook_id/cancel', { schema }, async (request, reply) => {
     const { webhook_id: endpointId } = request.params;
     const found = await findWebhook(parts, request.caller, endpointId);
     if (!found) return sendProblem(reply, unknownWebhook(endpointId));
-    return cancel(parts, reply, request.caller, { tenantId: found.tenantId, endpointId, eventId: null });
+    return cancel(parts, reply, actorOf(request), { tenantId: found.tenantId, endpointId, eventId: null });
   });
   app.post<{ Params: { tenant_id: string } }>(
     '/tenants/:tenant_id/cancel',
@@ -51,7 +52,7 @@ export function cancelRoutes(app: App, parts: AppParts): void {
       const { tenant_id: tenantId } = request.params;
       const mayAct = isTenantId(tenantId) && mayActFor(request.caller, tenantId);
       if (!mayAct) return sendProblem(reply, unknownTenant(tenantId));
-      return cancel(parts, reply, request.caller, { tenantId, endpointId: null, eventId: null });
+      return cancel(parts, reply, actorOf(request), { tenantId, endpointId: null, eventId: null });
     },
   );
 }
@@ -79,11 +80,11 @@ const tooMany = (limit: number): Problem =>
 async function cancel(
   parts: AppParts,
   reply: FastifyReply,
-  { keyId }: Caller,
+  actor: Actor,
   scope: Scope,
 ): Promise<FastifyReply> {
   const { tenantId, endpointId, eventId } = scope;
-  const inserted = await parts.store.cancelDeliveries(tenantId, { endpointId, eventId }, keyId);
+  const inserted = await parts.store.cancelDeliveries(tenantId, { endpointId, eventId }, actor);
   if (inserted === null) return sendProblem(reply, unknownTenant(tenantId));
   if (inserted.kind === 'too_many') return sendProblem(reply, tooMany(inserted.limit));
   const { change: revision } = inserted;
@@ -94,6 +95,6 @@ async function cancel(
   const open = await confirmChange(parts.tenants, revision, { tenant_id: tenantId });
   if (open) return sendProblem(reply, open);
   const subject = { tenant_id: tenantId, webhook_id: endpointId, event_id: eventId };
-  parts.log.info({ ...subject, revision, key_id: keyId }, 'deliveries cancelled');
+  parts.log.info({ ...subject, revision, key_id: actor.keyId }, 'deliveries cancelled');
   return reply.code(202).send({ ...subject, revision });
 }

@@ -1,5 +1,6 @@
 import type { DeadLetterRow } from '@posthorn/db';
 import Type, { type Static } from 'typebox';
+import { actorOf } from '../../access/actor.ts';
 import { mayActFor } from '../../access/auth.ts';
 import { unknownTenant } from '../../access/authorise.ts';
 import { findTenantOfDelivery } from '../../access/find-tenant.ts';
@@ -117,6 +118,7 @@ function retryDeadLetter(app: App, parts: AppParts): void {
         event,
         endpointIds: [endpointId],
         caller: request.caller,
+        actor: actorOf(request),
         subject: deliveryId,
         expect: { run: delivery.run, round: delivery.round },
       });
@@ -136,7 +138,7 @@ function removeDeadLetter(app: App, parts: AppParts): void {
     const delivery = tenantId === null ? null : await parts.store.findDelivery(tenantId, deliveryId);
     if (tenantId === null || delivery === null) return sendProblem(reply, unknownDelivery(deliveryId));
     if (delivery.state !== 'failed') return sendProblem(reply, notDead(delivery.state));
-    await parts.store.audit(tenantId, 'dead_letter.removed', deliveryId, keyId);
+    await parts.store.audit(tenantId, 'dead_letter.removed', deliveryId, actorOf(request));
     const atMs = parts.clock.nowMs();
     const unwritten = await journalProblem(
       parts.journal({ kind: 'dead_letter_removed', tenantId, deliveryId, reason: 'person', atMs }),

@@ -3,6 +3,7 @@ import { failpoint } from '@posthorn/runtime';
 import Type from 'typebox';
 import { acceptEvent } from '../../accept/accept-event.ts';
 import { MAX_EVENT_REQUEST_BYTES, parseEvent } from '../../accept/parse-event.ts';
+import { actorOf } from '../../access/actor.ts';
 import { findTenantOfEvent } from '../../access/find-tenant.ts';
 import type { App, AppParts } from '../../http/app.ts';
 import { invalidRequest, isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
@@ -122,6 +123,7 @@ function replayEvent(app: App, parts: AppParts): void {
         event,
         endpointIds: wanted,
         caller: request.caller,
+        actor: actorOf(request),
         subject: eventId,
       });
       if (isProblem(started)) return sendProblem(reply, started);

@@ -1,5 +1,6 @@
 import type { ReplayJobRow } from '@posthorn/db';
 import Type, { type Static } from 'typebox';
+import { actorOf } from '../../access/actor.ts';
 import { type Caller, mayActFor } from '../../access/auth.ts';
 import { unknownTenant } from '../../access/authorise.ts';
 import type { App, AppParts } from '../../http/app.ts';
@@ -64,7 +65,7 @@ function cancelJob(app: App, parts: AppParts): void {
     const { keyId } = request.caller;
     const job = await findJob(parts, request.caller, jobId);
     if (!job) return sendProblem(reply, unknownJob(jobId));
-    if (!(await parts.store.cancelJob(job.tenantId, jobId, keyId))) {
+    if (!(await parts.store.cancelJob(job.tenantId, jobId, actorOf(request)))) {
       return sendProblem(reply, problem('job_finished', 'it cannot be cancelled any more'));
     }
     parts.log.info({ tenant_id: job.tenantId, job_id: jobId, key_id: keyId }, 'job cancelled');

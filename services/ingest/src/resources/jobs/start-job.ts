@@ -1,4 +1,6 @@
 import {
+  type Actor,
+  type AuditView,
   cancelJob,
   countDeadLettersBy,
   countMissing,
@@ -44,14 +46,14 @@ export interface Jobs {
   ): Promise<{ total: number; sample: Candidate[] }>;
   createJob(
     wish: JobWish,
-    actor: string,
+    actor: Actor,
   ): Promise<{ kind: 'created'; row: ReplayJobRow } | { kind: 'too_many'; limit: number }>;
   /** Of any tenant when `tenantId` is null. */
   findJob(tenantId: string | null, jobId: string): Promise<ReplayJobRow | null>;
   /** The latest first; of all tenants when `tenantId` is null. */
   listJobs(tenantId: string | null, limit: number): Promise<ReplayJobRow[]>;
   /** False when it is over. */
-  cancelJob(tenantId: string, jobId: string, actor: string): Promise<boolean>;
+  cancelJob(tenantId: string, jobId: string, actor: Actor): Promise<boolean>;
 }
 
 const SAMPLED = 10;
@@ -68,8 +70,8 @@ export function openJobs(pool: PoolSql): Jobs {
     async createJob(wish, actor) {
       const total = await count(pool, wish.tenantId, wish.kind, wish.filters);
       return inTransaction(pool, async (sql) => {
-        const created = await createJob(sql, { ...wish, total, createdBy: actor });
-        if (created.kind === 'created') await audit(sql, wish, 'created', actor);
+        const created = await createJob(sql, { ...wish, total, createdBy: actor.keyId });
+        if (created.kind === 'created') await audit(sql, wish, 'created', actor, wishOf(wish, total));
         return created;
       });
     },
@@ -88,8 +90,16 @@ const audit = (
   sql: Sql,
   { tenantId, jobId }: Pick<JobWish, 'tenantId' | 'jobId'>,
   verb: string,
-  actor: string,
-): Promise<void> => insertAuditEntry(sql, { actor, action: `job.${verb}`, tenantId, subject: jobId });
+  actor: Actor,
+  detail: AuditView = {},
+): Promise<void> => insertAuditEntry(sql, { actor, action: `job.${verb}`, tenantId, subject: jobId, detail });
+
+const wishOf = ({ kind, filters, ratePerSec }: JobWish, total: number): AuditView => ({
+  kind,
+  ratePerSec,
+  total,
+  ...filters,
+});
 
 const count = (
   sql: Sql,

@@ -3,7 +3,7 @@ import { isDeliveryId } from '@posthorn/contracts';
 import type { ReplayJobFilters, ReplayJobKind } from '@posthorn/db';
 import type { FastifyReply } from 'fastify';
 import Type, { type Static } from 'typebox';
-import type { Caller } from '../../access/auth.ts';
+import { type Actor, actorOf } from '../../access/actor.ts';
 import { authorise } from '../../access/authorise.ts';
 import type { App, AppParts } from '../../http/app.ts';
 import { invalidRequest, isProblem, problem, sendProblem } from '../../http/problem.ts';
@@ -68,7 +68,7 @@ export function startJobRoutes(app: App, parts: AppParts): void {
     if (tenantId === null) return sendProblem(reply, TENANT_REQUIRED);
     const tenant = await authorise(parts.tenants, caller, tenantId);
     if (isProblem(tenant)) return sendProblem(reply, tenant);
-    return start(parts, reply, caller, { tenantId, kind: 'dead_letters', ...toWish(body) });
+    return start(parts, reply, actorOf(request), { tenantId, kind: 'dead_letters', ...toWish(body) });
   });
   for (const [path, kind] of OF_WEBHOOK) {
     app.post<OfWebhook & { Body: Static<typeof Span> }>(
@@ -81,7 +81,7 @@ export function startJobRoutes(app: App, parts: AppParts): void {
         if (!found) return sendProblem(reply, unknownWebhook(endpointId));
         if (found.state === 'disabled') return sendProblem(reply, disabledWebhook(found));
         const wish = toWish({ ...body, webhook_id: endpointId });
-        return start(parts, reply, caller, { tenantId: found.tenantId, kind, ...wish });
+        return start(parts, reply, actorOf(request), { tenantId: found.tenantId, kind, ...wish });
       },
     );
   }
@@ -127,7 +127,7 @@ interface NewJob extends Wish {
 async function start(
   parts: AppParts,
   reply: FastifyReply,
-  { keyId }: Caller,
+  actor: Actor,
   { tenantId, kind, filters, ratePerSec, isDryRun }: NewJob,
 ): Promise<FastifyReply> {
   const { since, until } = filters;
@@ -137,12 +137,12 @@ async function start(
     return reply.code(200).send({ dry_run: true, tenant_id: tenantId, total, sample });
   }
   const job = { jobId: randomUUID(), tenantId, kind, filters, ratePerSec };
-  const created = await parts.store.createJob(job, keyId);
+  const created = await parts.store.createJob(job, actor);
   if (created.kind === 'too_many') {
     const detail = `${created.limit} jobs are not over yet: wait for one or cancel one`;
     return sendProblem(reply, problem('too_many_jobs', detail, { members: { limit: created.limit } }));
   }
-  parts.log.info({ tenant_id: tenantId, job_id: job.jobId, job: kind, key_id: keyId }, 'job created');
+  parts.log.info({ tenant_id: tenantId, job_id: job.jobId, job: kind, key_id: actor.keyId }, 'job created');
   return reply.code(202).send(viewJob(created.row));
 }
 

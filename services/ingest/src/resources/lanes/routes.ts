@@ -1,6 +1,7 @@
 import { OPERATIONAL_LANE, pinLanes } from '@posthorn/contracts';
 import type { TenantConfig } from '@posthorn/tenant-config';
 import Type, { type Static } from 'typebox';
+import { actorOf } from '../../access/actor.ts';
 import type { Caller } from '../../access/auth.ts';
 import {
   authorise,
@@ -57,7 +58,7 @@ export function laneRoutes(app: App, parts: AppParts): void {
       if (isProblem(tenant)) return sendProblem(reply, tenant);
       const lanes = chooseLanes(request.body, tenantId, parts.lanes);
       if (isProblem(lanes)) return sendProblem(reply, lanes);
-      const result = await parts.store.setLanes(tenantId, lanes, keyId);
+      const result = await parts.store.setLanes(tenantId, lanes, actorOf(request));
       if (result === null) return sendProblem(reply, unknownTenant(tenantId));
       if (result.kind === 'over_cap') return sendProblem(reply, tooManyLanes(result.lanes, result.cap));
       const open = await confirmChange(parts.tenants, result.change, { tenant_id: tenantId });

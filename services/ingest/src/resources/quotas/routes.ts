@@ -1,6 +1,7 @@
 import type { Quotas } from '@posthorn/db';
 import type { TenantConfig } from '@posthorn/tenant-config';
 import Type, { type Static } from 'typebox';
+import { actorOf } from '../../access/actor.ts';
 import {
   authorise,
   confirmChange,
@@ -68,7 +69,7 @@ export function quotaRoutes(app: App, parts: AppParts): void {
       const known = await authorise(parts.tenants, request.caller, tenantId);
       if (isProblem(known)) return sendProblem(reply, known);
       const { keyId } = request.caller;
-      const updated = await parts.store.updateQuotas(tenantId, toQuotas(request.body), keyId);
+      const updated = await parts.store.updateQuotas(tenantId, toQuotas(request.body), actorOf(request));
       if (updated === null) return sendProblem(reply, unknownTenant(tenantId));
       if (updated.kind === 'over_cap') return sendProblem(reply, tooManyLanes(updated.lanes, updated.cap));
       const open = await confirmChange(parts.tenants, updated.change, { tenant_id: tenantId });

@@ -2,6 +2,7 @@ import { isTenantId, pinLanes } from '@posthorn/contracts';
 import type { Quotas, TenantSummary } from '@posthorn/db';
 import Type, { type Static } from 'typebox';
 import { isPlainText, TENANT_ID_RULE } from '../../accept/parse-event.ts';
+import { actorOf } from '../../access/actor.ts';
 import { mayActFor, mintKey } from '../../access/auth.ts';
 import { confirmChange, operatorsOnly, refuseReserved, unknownTenant } from '../../access/authorise.ts';
 import type { App, AppParts } from '../../http/app.ts';
@@ -55,7 +56,7 @@ export function tenantRoutes(app: App, parts: AppParts): void {
         ...(retention_days ? { retentionDays: retention_days } : {}),
       };
       const { keyId } = request.caller;
-      const created = await parts.store.createTenant(tenant, key, keyId);
+      const created = await parts.store.createTenant(tenant, key, actorOf(request));
       if (created.kind === 'exists')
         return sendProblem(
           reply,

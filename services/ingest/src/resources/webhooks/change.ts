@@ -1,6 +1,7 @@
 import type { EndpointRow } from '@posthorn/db';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
+import { type Actor, actorOf } from '../../access/actor.ts';
 import { confirmChange } from '../../access/authorise.ts';
 import type { EndpointChange } from '../../change-configuration.ts';
 import type { App, AppParts } from '../../http/app.ts';
@@ -74,7 +75,7 @@ function resumeWebhook(app: App, parts: AppParts): void {
 export const disabledWebhook = ({ stateReason }: EndpointRow): Problem =>
   problem('webhook_disabled', `it is disabled (${stateReason ?? 'person'}): enable it first`);
 
-type Apply = (found: EndpointRow, actor: string) => Promise<EndpointChange | Problem | null>;
+type Apply = (found: EndpointRow, actor: Actor) => Promise<EndpointChange | Problem | null>;
 
 /** Finds the webhook, makes the change with its audit row, and answers when every replica works with it. */
 async function change(
@@ -84,16 +85,16 @@ async function change(
   done: string,
   apply: Apply,
 ): Promise<FastifyReply> {
-  const { keyId } = request.caller;
   const { webhook_id: endpointId } = request.params;
+  const actor = actorOf(request);
   const found = await findWebhook(parts, request.caller, endpointId);
-  const changed = found && (await apply(found, keyId));
+  const changed = found && (await apply(found, actor));
   if (!found || !changed) return sendProblem(reply, unknownWebhook(endpointId));
   if (isProblem(changed)) return sendProblem(reply, changed);
   if (changed.change !== null) {
     const open = await confirmChange(parts.tenants, changed.change, { webhook_id: endpointId });
     if (open) return sendProblem(reply, open);
-    parts.log.info({ tenant_id: found.tenantId, webhook_id: endpointId, key_id: keyId }, done);
+    parts.log.info({ tenant_id: found.tenantId, webhook_id: endpointId, key_id: actor.keyId }, done);
   }
   return changed.row ? reply.send(viewWebhook(changed.row)) : reply.code(204).send();
 }

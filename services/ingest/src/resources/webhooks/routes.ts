@@ -4,6 +4,7 @@ import { generateSecret, parseSecret } from '@posthorn/signing';
 import { type SecretsKey, SIGNING_SECRET_FIELD, sealSecret } from '@posthorn/tenant-config';
 import Type, { type Static } from 'typebox';
 import { isPlainText, TENANT_ID_RULE } from '../../accept/parse-event.ts';
+import { actorOf } from '../../access/actor.ts';
 import { type Caller, mayActFor } from '../../access/auth.ts';
 import { confirmChange, unknownTenant } from '../../access/authorise.ts';
 import type { App, AppParts } from '../../http/app.ts';
@@ -59,7 +60,11 @@ function createWebhook(app: App, parts: AppParts): void {
     const sealedSecrets = [
       sealSecret(parts.secretsKey, { tenantId, endpointId, field: SIGNING_SECRET_FIELD }, secret),
     ];
-    const result = await parts.store.createEndpoint(tenantId, { ...endpoint, sealedSecrets }, caller.keyId);
+    const result = await parts.store.createEndpoint(
+      tenantId,
+      { ...endpoint, sealedSecrets },
+      actorOf(request),
+    );
     if (result.kind === 'unknown_tenant') return sendProblem(reply, unknownTenant(tenantId));
     if (result.kind === 'too_many') return sendProblem(reply, tooMany(result.limit));
     const made = { webhook_id: endpointId, secret };
