@@ -14,6 +14,8 @@ export interface EventColumns {
   readonly acceptedAtMs: number[];
   readonly revision: number[];
   readonly retentionDays: number[];
+  /** The sender's own ids; null for an event without one. */
+  readonly clientEventId: (string | null)[];
   /** Days since 1970-01-01, from the event's id. */
   readonly day: number[];
 }
@@ -27,6 +29,7 @@ export interface EventRow {
   readonly acceptedAt: Date;
   readonly revision: number;
   readonly retentionDays: number;
+  readonly clientEventId: string | null;
 }
 
 export interface EventPayload extends EventRow {
@@ -46,18 +49,19 @@ export async function recordEvents(sql: Sql, rows: EventColumns): Promise<number
   }
   const inserted = await sql`
     insert into events (tenant_id, event_id, type, labels, content_type, payload, occurred_at, accepted_at,
-                        revision, retention_days, day)
+                        revision, retention_days, client_event_id, day)
     select tenant_id, event_id, type, labels::jsonb, content_type,
            substring(${Buffer.concat(rows.payload, total)}::bytea from start for length),
            to_timestamp(occurred_at_ms::float8 / 1000),
-           to_timestamp(accepted_at_ms::float8 / 1000), revision, retention_days, '1970-01-01'::date + day
+           to_timestamp(accepted_at_ms::float8 / 1000), revision, retention_days, client_event_id,
+           '1970-01-01'::date + day
     from unnest(
       ${rows.tenantId}::text[], ${rows.eventId}::uuid[], ${rows.type}::text[], ${rows.labels}::text[],
       ${rows.contentType}::text[], ${starts}::int[], ${lengths}::int[], ${rows.occurredAtMs}::bigint[],
       ${rows.acceptedAtMs}::bigint[], ${rows.revision}::bigint[], ${rows.retentionDays}::smallint[],
-      ${rows.day}::int[]
+      ${rows.clientEventId}::text[], ${rows.day}::int[]
     ) as given (tenant_id, event_id, type, labels, content_type, start, length, occurred_at_ms, accepted_at_ms,
-                revision, retention_days, day)
+                revision, retention_days, client_event_id, day)
     on conflict do nothing`;
   return inserted.count;
 }
@@ -65,7 +69,8 @@ export async function recordEvents(sql: Sql, rows: EventColumns): Promise<number
 /** The event without its bytes. Null for one that is not recorded, and for another tenant's. */
 export async function findEvent(sql: Sql, tenantId: string, eventId: string): Promise<EventRow | null> {
   const [row] = await sql<EventRow[]>`
-    select event_id, type, labels, content_type, occurred_at, accepted_at, revision, retention_days
+    select event_id, type, labels, content_type, occurred_at, accepted_at, revision, retention_days,
+           client_event_id
     from events
     where event_id = ${eventId}::uuid and day = '1970-01-01'::date + ${recordDay(eventId)}::int and tenant_id = ${tenantId}`;
   return row ?? null;
@@ -78,7 +83,8 @@ export async function findEventPayload(
   eventId: string,
 ): Promise<EventPayload | null> {
   const [row] = await sql<EventPayload[]>`
-    select event_id, type, labels, content_type, payload, occurred_at, accepted_at, revision, retention_days
+    select event_id, type, labels, content_type, payload, occurred_at, accepted_at, revision, retention_days,
+           client_event_id
     from events
     where event_id = ${eventId}::uuid and day = '1970-01-01'::date + ${recordDay(eventId)}::int and tenant_id = ${tenantId}`;
   return row ?? null;
@@ -91,7 +97,8 @@ export async function findEventPayloads(
   eventIds: readonly string[],
 ): Promise<Map<string, EventPayload>> {
   const rows = await sql<EventPayload[]>`
-    select event_id, type, labels, content_type, payload, occurred_at, accepted_at, revision, retention_days
+    select event_id, type, labels, content_type, payload, occurred_at, accepted_at, revision, retention_days,
+           client_event_id
     from events
     where event_id = any(${[...eventIds]}::uuid[]) and tenant_id = ${tenantId}
       and day in (select '1970-01-01'::date + n from unnest(${[...new Set(eventIds.map(recordDay))]}::int[]) n)`;

@@ -33,6 +33,7 @@ async function record(atMs: number, retentionDays: number): Promise<string> {
     acceptedAtMs: [atMs],
     revision: [1],
     retentionDays: [retentionDays],
+    clientEventId: [null],
     day: [Math.floor(atMs / 86_400_000)],
   });
   return eventId;

@@ -133,6 +133,7 @@ describe('events', () => {
     acceptedAtMs: payloads.map(() => NOW_MS + 123),
     revision: payloads.map(() => 9),
     retentionDays: payloads.map(() => 30),
+    clientEventId: payloads.map((_, i) => (i === 0 ? 'order 42' : null)),
     day: payloads.map(() => DAY),
   });
 
@@ -163,6 +164,7 @@ describe('events', () => {
       acceptedAt: new Date(NOW_MS + 123),
       revision: 9,
       retentionDays: 30,
+      clientEventId: 'order 42',
     });
   });
 

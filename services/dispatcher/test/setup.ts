@@ -183,6 +183,7 @@ async function recordEvent(sql: Sql, event: EventMeta, payload: Buffer): Promise
     acceptedAtMs: [acceptedAtMs(event.eventId)],
     revision: [event.revision],
     retentionDays: [event.retentionDays],
+    clientEventId: [null],
     day: [recordDay(event.eventId)],
   });
 }

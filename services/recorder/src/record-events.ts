@@ -16,6 +16,7 @@ export function emptyEvents(): EventColumns {
     acceptedAtMs: [],
     revision: [],
     retentionDays: [],
+    clientEventId: [],
     day: [],
   };
 }
@@ -33,5 +34,6 @@ export function addEvent(rows: EventColumns, { event, labels, payload }: EventIt
   rows.acceptedAtMs.push(atMs);
   rows.revision.push(event.revision);
   rows.retentionDays.push(retentionClass(event.retentionDays));
+  rows.clientEventId.push(event.clientEventId ?? null);
   rows.day.push(recordDay(event.eventId));
 }

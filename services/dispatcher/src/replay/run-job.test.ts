@@ -23,6 +23,7 @@ const eventOf = (eventId: string): EventPayload => ({
   acceptedAt: new Date(0),
   revision: 2,
   retentionDays: 30,
+  clientEventId: null,
 });
 
 /** The table of jobs with one job, whose cursor is how many of its targets are behind it. */
