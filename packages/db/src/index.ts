@@ -21,6 +21,7 @@ export * from './owners.ts';
 export * from './partitions.ts';
 export * from './purges.ts';
 export * from './record-day.ts';
+export * from './recorded-offsets.ts';
 export * from './replay-candidates.ts';
 export * from './replay-jobs.ts';
 export * from './replays.ts';

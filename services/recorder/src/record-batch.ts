@@ -9,13 +9,16 @@ import {
   moveDeadLetterCounts,
   notePurges,
   type PoolSql,
+  type RecordedOffsets,
   type RemovedDeadLetters,
+  raiseOffset,
   recordAttempts,
   recordDeadLetters,
   recordDeliveries,
   recordEvents,
   recordHealth,
   recordLoad,
+  recordOffsets,
   removeDeadLetters,
   type Sql,
   takeOutDeadLetters,
@@ -46,6 +49,7 @@ export interface BatchRows {
   readonly attempts: AttemptColumns;
   readonly deadLetters: DeadLetterRows;
   readonly signals: Signals;
+  readonly offsets: RecordedOffsets;
 }
 
 export interface WrittenRows {
@@ -79,6 +83,7 @@ export function gatherRows(items: readonly Item[]): BatchRows {
     attempts: emptyAttempts(),
     deadLetters: emptyDeadLetters(),
     signals: emptySignals(),
+    offsets: new Map(),
   };
   for (const item of items) addItem(rows, item);
   return rows;
@@ -88,6 +93,10 @@ function addItem(rows: BatchRows, item: Item): void {
   switch (item.kind) {
     case 'event':
       addEvent(rows.events, item);
+      raiseOffset(rows.offsets, item);
+      break;
+    case 'passed':
+      raiseOffset(rows.offsets, item);
       break;
     case 'dispatched':
       addDispatched(rows.deliveries, item);
@@ -133,6 +142,7 @@ export async function recordBatch(
       recordHealth(transaction, health, failingForMs),
       recordLoad(transaction, loadColumns(signals)),
       notePurges(transaction, [...signals.purges.values()]),
+      recordOffsets(transaction, rows.offsets),
     ]);
     const grown = [...new Set(written.map((letter) => letter.tenantId))];
     const [replayed, trimmed] = await Promise.all([

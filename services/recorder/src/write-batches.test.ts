@@ -123,14 +123,17 @@ describe('the writer', () => {
     expect(written.items).toHaveLength(1);
   });
 
-  test('sets a record aside that cannot be read, and goes on', async () => {
+  test('sets a record aside that cannot be read, and goes on past its place', async () => {
     const { writer, offer, completes, setAside, written } = setup();
     const poison = offer('events', { ce_id: 'nonsense' });
     const good = offer('events', eventHeaders(newSubject()));
     writer.start();
     await completes(poison, good);
     expect(setAside.items).toMatchObject([{ offset: poison, headers: { ce_id: 'nonsense' } }]);
-    expect(written.items.flat()).toHaveLength(1);
+    expect(written.items.flat()).toMatchObject([
+      { kind: 'passed', offset: poison },
+      { kind: 'event', offset: good },
+    ]);
   });
 
   test('finds the one entry that Postgres refuses and writes all the others', async () => {
@@ -150,6 +153,16 @@ describe('the writer', () => {
     expect(setAside.items).toMatchObject([{ offset: mixed, reason: 'value out of range' }]);
     expect(written.items.flat()).toHaveLength(10);
     expect((await metrics.setAside.get()).values).toMatchObject([{ labels: { topic: 'journal' }, value: 1 }]);
+  });
+
+  test('goes past an event that Postgres refuses, after those before it', async () => {
+    const { writer, offer, completes, written } = setup((items) => {
+      if (items.some((item) => item.kind === 'event' && item.offset === 1)) throw new DataError('no');
+    });
+    const offsets = [0, 1, 2].map(() => offer('events', eventHeaders(newSubject())));
+    writer.start();
+    await completes(...offsets);
+    expect(written.items.flat().map((item) => (item as { offset: number }).offset)).toEqual(offsets);
   });
 
   test('writes what is queued when it is drained', async () => {

@@ -3,7 +3,7 @@ import type { SetAsideRecord } from '@posthorn/db';
 import type { TrackedRecord } from '@posthorn/kafka';
 import type { Clock, Logger } from '@posthorn/runtime';
 import type { Intake } from './consume/intake.ts';
-import { type Item, readRecord } from './consume/read-record.ts';
+import { type Item, type PassedItem, readRecord } from './consume/read-record.ts';
 import type { RecorderMetrics, SourceTopic } from './metrics.ts';
 
 export const FIRST_RETRY_MS = 100;
@@ -91,9 +91,17 @@ export function createBatchWriter(options: WriteBatchesOptions): BatchWriter {
         if (unknown > 0) await setAside(record, `${unknown} entries of an unknown kind or shape`);
       } catch (error) {
         await setAside(record, messageOf(error));
+        pass(batch, record);
       }
     }
     return batch;
+  }
+
+  /** What was set aside of `events` has its place in the order of what is written: see `recordOffsets`. */
+  function pass(batch: Batch, record: TrackedRecord): void {
+    if (options.sourceOf(record.topic) !== 'events') return;
+    batch.items.push(passed(record));
+    batch.sources.push(record);
   }
 
   /** False when it was stopped before all was written. */
@@ -102,10 +110,16 @@ export function createBatchWriter(options: WriteBatchesOptions): BatchWriter {
     const failure = await retried(() => store.write(items));
     if (failure === undefined) return true;
     if (failure === 'stopped') return false;
-    if (items.length === 1) return setAside(sources[0]!, messageOf(failure.error));
+    if (items.length === 1) return setAsideAndPass(sources[0]!, failure.error);
     const half = Math.ceil(items.length / 2);
     const first = await writeOrSplit({ items: items.slice(0, half), sources: sources.slice(0, half) });
     return first && writeOrSplit({ items: items.slice(half), sources: sources.slice(half) });
+  }
+
+  async function setAsideAndPass(record: TrackedRecord, error: unknown): Promise<boolean> {
+    if (!(await setAside(record, messageOf(error)))) return false;
+    if (options.sourceOf(record.topic) !== 'events') return true;
+    return (await retried(() => store.write([passed(record)]))) !== 'stopped';
   }
 
   async function setAside(record: TrackedRecord, reason: string): Promise<boolean> {
@@ -174,6 +188,13 @@ function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefi
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });
 }
+
+const passed = ({ topic, partition, offset }: TrackedRecord): PassedItem => ({
+  kind: 'passed',
+  topic,
+  partition,
+  offset,
+});
 
 const messageOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).slice(0, 500);

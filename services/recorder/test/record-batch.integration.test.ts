@@ -4,6 +4,7 @@ import {
   createTenant,
   type Database,
   findEventPayload,
+  findRecordedOffset,
   listDeadLetters,
   openDatabase,
   type PoolSql,
@@ -124,10 +125,22 @@ test('an event is written with its bytes', async () => {
   const subject = newSubject();
   const payload = Buffer.from('{"amount": 9007199254740993, "amount": 1e400}');
   const item = deadLetter(subject);
-  await write({ kind: 'event', event: item.event, labels: '{"region":"eu"}', payload });
+  const place = { topic: 'events', partition: 3, offset: 7 };
+  await write({ kind: 'event', event: item.event, labels: '{"region":"eu"}', payload, ...place });
   expect(await findEventPayload(sql, TENANT, subject.eventId)).toMatchObject({
     payload,
     labels: { region: 'eu' },
     acceptedAt: new Date(NOW_MS),
   });
+});
+
+test('the record knows how far it has come in each partition of events, and never goes back', async () => {
+  const pass = (partition: number, offset: number) =>
+    write({ kind: 'passed', topic: 'offsets', partition, offset });
+  expect(await findRecordedOffset(sql, 'offsets', 0)).toBeNull();
+  await pass(0, 41);
+  await pass(1, 5);
+  await pass(0, 12);
+  expect(await findRecordedOffset(sql, 'offsets', 0)).toBe(42);
+  expect(await findRecordedOffset(sql, 'offsets', 1)).toBe(6);
 });

@@ -19,6 +19,17 @@ export interface EventItem {
   /** RFC 8259 text of the labels, as it stood in the record. */
   readonly labels: string;
   readonly payload: Buffer;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
+/** A record of `events` that was set aside: the place that the record has passed. */
+export interface PassedItem {
+  readonly kind: 'passed';
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
 }
 
 export interface DeadLetterItem {
@@ -32,7 +43,7 @@ export interface DeadLetterItem {
 }
 
 /** What one row or a few come of: the smallest thing that can be set aside by itself. */
-export type Item = JournalEntry | EventItem | DeadLetterItem;
+export type Item = JournalEntry | EventItem | DeadLetterItem | PassedItem;
 
 export interface ReadRecord {
   readonly items: readonly Item[];
@@ -59,8 +70,16 @@ export function readRecord(source: SourceTopic, record: Readable): ReadRecord {
 }
 
 function readEvent(record: Readable): EventItem {
-  const event = decodeEvent(record.headers);
-  return { kind: 'event', event, labels: record.headers.ce_labels ?? '{}', payload: record.value };
+  const { topic, partition, offset } = record;
+  return {
+    kind: 'event',
+    event: decodeEvent(record.headers),
+    labels: record.headers.ce_labels ?? '{}',
+    payload: record.value,
+    topic,
+    partition,
+    offset,
+  };
 }
 
 function readDeadLetter(record: Readable): DeadLetterItem {
