@@ -23,6 +23,7 @@ import { type WebhookParts, webhookRoutes } from '../resources/webhooks/routes.t
 import type { Store } from '../store.ts';
 import { answerErrors, answerUnparsable } from './answer-errors.ts';
 import { healthRoutes } from './health.ts';
+import { observeRequests } from './observe-requests.ts';
 import { assembleDocument, type ServedOperation } from './openapi/assemble.ts';
 import { OPERATIONAL_EVENTS } from './openapi/operational-events.ts';
 import { documentRoutes } from './openapi/serve.ts';
@@ -123,7 +124,7 @@ export function createApi(parts: AppParts): Api {
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, readJsonBody);
   closeConnectionsOnStop(app);
   answerErrors(app, parts);
-  observeRequests(app, parts.ingestMetrics);
+  observeRequests(app, parts);
   void app.register(async (scope) => {
     healthRoutes(scope as App, parts);
     documentRoutes(scope as App, document);
@@ -219,14 +220,5 @@ function requireAccess(app: App): void {
     const refused = access ? refuseAccess(request.caller, access) : null;
     if (refused) sendProblem(reply, refused);
     else done();
-  });
-}
-
-function observeRequests(app: App, metrics: IngestMetrics): void {
-  app.addHook('onResponse', (request, reply, done) => {
-    const url = request.routeOptions.url;
-    const route = url === undefined ? 'unmatched' : `${request.method} ${url.replace(/^\/v1\//, '/')}`;
-    metrics.observeRequest(route, reply.statusCode, reply.elapsedTime);
-    done();
   });
 }

@@ -64,6 +64,7 @@ export function renderProblem(found: Problem, requestId: string): string {
 }
 
 export function sendProblem(reply: FastifyReply, found: Problem): FastifyReply {
+  reply.request.problemCode = found.code;
   reply.code(PROBLEMS[found.code].status).type(PROBLEM_TYPE);
   if (found.headers) reply.headers(found.headers);
   return reply.serializer(asItIs).send(renderProblem(found, reply.request.id));
