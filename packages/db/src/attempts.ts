@@ -21,12 +21,29 @@ export interface AttemptColumns {
   /** Base64. */
   readonly responseBody: (string | null)[];
   readonly traceId: string[];
+  /** JSON text of an object: name to value or values. */
+  readonly responseHeaders: (string | null)[];
+  /** The phases in milliseconds, null where the request did not pass through. */
+  readonly dnsMs: (number | null)[];
+  readonly connectMs: (number | null)[];
+  readonly tlsMs: (number | null)[];
+  readonly firstByteMs: (number | null)[];
+  /** Of the tenant's configuration that the request was made from. */
+  readonly revision: (number | null)[];
   readonly retentionDays: number[];
   /** Days since 1970-01-01, from the event's id. */
   readonly day: number[];
 }
 
-export interface AttemptRow {
+/** Milliseconds of the phases of a request; null where it did not pass through, and where nobody said. */
+export interface AttemptPhases {
+  readonly dnsMs: number | null;
+  readonly connectMs: number | null;
+  readonly tlsMs: number | null;
+  readonly firstByteMs: number | null;
+}
+
+export interface AttemptRow extends AttemptPhases {
   readonly attemptId: string;
   readonly deliveryId: string;
   readonly run: number;
@@ -38,8 +55,11 @@ export interface AttemptRow {
   readonly status: number | null;
   readonly failure: string | null;
   readonly error: string | null;
+  /** Those that were kept; null where none were. */
+  readonly responseHeaders: Record<string, string | string[]> | null;
   readonly responseBody: Buffer | null;
   readonly traceId: string;
+  readonly revision: number | null;
 }
 
 /** Inserts what is not there yet; gives back how many that were. */
@@ -48,18 +68,24 @@ export async function recordAttempts(sql: Sql, rows: AttemptColumns): Promise<nu
   const inserted = await sql`
     insert into attempts (attempt_id, delivery_id, tenant_id, endpoint_id, event_id, run, round, attempt, state,
                           started_at, duration_ms, status, failure, error, response_body, trace_id,
+                          response_headers, dns_ms, connect_ms, tls_ms, first_byte_ms, revision,
                           retention_days, day)
     select attempt_id, delivery_id, tenant_id, endpoint_id, event_id, run, round, attempt, state,
            to_timestamp(started_at_ms::float8 / 1000), duration_ms, status, failure, error,
-           decode(response_body, 'base64'), trace_id, retention_days, '1970-01-01'::date + day
+           decode(response_body, 'base64'), trace_id,
+           response_headers::json, dns_ms, connect_ms, tls_ms, first_byte_ms, revision,
+           retention_days, '1970-01-01'::date + day
     from unnest(
       ${rows.attemptId}::uuid[], ${rows.deliveryId}::text[], ${rows.tenantId}::text[],
       ${rows.endpointId}::text[], ${rows.eventId}::uuid[], ${rows.run}::int[], ${rows.round}::int[],
       ${rows.attempt}::int[], ${rows.state}::text[], ${rows.startedAtMs}::bigint[], ${rows.durationMs}::int[],
       ${rows.status}::int[], ${rows.failure}::text[], ${rows.error}::text[], ${rows.responseBody}::text[],
-      ${rows.traceId}::text[], ${rows.retentionDays}::smallint[], ${rows.day}::int[]
+      ${rows.traceId}::text[], ${rows.responseHeaders}::text[], ${rows.dnsMs}::int[], ${rows.connectMs}::int[],
+      ${rows.tlsMs}::int[], ${rows.firstByteMs}::int[], ${rows.revision}::bigint[],
+      ${rows.retentionDays}::smallint[], ${rows.day}::int[]
     ) as given (attempt_id, delivery_id, tenant_id, endpoint_id, event_id, run, round, attempt, state,
-                started_at_ms, duration_ms, status, failure, error, response_body, trace_id, retention_days, day)
+                started_at_ms, duration_ms, status, failure, error, response_body, trace_id,
+                response_headers, dns_ms, connect_ms, tls_ms, first_byte_ms, revision, retention_days, day)
     on conflict do nothing`;
   return inserted.count;
 }
@@ -73,7 +99,7 @@ export async function listAttempts(
 ): Promise<AttemptRow[]> {
   return sql<AttemptRow[]>`
     select attempt_id, delivery_id, run, round, attempt, state, started_at, duration_ms, status, failure, error,
-           response_body, trace_id
+           response_body, trace_id, response_headers, dns_ms, connect_ms, tls_ms, first_byte_ms, revision
     from attempts
     where delivery_id = ${deliveryId} and day = '1970-01-01'::date + ${recordDay(deliveryId)}::int and tenant_id = ${tenantId}
     order by round, attempt, attempt_id limit ${limit}`;

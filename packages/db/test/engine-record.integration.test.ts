@@ -463,13 +463,19 @@ describe("an endpoint's health", () => {
 });
 
 test('the load of a tenant is what its workers said last, until they are silent', async () => {
-  const say = (workerId: string, inFlight: number, queued: number) =>
-    recordLoad(sql, { tenantId: [tenantId], workerId: [workerId], inFlight: [inFlight], queued: [queued] });
-  expect(await tenantLoad(sql, tenantId)).toEqual({ inFlight: 0, queued: 0 });
+  const say = (workerId: string, inFlight: number, queued: number, overflow = 0) =>
+    recordLoad(sql, {
+      tenantId: [tenantId],
+      workerId: [workerId],
+      inFlight: [inFlight],
+      queued: [queued],
+      overflow: [overflow],
+    });
+  expect(await tenantLoad(sql, tenantId)).toEqual({ inFlight: 0, queued: 0, overflow: 0 });
   await say('a', 9, 9);
-  await say('a', 2, 3);
+  await say('a', 2, 3, 70);
   await say('b', 1, 0);
-  expect(await tenantLoad(sql, tenantId)).toEqual({ inFlight: 3, queued: 3 });
+  expect(await tenantLoad(sql, tenantId)).toEqual({ inFlight: 3, queued: 3, overflow: 70 });
   await sql`update tenant_load set reported_at = now() - interval '6 seconds' where worker_id = 'a'`;
-  expect(await tenantLoad(sql, tenantId)).toEqual({ inFlight: 1, queued: 0 });
+  expect(await tenantLoad(sql, tenantId)).toEqual({ inFlight: 1, queued: 0, overflow: 0 });
 });

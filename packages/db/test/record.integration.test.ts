@@ -264,6 +264,12 @@ describe('attempts', () => {
       error: same(null),
       responseBody: [Buffer.from([0, 1, 255]).toString('base64'), null, null],
       traceId: same('ab'.repeat(16)),
+      responseHeaders: ['{"retry-after":"7","x-odd":["\\u0000","\\ud800"]}', null, null],
+      dnsMs: [1, null, null],
+      connectMs: [2, null, null],
+      tlsMs: [3, null, null],
+      firstByteMs: [4, null, null],
+      revision: [17, null, null],
       retentionDays: same(30),
       day: same(DAY),
     };
@@ -275,7 +281,15 @@ describe('attempts', () => {
       attemptId: ids[0],
       responseBody: Buffer.from([0, 1, 255]),
       error: null,
+      responseHeaders: { 'retry-after': '7', 'x-odd': ['\0', '\ud800'] },
+      dnsMs: 1,
+      connectMs: 2,
+      tlsMs: 3,
+      firstByteMs: 4,
+      revision: 17,
     });
+    const unsaid = { responseHeaders: null, dnsMs: null, firstByteMs: null, revision: null };
+    expect(listed[0]).toMatchObject(unsaid);
   });
 });
 
