@@ -1,4 +1,5 @@
 export * from './build-replay.ts';
+export * from './content-filter.ts';
 export * from './delivery-state.ts';
 export * from './event.ts';
 export type { Headers } from './header-fields.ts';
@@ -9,6 +10,15 @@ export * from './lanes.ts';
 export * from './outcome.ts';
 export * from './record-mac.ts';
 export * from './records.ts';
+export * from './routed-event.ts';
+export * from './request-headers.ts';
 export * from './side-records.ts';
 export * from './tiers.ts';
 export * from './topics.ts';
+export {
+  type FilterFault,
+  MAX_FILTER_CHARS,
+  MAX_FILTER_DEPTH,
+  MAX_FILTER_NODES,
+  MAX_FILTER_TEXT_CHARS,
+} from './walk-filter.ts';

@@ -11,7 +11,7 @@ import {
 } from './endpoints.ts';
 
 /** What is left out stays as it is; null takes a limit or a schedule of its own away. */
-export type EndpointChanges = Partial<Omit<NewEndpoint, 'endpointId' | 'sealedSecrets'>>;
+export type EndpointChanges = Partial<Omit<NewEndpoint, 'endpointId' | 'sealedSecrets' | 'scope'>>;
 
 /** What a person or the system may make of an endpoint, and why. */
 export interface EndpointStateChange {
@@ -43,7 +43,8 @@ export async function updateEndpoint(
 ): Promise<{ change: number | null; row: EndpointRow } | null> {
   return inTransaction(sql, async (transaction) => {
     const columns = changedColumns(transaction, changes);
-    const resubscribes = changes.eventTypes !== undefined || changes.labels !== undefined;
+    const resubscribes =
+      changes.eventTypes !== undefined || changes.labels !== undefined || changes.filter !== undefined;
     if (Object.keys(columns).length === 0 && !resubscribes) {
       const row = await findEndpoint(transaction, tenantId, endpointId);
       return row === null || row.state === 'deleted' ? null : { change: null, row };
@@ -93,6 +94,7 @@ async function resubscribe(
     endpointId,
     eventTypes: changes.eventTypes ?? before.eventTypes,
     labels: changes.labels ?? before.labels,
+    filter: changes.filter === undefined ? before.filter : changes.filter,
   };
   const wasOpen = await closeVersion(sql, endpointId, change);
   await openVersion(sql, tenantId, change, subscription);
@@ -141,8 +143,8 @@ async function closeVersion(sql: Sql, endpointId: string, change: number): Promi
 /** Opens a version of the last subscription; one that is open already stays. */
 async function reopenVersion(sql: Sql, endpointId: string, change: number): Promise<void> {
   await sql`
-    insert into endpoint_versions (endpoint_id, valid_from, tenant_id, event_types, labels)
-    select endpoint_id, ${change}::bigint, tenant_id, event_types, labels from (
+    insert into endpoint_versions (endpoint_id, valid_from, tenant_id, event_types, labels, filter)
+    select endpoint_id, ${change}::bigint, tenant_id, event_types, labels, filter from (
       select * from endpoint_versions where endpoint_id = ${endpointId} order by valid_from desc limit 1
     ) last where valid_until is not null
     on conflict (endpoint_id, valid_from) do update set valid_until = null, closed_at = null`;

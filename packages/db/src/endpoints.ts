@@ -1,3 +1,4 @@
+import type { JSONValue } from 'postgres';
 import { takeChange } from './changes.ts';
 import { inTransaction, type Sql } from './database.ts';
 
@@ -5,6 +6,10 @@ export type EndpointState = 'active' | 'paused' | 'disabled' | 'deleted';
 /** What becomes of events that come while an endpoint is paused: they wait, or are not matched. */
 export type PauseMode = 'hold' | 'drop';
 export type RequestMethod = 'POST' | 'PUT';
+/** Whose events an endpoint gets; `all_tenants` is for the operator's own. */
+export type EndpointScope = 'tenant' | 'all_tenants';
+/** JSON that `compileFilter` in contracts takes. */
+export type ContentFilter = Readonly<Record<string, unknown>>;
 
 /** Null: the service's default, or no limit of its own. */
 export interface EndpointLimits {
@@ -30,6 +35,10 @@ export interface NewEndpoint extends Partial<EndpointLimits>, Partial<EndpointRe
   readonly description: string;
   readonly eventTypes: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
+  /** Null, or left out, for none. */
+  readonly filter?: ContentFilter | null;
+  /** Left out: `tenant`. */
+  readonly scope?: EndpointScope;
   /** Newest first, each sealed (`sealSecret` in tenant-config). */
   readonly sealedSecrets: readonly string[];
   readonly retryScheduleMs: readonly number[] | null;
@@ -44,6 +53,8 @@ export interface EndpointRow extends EndpointLimits, EndpointRequest {
   readonly description: string;
   readonly eventTypes: string[];
   readonly labels: Record<string, string>;
+  readonly filter: ContentFilter | null;
+  readonly scope: EndpointScope;
   readonly retryScheduleMs: number[] | null;
   readonly attemptTimeoutMs: number | null;
   readonly state: EndpointState;
@@ -83,13 +94,13 @@ export async function createEndpoint(
     const [created] = await transaction<{ createdAt: Date }[]>`
       insert into endpoints
         (endpoint_id, tenant_id, url, description, sealed_secrets, retry_schedule_ms, attempt_timeout_ms,
-         max_concurrency, max_per_sec, max_retry_ms, method, sealed_headers, metadata)
+         max_concurrency, max_per_sec, max_retry_ms, method, sealed_headers, metadata, scope)
       values (${endpoint.endpointId}, ${tenantId}, ${endpoint.url}, ${endpoint.description},
               ${transaction.json([...endpoint.sealedSecrets])},
               ${endpoint.retryScheduleMs && [...endpoint.retryScheduleMs]}::int[], ${endpoint.attemptTimeoutMs},
               ${endpoint.maxConcurrency ?? null}, ${endpoint.maxPerSec ?? null}, ${endpoint.maxRetryMs ?? null},
               ${endpoint.method ?? 'POST'}, ${transaction.json(endpoint.sealedHeaders ?? {})},
-              ${transaction.json(endpoint.metadata ?? {})})
+              ${transaction.json(endpoint.metadata ?? {})}, ${endpoint.scope ?? 'tenant'})
       returning created_at`;
     await openVersion(transaction, tenantId, change, endpoint);
     return { kind: 'created', change, createdAt: created!.createdAt };
@@ -101,14 +112,16 @@ export async function openVersion(
   sql: Sql,
   tenantId: string,
   change: number,
-  subscription: Pick<NewEndpoint, 'endpointId' | 'eventTypes' | 'labels'>,
+  subscription: Pick<NewEndpoint, 'endpointId' | 'eventTypes' | 'labels' | 'filter'>,
 ): Promise<void> {
+  const filter = subscription.filter ? sql.json(subscription.filter as JSONValue) : null;
   await sql`
-    insert into endpoint_versions (endpoint_id, valid_from, tenant_id, event_types, labels)
+    insert into endpoint_versions (endpoint_id, valid_from, tenant_id, event_types, labels, filter)
     values (${subscription.endpointId}, ${change}::bigint, ${tenantId},
-            ${[...subscription.eventTypes]}::text[], ${sql.json(subscription.labels)})
+            ${[...subscription.eventTypes]}::text[], ${sql.json(subscription.labels)}, ${filter}::jsonb)
     on conflict (endpoint_id, valid_from) do update set
-      event_types = excluded.event_types, labels = excluded.labels, valid_until = null, closed_at = null`;
+      event_types = excluded.event_types, labels = excluded.labels, filter = excluded.filter, valid_until = null,
+      closed_at = null`;
 }
 
 /** Null for an unknown one and for another tenant's; deleted ones are found. */
@@ -147,7 +160,7 @@ export async function listEndpoints(
 }
 
 const endpointColumns = (sql: Sql) => sql`
-  e.endpoint_id, e.tenant_id, e.url, e.description, v.event_types, v.labels, e.retry_schedule_ms,
+  e.endpoint_id, e.tenant_id, e.url, e.description, v.event_types, v.labels, v.filter, e.scope, e.retry_schedule_ms,
   e.attempt_timeout_ms, e.max_concurrency, e.max_per_sec, e.max_retry_ms, e.state, e.state_reason, e.pause_mode,
   e.method, e.sealed_headers, e.metadata, e.revision, e.created_at, e.updated_at,
   (select coalesce(jsonb_agg(e.secret_expires_at[place] order by place)
@@ -155,5 +168,5 @@ const endpointColumns = (sql: Sql) => sql`
    from generate_series(1, jsonb_array_length(e.sealed_secrets)) as place) as secrets_expire_at`;
 
 const lastVersion = (sql: Sql) => sql`
-  select event_types, labels from endpoint_versions
+  select event_types, labels, filter from endpoint_versions
   where endpoint_versions.endpoint_id = e.endpoint_id order by valid_from desc limit 1`;

@@ -38,7 +38,7 @@ export async function insertOperationalEvents(
       ${rows.map((row) => row.dedupeKey)}::text[], ${rows.map((row) => row.tenantId)}::text[],
       ${rows.map((row) => JSON.stringify(row.payload))}::text[]
     ) as given (event_id, type, dedupe_key, tenant_id, payload)
-    where exists (select 1 from endpoints where tenant_id = ${OPERATOR_TENANT_ID} and state in ('active', 'paused'))
+    where exists (select 1 from endpoints where tenant_id = ${OPERATOR_TENANT_ID} and scope = 'tenant' and state in ('active', 'paused'))
     order by dedupe_key
     on conflict do nothing`;
   return inserted.count;

@@ -1,6 +1,13 @@
 import { takeChange } from './changes.ts';
 import { inTransaction, type Sql } from './database.ts';
-import type { EndpointLimits, EndpointRequest, EndpointState, PauseMode } from './endpoints.ts';
+import type {
+  ContentFilter,
+  EndpointLimits,
+  EndpointRequest,
+  EndpointScope,
+  EndpointState,
+  PauseMode,
+} from './endpoints.ts';
 
 export type DlqPolicy = 'refuse' | 'drop_oldest' | 'warn';
 export type RetentionDays = 7 | 30 | 90;
@@ -27,12 +34,16 @@ export interface EndpointVersionRow {
   readonly validUntil: number | null;
   readonly eventTypes: string[];
   readonly labels: Record<string, string>;
+  /** Null, or left out, for none. */
+  readonly filter?: ContentFilter | null;
 }
 
 export interface TenantEndpointRow extends EndpointLimits, Omit<EndpointRequest, 'metadata'> {
   readonly endpointId: string;
   readonly url: string;
   readonly state: EndpointState;
+  /** Left out: `tenant`. */
+  readonly scope?: EndpointScope;
   readonly stateReason: string | null;
   readonly pauseMode: PauseMode | null;
   /** Newest first. */
@@ -164,7 +175,7 @@ interface LoadedRow extends Omit<TenantRow, 'quotas' | 'endpoints'>, Quotas {
 interface LoadedEndpoint
   extends Pick<
     TenantEndpointRow,
-    'maxConcurrency' | 'maxPerSec' | 'maxRetryMs' | 'stateReason' | 'pauseMode' | 'method'
+    'maxConcurrency' | 'maxPerSec' | 'maxRetryMs' | 'stateReason' | 'pauseMode' | 'method' | 'scope'
   > {
   readonly id: string;
   readonly url: string;
@@ -179,6 +190,7 @@ interface LoadedEndpoint
     until: number | null;
     types: string[];
     labels: Record<string, string>;
+    filter: ContentFilter | null;
   }[];
 }
 
@@ -197,12 +209,12 @@ export async function loadTenants(sql: Sql, tenantIds: readonly string[]): Promi
         'schedule', retry_schedule_ms, 'timeout', attempt_timeout_ms, 'versions', coalesce(v.versions, '[]'),
         'stateReason', state_reason, 'pauseMode', pause_mode, 'maxConcurrency', max_concurrency,
         'maxPerSec', max_per_sec, 'maxRetryMs', max_retry_ms,
-        'method', method, 'headers', sealed_headers, 'expires', secret_expires_at
+        'method', method, 'headers', sealed_headers, 'expires', secret_expires_at, 'scope', scope
       ) order by endpoint_id) as endpoints
       from endpoints
       left join lateral (
         select jsonb_agg(jsonb_build_object(
-          'from', valid_from, 'until', valid_until, 'types', event_types, 'labels', labels
+          'from', valid_from, 'until', valid_until, 'types', event_types, 'labels', labels, 'filter', filter
         ) order by valid_from) as versions
         from endpoint_versions
         where endpoint_versions.endpoint_id = endpoints.endpoint_id
@@ -244,6 +256,7 @@ function toTenantRow(row: LoadedRow): TenantRow {
       endpointId: endpoint.id,
       url: endpoint.url,
       state: endpoint.state,
+      scope: endpoint.scope,
       stateReason: endpoint.stateReason,
       pauseMode: endpoint.pauseMode,
       maxConcurrency: endpoint.maxConcurrency,
@@ -260,6 +273,7 @@ function toTenantRow(row: LoadedRow): TenantRow {
         validUntil: version.until,
         eventTypes: version.types,
         labels: version.labels,
+        filter: version.filter,
       })),
     })),
   };

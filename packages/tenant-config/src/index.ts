@@ -1,6 +1,6 @@
 export { type CancellationSubject, isCancelled } from './cancelled.ts';
 export type { ConfigSource } from './config-source.ts';
-export { matchingEndpoints } from './match-endpoints.ts';
+export { matchingEndpoints, matchingSystemEndpoints } from './match-endpoints.ts';
 export * from './sealed-secret.ts';
 export type { EndpointConfig, EndpointSecret, EndpointVersion, TenantConfig } from './tenant-config.ts';
 export { headerField, SIGNING_SECRET_FIELD, toTenantConfig } from './tenant-config.ts';

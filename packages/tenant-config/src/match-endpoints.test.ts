@@ -1,7 +1,7 @@
-import { type Labels, matches } from '@posthorn/contracts';
+import { type Labels, matches, type RoutedEvent } from '@posthorn/contracts';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { matchingEndpoints } from './match-endpoints.ts';
+import { matchingEndpoints as match } from './match-endpoints.ts';
 import type { EndpointConfig, EndpointVersion, TenantConfig } from './tenant-config.ts';
 
 function tenant(endpoints: Record<string, EndpointVersion[]>): TenantConfig {
@@ -48,6 +48,16 @@ const version = (eventTypes: string[], over: Partial<EndpointVersion> = {}): End
   labels: {},
   ...over,
 });
+
+/** An event without a payload to look at. */
+const routed = (type: string, labels: Labels = {}): RoutedEvent => ({
+  type,
+  labels,
+  payload: () => undefined,
+});
+
+const matchingEndpoints = (config: TenantConfig, type: string, labels: Labels, revision: number) =>
+  match(config, routed(type, labels), revision);
 
 describe('an endpoint gets an event', () => {
   test('when a filter is its type, a prefix of it, or every type', () => {

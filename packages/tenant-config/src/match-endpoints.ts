@@ -1,4 +1,11 @@
-import { carriesLabels, type EndpointId, type Labels } from '@posthorn/contracts';
+import {
+  type CompiledFilter,
+  carriesLabels,
+  compileFilter,
+  type EndpointId,
+  type RoutedEvent,
+} from '@posthorn/contracts';
+import type { EndpointScope } from '@posthorn/db';
 import type { EndpointVersion, TenantConfig } from './tenant-config.ts';
 
 interface Candidate {
@@ -8,6 +15,8 @@ interface Candidate {
   readonly version: EndpointVersion;
   /** Whether it has label conditions at all. */
   readonly labelled: boolean;
+  /** Null for none. */
+  readonly filter: Pick<CompiledFilter, 'matches'> | null;
 }
 
 /** A tenant's versions by what their type filters ask for. */
@@ -18,30 +27,47 @@ interface TypeIndex {
   readonly prefix: ReadonlyMap<string, readonly Candidate[]>;
 }
 
-const indexes = new WeakMap<TenantConfig, TypeIndex>();
+/** Endpoints of one scope by the configuration they are of. */
+type Indexes = WeakMap<TenantConfig, TypeIndex>;
+
+const indexes: Readonly<Record<EndpointScope, Indexes>> = {
+  tenant: new WeakMap(),
+  all_tenants: new WeakMap(),
+};
 
 /**
- * The endpoints that get an event: those with a version valid at `revision`, one of whose type filters matches and
- * all of whose labels the event carries. In the order of the configuration, each once. What an endpoint's state is
- * now does not matter: a closed one has no version valid at later revisions.
+ * The endpoints that get an event of this tenant: those with a version valid at `revision`, one of whose type filters
+ * matches, all of whose labels the event carries, and whose content filter it passes. In the order of the configuration,
+ * each once. What an endpoint's state is now does not matter: a closed one has no version valid at later revisions.
  */
-export function matchingEndpoints(
+export const matchingEndpoints = (config: TenantConfig, event: RoutedEvent, revision: number): EndpointId[] =>
+  match(config, 'tenant', event, revision);
+
+/** The system endpoints that get an event of any tenant, by the operator's configuration and the same rules. */
+export const matchingSystemEndpoints = (
+  operator: TenantConfig,
+  event: RoutedEvent,
+  revision: number,
+): EndpointId[] => match(operator, 'all_tenants', event, revision);
+
+function match(
   config: TenantConfig,
-  eventType: string,
-  labels: Labels,
+  scope: EndpointScope,
+  event: RoutedEvent,
   revision: number,
 ): EndpointId[] {
-  let index = indexes.get(config);
+  let index = indexes[scope].get(config);
   if (index === undefined) {
-    index = buildIndex(config);
-    indexes.set(config, index);
+    index = buildIndex(config, scope);
+    indexes[scope].set(config, index);
   }
+  const { type } = event;
   const found: Candidate[] = [];
-  take(found, index.every, labels, revision);
-  take(found, index.exact.get(eventType), labels, revision);
+  take(found, index.every, event, revision);
+  take(found, index.exact.get(type), event, revision);
   if (index.prefix.size > 0) {
-    for (let dot = eventType.indexOf('.'); dot !== -1; dot = eventType.indexOf('.', dot + 1))
-      take(found, index.prefix.get(eventType.slice(0, dot)), labels, revision);
+    for (let dot = type.indexOf('.'); dot !== -1; dot = type.indexOf('.', dot + 1))
+      take(found, index.prefix.get(type.slice(0, dot)), event, revision);
   }
   return inOrder(found);
 }
@@ -49,14 +75,15 @@ export function matchingEndpoints(
 function take(
   found: Candidate[],
   candidates: readonly Candidate[] | undefined,
-  labels: Labels,
+  event: RoutedEvent,
   revision: number,
 ): void {
   if (candidates === undefined) return;
   for (const candidate of candidates) {
     const { validFrom, validUntil } = candidate.version;
     if (revision < validFrom || (validUntil !== null && revision >= validUntil)) continue;
-    if (candidate.labelled && !carriesLabels(candidate.version.labels, labels)) continue;
+    if (candidate.labelled && !carriesLabels(candidate.version.labels, event.labels)) continue;
+    if (candidate.filter !== null && !candidate.filter.matches(event)) continue;
     found.push(candidate);
   }
 }
@@ -72,15 +99,17 @@ function inOrder(found: Candidate[]): EndpointId[] {
   return ids;
 }
 
-function buildIndex(config: TenantConfig): TypeIndex {
+function buildIndex(config: TenantConfig, scope: EndpointScope): TypeIndex {
   const every: Candidate[] = [];
   const exact = new Map<string, Candidate[]>();
   const prefix = new Map<string, Candidate[]>();
   let place = 0;
   for (const endpoint of config.endpoints.values()) {
+    if ((endpoint.scope ?? 'tenant') !== scope) continue;
     for (const version of endpoint.versions) {
       const labelled = Object.keys(version.labels).length > 0;
-      const candidate = { place, endpointId: endpoint.endpointId, version, labelled };
+      const filter = readFilter(version);
+      const candidate = { place, endpointId: endpoint.endpointId, version, labelled, filter };
       for (const filter of version.eventTypes) {
         if (filter === '*') every.push(candidate);
         else if (filter.endsWith('.*')) add(prefix, filter.slice(0, -2), candidate);
@@ -90,6 +119,13 @@ function buildIndex(config: TenantConfig): TypeIndex {
     place++;
   }
   return { every, exact, prefix };
+}
+
+/** One that was put into the table by hand and is none matches nothing: it was meant to keep something out. */
+function readFilter({ filter }: EndpointVersion): Candidate['filter'] {
+  if (!filter) return null;
+  const compiled = compileFilter(filter);
+  return compiled.kind === 'filter' ? compiled : { matches: () => false };
 }
 
 function add(map: Map<string, Candidate[]>, key: string, candidate: Candidate): void {

@@ -1,6 +1,8 @@
 import type { EndpointId, Labels, TenantId } from '@posthorn/contracts';
 import type {
   CancellationRow,
+  ContentFilter,
+  EndpointScope,
   EndpointState,
   PauseMode,
   Quotas,
@@ -16,6 +18,8 @@ export interface EndpointVersion {
   readonly validUntil: number | null;
   readonly eventTypes: readonly string[];
   readonly labels: Labels;
+  /** Null, or left out, for none; one that does not compile matches nothing. */
+  readonly filter?: ContentFilter | null;
 }
 
 /** A signing secret in the clear. */
@@ -30,6 +34,8 @@ export interface EndpointConfig {
   readonly tenantId: TenantId;
   readonly url: string;
   readonly state: EndpointState;
+  /** `all_tenants`: a system endpoint, which gets other tenants' events and none of its own. Left out: `tenant`. */
+  readonly scope?: EndpointScope;
   /**
    * Of a disabled one: `gone` and `auto_disabled` make dead letters of what is queued; `person`, or nothing, cancels it.
    */
@@ -108,6 +114,7 @@ function toEndpoint({ tenantId }: TenantRow, row: TenantEndpointRow, key: Secret
     tenantId,
     url: row.url,
     state: row.state,
+    ...(row.scope === undefined ? {} : { scope: row.scope }),
     stateReason: row.stateReason,
     pauseMode: row.pauseMode,
     get secrets() {

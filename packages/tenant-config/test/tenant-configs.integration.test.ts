@@ -68,8 +68,9 @@ test('an endpoint is applied by every replica when its change is confirmed, and 
   expect(second.applied).toBeGreaterThanOrEqual(created.change);
   expect(second.fresh).toBe(true);
   const config = second.peek('t')!;
-  expect(matchingEndpoints(config, 'order.created', {}, config.revision)).toEqual([endpointId]);
-  expect(matchingEndpoints(config, 'order.created', {}, created.change - 1)).toEqual([]);
+  const event = { type: 'order.created', labels: {}, payload: () => undefined };
+  expect(matchingEndpoints(config, event, config.revision)).toEqual([endpointId]);
+  expect(matchingEndpoints(config, event, created.change - 1)).toEqual([]);
   expect(config.endpoints.get(endpointId)!.secrets).toEqual([{ text: 'whsec_x', expiresAtMs: null }]);
 
   expect(dispatcher.peek('t')!.revision).toBe(tenant.change);

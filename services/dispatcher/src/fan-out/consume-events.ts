@@ -1,4 +1,4 @@
-import { decodeEvent, type EventMeta, RecordFormatError } from '@posthorn/contracts';
+import { decodeEvent, type EventMeta, RecordFormatError, routedEvent } from '@posthorn/contracts';
 import type { PartitionHandler, TrackedRecord } from '@posthorn/kafka';
 import { failpoint, type Tracing } from '@posthorn/runtime';
 import { cutIntoRecords, type LaneSlots } from '../cut-into-records.ts';
@@ -42,7 +42,7 @@ async function fanOut(options: FanOutOptions, record: TrackedRecord): Promise<vo
     const found = await options.findConfig(event);
     switch (found.kind) {
       case 'found': {
-        const matched = matchEndpoints(found.config, event);
+        const matched = matchEndpoints(found.config, event, routedEvent(event, record.value));
         await publish(options, record, event, cutIntoRecords(matched, found.config.lanes));
         break;
       }

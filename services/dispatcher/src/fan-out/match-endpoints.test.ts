@@ -1,7 +1,11 @@
-import { mintEndpointId } from '@posthorn/contracts';
+import { type EventMeta, mintEndpointId, routedEvent } from '@posthorn/contracts';
+import type { TenantConfig } from '@posthorn/tenant-config';
 import { expect, test } from 'vitest';
 import { eventMeta, tenantConfig } from '../../test/fakes.ts';
-import { matchEndpoints } from './match-endpoints.ts';
+import { matchEndpoints as match } from './match-endpoints.ts';
+
+const matchEndpoints = (config: TenantConfig, event: EventMeta) =>
+  match(config, event, routedEvent(event, Buffer.from('{}')));
 
 test('an endpoint matches by the version that was valid at the event, not by the newest', () => {
   const [endpoint] = tenantConfig(1).endpoints.values();

@@ -5,6 +5,7 @@ import {
   type EventId,
   encodeEvent,
   mintEventId,
+  routedEvent,
   tenantPartition,
 } from '@posthorn/contracts';
 import type { OutboundRecord, ProduceAck } from '@posthorn/kafka';
@@ -58,7 +59,7 @@ export async function acceptEvent(
   if (isProblem(tenant)) return tenant;
   const refusal = refuseReserved(tenant.tenantId) ?? admit(parts, tenant);
   if (refusal) return refusal;
-  const endpointIds = matchingEndpoints(tenant, event.type, event.labels, tenant.revision);
+  const endpointIds = matchingEndpoints(tenant, routedEvent(event, event.payload), tenant.revision);
   const stamped = stamp(parts, tenant, event, traceparent);
   failpoint('before-produce');
   const failure = await produce(parts, stamped);
