@@ -32,7 +32,10 @@ export interface AuditEntry {
   readonly detail?: AuditView;
 }
 
-/** Belongs into the transaction of what it tells about. */
+/**
+ * Belongs into the transaction of what it tells about, and vouches for all of that transaction: what triggers see of a
+ * change nobody tells about becomes a row of its own.
+ */
 export async function insertAuditEntry(sql: Sql, entry: AuditEntry): Promise<void> {
   const { actor, action, tenantId, subject, before, after, detail } = entry;
   const json = (view: AuditView | null | undefined) => (view ? sql.json(snakeCased(view) as never) : null);
