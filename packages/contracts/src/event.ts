@@ -22,6 +22,21 @@ export const isEventTypeFilter = (text: string): boolean =>
 /** 1–64 of ASCII letters, digits, `_`, `.`, `/` and `-`, the first a letter, digit or `_`. */
 export const isLabelKey = (text: string): boolean => LABEL_KEY.test(text) && text !== '__proto__';
 
+export const MAX_CONTENT_TYPE_CHARS = 256;
+
+const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
+const QUOTED = '"(?:[\\t !#-\\[\\]-~]|\\\\[\\t -~])*"';
+const PARAMETER = `[ \\t]*;[ \\t]*${TOKEN}=(?:${TOKEN}|${QUOTED})`;
+const MEDIA_TYPE = new RegExp(`^${TOKEN}/${TOKEN}(?:${PARAMETER})*$`);
+const JSON_TYPE = new RegExp(`^(?:application|text)/(?:json|${TOKEN}\\+json)(?=[ \\t;]|$)`, 'i');
+
+/** A media type with its parameters (RFC 9110 §8.3.1), in ASCII and without line breaks: safe as a header. */
+export const isContentType = (text: string): boolean =>
+  text.length <= MAX_CONTENT_TYPE_CHARS && MEDIA_TYPE.test(text);
+
+/** Whether a media type says that the bytes are JSON (RFC 6839 §3.1); of what ingest accepted they then are. */
+export const isJsonType = (contentType: string): boolean => JSON_TYPE.test(contentType);
+
 export interface Subscription {
   readonly eventTypes: readonly string[];
   readonly labels: Labels;

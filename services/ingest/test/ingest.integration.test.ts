@@ -41,6 +41,7 @@ import {
 
 /** More changes than the service has connections for them. */
 const CHANGES = 15;
+const ANY = { nowMs: 0, tenantId: null };
 
 let replicas: Replicas;
 let database: Database;
@@ -383,7 +384,7 @@ describe('without Kafka', () => {
           name: null,
           expiresAtMs: null,
         },
-        event: parseEvent(Buffer.from('{"tenant_id":"acme","type":"a","payload":1}'), 0) as PostedEvent,
+        event: parseEvent(Buffer.from('{"tenant_id":"acme","type":"a","payload":1}'), ANY) as PostedEvent,
         traceparent: undefined,
       },
     );

@@ -15,8 +15,13 @@ export interface Member {
 export type Scan =
   | { readonly kind: 'object'; readonly members: readonly Member[] }
   | { readonly kind: 'not_object' }
-  | { readonly kind: 'invalid'; readonly at: number }
-  | { readonly kind: 'too_deep'; readonly at: number };
+  | ScanFault;
+
+/** At which byte a document stops being one that is taken. */
+export interface ScanFault {
+  readonly kind: 'invalid' | 'too_deep';
+  readonly at: number;
+}
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -42,11 +47,37 @@ const faultAt = (at: number): number => -at - 1;
 /** Walks the document once; `maxDepth` counts nested objects and arrays, the outermost one included. */
 export function scanDocument(body: Buffer, maxDepth: number): Scan {
   const members: Member[] = [];
+  const isObject = body[skipSpace(body, 0)] === OPEN_BRACE;
+  const fault = walk(body, maxDepth, members, null);
+  return fault ?? (isObject ? { kind: 'object', members } : { kind: 'not_object' });
+}
+
+/** One value of an array, spacing left out. */
+export interface Item {
+  readonly start: number;
+  end: number;
+}
+
+export type ArrayScan =
+  | { readonly kind: 'array'; readonly items: readonly Item[] }
+  | { readonly kind: 'not_array' }
+  | ScanFault;
+
+/** The same for a document that is an array: where its values stand. */
+export function scanArray(body: Buffer, maxDepth: number): ArrayScan {
+  const items: Item[] = [];
+  const isArray = body[skipSpace(body, 0)] === OPEN_BRACKET;
+  return walk(body, maxDepth, [], isArray ? items : null) ?? (isArray ? { kind: 'array', items } : NOT_ARRAY);
+}
+const NOT_ARRAY = { kind: 'not_array' } as const;
+
+/** Notes the members of the outermost object in `members`, and in `items`, unless null, the values of the outermost array. */
+function walk(body: Buffer, maxDepth: number, members: Member[], items: Item[] | null): ScanFault | null {
   const containers: number[] = [];
   let at = skipSpace(body, 0);
-  const isObject = body[at] === OPEN_BRACE;
   for (;;) {
     const byte = body[at]!;
+    if (items !== null && containers.length === 1) items.push({ start: at, end: at });
     if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
       if (containers.length === maxDepth) return { kind: 'too_deep', at };
       const close = byte + CLOSES_AFTER_OPEN;
@@ -62,21 +93,27 @@ export function scanDocument(body: Buffer, maxDepth: number): Scan {
       at = skipScalar(body, at);
       if (at < 0) return { kind: 'invalid', at: -at - 1 };
     }
-    at = afterValue(body, at, containers, members);
+    at = afterValue(body, at, containers, members, items);
     if (at < 0) return { kind: 'invalid', at: -at - 1 };
     if (containers.length === 0) break;
   }
-  if (at < body.length) return { kind: 'invalid', at };
-  return isObject ? { kind: 'object', members } : { kind: 'not_object' };
+  return at < body.length ? { kind: 'invalid', at } : null;
 }
 
 /** From behind a value over what closes after it, to where the next value starts or the document ends. */
-function afterValue(body: Buffer, from: number, containers: number[], members: Member[]): number {
+function afterValue(
+  body: Buffer,
+  from: number,
+  containers: number[],
+  members: Member[],
+  items: Item[] | null,
+): number {
   let at = from;
   while (containers.length > 0) {
     const close = containers[containers.length - 1]!;
     const inTopObject = containers.length === 1 && close === CLOSE_BRACE;
     if (inTopObject) members[members.length - 1]!.valueEnd = at;
+    if (items !== null && containers.length === 1) items[items.length - 1]!.end = at;
     at = skipSpace(body, at);
     if (body[at] === COMMA) {
       at = skipSpace(body, at + 1);

@@ -15,6 +15,8 @@ export interface PostedEvent {
   readonly contentType: string;
   /** The sender's own id of the event; null when it gave none. */
   readonly clientEventId: string | null;
+  /** W3C trace context that came within the event. */
+  readonly traceparent?: string;
 }
 
 export const JSON_CONTENT_TYPE = 'application/json';

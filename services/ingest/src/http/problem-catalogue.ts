@@ -36,11 +36,11 @@ export const PROBLEMS = {
     when: 'The JSON is well-formed, but fields are missing, unknown or wrong; `errors` lists all of them.',
     remedy: 'Mend what `errors` names.',
   },
-  idempotency_key_unsupported: {
+  invalid_idempotency_key: {
     status: 400,
-    title: 'Idempotency keys are not supported yet',
-    when: '`POST /events` with an `Idempotency-Key`: refused rather than ignored, because the promise it asks for is not kept yet.',
-    remedy: 'Send without it. The same event sent twice is two events.',
+    title: 'The Idempotency-Key header cannot be used',
+    when: 'It is not 1–255 printable ASCII characters, came more than once, or came with a batch.',
+    remedy: 'Send one key for one event; in a batch give each event an `event_id` of your own.',
   },
   unauthenticated: {
     status: 401,
@@ -114,6 +114,12 @@ export const PROBLEMS = {
     when: 'There is a tenant of this id already.',
     remedy: '',
   },
+  idempotency_in_progress: {
+    status: 409,
+    title: 'A request with the same key is not settled yet',
+    when: 'Another request with the same `Idempotency-Key` or `event_id` is under way, or it is not certain yet what became of it.',
+    remedy: 'Ask again with the same one after `Retry-After`.',
+  },
   webhook_quota_exceeded: {
     status: 409,
     title: 'The tenant has as many webhooks as its quota allows',
@@ -156,11 +162,23 @@ export const PROBLEMS = {
     when: 'Only a delivery in the state `failed` is retried or removed; `detail` says where this one stands.',
     remedy: 'To send what had succeeded again, replay the event.',
   },
+  too_many_secrets: {
+    status: 409,
+    title: 'The webhook has as many secrets as may sign at once',
+    when: 'The secret was rotated before the grace periods of earlier rotations ended: `limit` secrets sign already.',
+    remedy: 'End the grace periods (`DELETE /webhooks/:id/secret/previous`), or wait for their end.',
+  },
   payload_expired: {
     status: 410,
     title: 'The payload is no longer kept',
     when: 'The delivery is known, the payload of its event is not kept any more.',
     remedy: '',
+  },
+  precondition_failed: {
+    status: 412,
+    title: 'The webhook was changed meanwhile',
+    when: '`If-Match` names a state that is no longer the current one; `ETag` of this answer names that.',
+    remedy: 'Get it again, decide anew, and send the `ETag` of what you saw.',
   },
   payload_too_large: {
     status: 413,
@@ -168,11 +186,29 @@ export const PROBLEMS = {
     when: 'The payload has more than 256 KB, or the body more than the route takes.',
     remedy: '',
   },
+  batch_too_large: {
+    status: 413,
+    title: 'The batch is too large',
+    when: 'More than 1,000 events or 5 MB in one request to `/events/batch`. Of newline-delimited JSON it is the last of the results: what came before it was taken, nothing after it was read.',
+    remedy: 'Send the rest in another request.',
+  },
   unsupported_media_type: {
     status: 415,
-    title: 'The body must be application/json',
-    when: 'The body is not `application/json`.',
+    title: 'The body is of a media type that this path does not take',
+    when: 'The body is not `application/json`, or for events not one of the forms that `detail` names.',
     remedy: '',
+  },
+  idempotency_mismatch: {
+    status: 422,
+    title: 'The key was used for another event',
+    when: 'Within the last 24 hours another body came with the same `Idempotency-Key` or `event_id`. Bodies are compared byte for byte.',
+    remedy: 'Send each event with a key or id of its own, and repeat a request as it was.',
+  },
+  precondition_required: {
+    status: 428,
+    title: 'The request must say which state it replaces',
+    when: '`PUT /webhooks/:id` without `If-Match`.',
+    remedy: 'Send the `ETag` of what you replace, or `*` for whatever is there.',
   },
   rate_limited: {
     status: 429,
@@ -209,7 +245,7 @@ export const PROBLEMS = {
     title: 'It is not known whether the event was accepted',
     when: 'Kafka’s acknowledgement was lost: the event may have been accepted, the cancellation or removal may have been written.',
     remedy:
-      'Send an event again if two do less harm than none; a cancellation or a removal can always be asked for again.',
+      'Send an event with an `Idempotency-Key` or `event_id` again as it was: one event comes of it. Without either, send it again if two do less harm than none; a cancellation or a removal can always be asked for again.',
   },
   tenant_unavailable: {
     status: 503,
@@ -226,7 +262,7 @@ export const PROBLEMS = {
   database_unavailable: {
     status: 503,
     title: 'The database cannot be reached',
-    when: 'Postgres is away, and this route or an API key that is not cached needs it.',
+    when: 'Postgres is away, and this route, an API key that is not cached, or an event with an `Idempotency-Key` or `event_id` needs it.',
     remedy: 'Send it again.',
   },
   overloaded: {

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { type Member, scanDocument } from '../accept/payload-span.ts';
+import { type Member, type ScanFault, scanDocument } from '../accept/payload-span.ts';
 import { invalidRequest, isProblem, type Problem, ProblemError, problem } from './problem.ts';
 
 /** Objects and arrays inside one another, the outermost counted. */
@@ -17,22 +17,36 @@ export interface JsonObject {
  * not. Null is a document that is no object.
  */
 export function checkJson(body: Buffer): JsonObject | null | Problem {
-  if (body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf) {
-    return problem('invalid_json', 'the body starts with a byte order mark (byte 0)');
-  }
-  if (!isUtf8(body)) return problem('invalid_json', `the body is not UTF-8 (byte ${firstBadByte(body)})`);
+  const refused = holdUtf8(body);
+  if (refused) return refused;
   const scan = scanDocument(body, MAX_JSON_DEPTH);
   switch (scan.kind) {
     case 'object':
       return scan;
     case 'not_object':
       return null;
-    case 'too_deep':
-      return problem('json_too_deep', `more than ${MAX_JSON_DEPTH} levels (byte ${scan.at})`);
-    case 'invalid':
-      return problem('invalid_json', scan.at < body.length ? unexpected(body, scan.at) : endsEarly(body));
     default:
-      return scan satisfies never;
+      return scanProblem(body, scan, MAX_JSON_DEPTH);
+  }
+}
+
+/** Null for UTF-8 without a byte order mark. */
+export function holdUtf8(body: Buffer): Problem | null {
+  if (body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf) {
+    return problem('invalid_json', 'the body starts with a byte order mark (byte 0)');
+  }
+  if (isUtf8(body)) return null;
+  return problem('invalid_json', `the body is not UTF-8 (byte ${firstBadByte(body)})`);
+}
+
+export function scanProblem(body: Buffer, { kind, at }: ScanFault, maxDepth: number): Problem {
+  switch (kind) {
+    case 'too_deep':
+      return problem('json_too_deep', `more than ${maxDepth} levels (byte ${at})`);
+    case 'invalid':
+      return problem('invalid_json', at < body.length ? unexpected(body, at) : endsEarly(body));
+    default:
+      return kind satisfies never;
   }
 }
 

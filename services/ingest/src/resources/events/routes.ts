@@ -1,23 +1,14 @@
 import type { EventPayload } from '@posthorn/db';
-import { failpoint } from '@posthorn/runtime';
 import Type from 'typebox';
-import { acceptEvent } from '../../accept/accept-event.ts';
-import { MAX_EVENT_REQUEST_BYTES, parseEvent } from '../../accept/parse-event.ts';
 import { actorOf } from '../../access/actor.ts';
 import { findTenantOfEvent } from '../../access/find-tenant.ts';
 import type { App, AppParts } from '../../http/app.ts';
 import { invalidRequest, isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
 import { viewDelivery } from '../deliveries/routes.ts';
+import { postBatch } from './batch.ts';
+import { postEvent } from './post.ts';
 import { ReplayStarted, requestReplay } from './request-replay.ts';
-
-const Accepted = Type.Object({
-  event_id: Type.String(),
-  tenant_id: Type.String(),
-  type: Type.String(),
-  webhooks_queued: Type.Integer(),
-  deliver_at: Type.Optional(Type.String()),
-  delivery_ids: Type.Optional(Type.Array(Type.String())),
-});
+import { payloadMember } from './view-payload.ts';
 
 const MAX_REPLAYED_WEBHOOKS = 100;
 const ReplayRequest = Type.Optional(
@@ -31,43 +22,10 @@ const ReplayRequest = Type.Optional(
 
 export function eventRoutes(app: App, parts: AppParts): void {
   void app.register(async (scope) => postEvent(scope as App, parts));
+  void app.register(async (scope) => postBatch(scope as App, parts));
   getEvent(app, parts);
   replayEvent(app, parts);
 }
-
-function postEvent(app: App, parts: AppParts): void {
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
-    done(null, body),
-  );
-  const options = { bodyLimit: MAX_EVENT_REQUEST_BYTES, schema: { response: { 202: Accepted } } };
-  app.post('/events', options, async (request, reply) => {
-    const { caller, headers } = request;
-    const body = Buffer.isBuffer(request.body) ? request.body : NO_BODY;
-    const traceparent = headers.traceparent as string | undefined;
-    const event =
-      headers['idempotency-key'] === undefined ? parseEvent(body, parts.clock.nowMs()) : NO_IDEMPOTENCY;
-    const result = isProblem(event) ? event : await acceptEvent(parts, { caller, event, traceparent });
-    if (isProblem(result)) {
-      parts.ingestMetrics.countEvent(result.code);
-      return sendProblem(reply, result);
-    }
-    parts.ingestMetrics.countEvent('accepted');
-    parts.ingestMetrics.countPayloadBytes(body.length);
-    failpoint('before-202');
-    failpoint('after-202', ANSWERED_MS);
-    return reply.code(202).send(result as never);
-  });
-}
-
-/** An answer is with its sender by then. */
-const ANSWERED_MS = 20;
-const NO_BODY = Buffer.alloc(0);
-/** A key that was ignored would promise what does not happen. */
-const NO_IDEMPOTENCY: Problem = problem(
-  'idempotency_key_unsupported',
-  'send the event without the Idempotency-Key header; the same event sent twice is two events',
-);
 
 function getEvent(app: App, parts: AppParts): void {
   app.get<{ Params: { event_id: string } }>('/events/:event_id', async (request, reply) => {
@@ -81,7 +39,6 @@ function getEvent(app: App, parts: AppParts): void {
   });
 }
 
-/** The payload's own bytes stand in the answer: a number that JavaScript cannot hold stays what it was. */
 function renderEvent(tenantId: string, event: EventPayload, deliveries: readonly object[]): string {
   const head = JSON.stringify({
     event_id: event.eventId,
@@ -92,8 +49,8 @@ function renderEvent(tenantId: string, event: EventPayload, deliveries: readonly
     accepted_at: event.acceptedAt,
     content_type: event.contentType,
   });
-  const payload = event.payload.toString('utf8');
-  return `${head.slice(0, -1)},"payload":${payload},"deliveries":${JSON.stringify(deliveries)}}`;
+  const payload = payloadMember(event.contentType, event.payload);
+  return `${head.slice(0, -1)},${payload},"deliveries":${JSON.stringify(deliveries)}}`;
 }
 
 export const unknownEvent = (eventId: string): Problem =>
