@@ -17,6 +17,7 @@ export type JournalEntry =
   | DeadLetterRemovedEntry
   | PurgedEntry
   | LoadEntry
+  | CircuitEntry
   | LaneDrainedEntry;
 
 interface DeliverySubject {
@@ -57,8 +58,25 @@ export interface AttemptedEntry extends DeliverySubject {
   /** Base64 of the response's first bytes: 1 KB of a success, 16 KB of a failure. */
   readonly responseBody: string | null;
   readonly traceId: string;
+  /**
+   * Headers of the response, names in lower case, sensitive values redacted: 4 K characters of a failure; of a success
+   * 1 K, without those that say nothing of it. Absent where there are none, as everything below in entries of the
+   * release before.
+   */
+  readonly responseHeaders?: Readonly<Record<string, string | readonly string[]>>;
+  readonly phases?: AttemptPhases;
+  /** Of the tenant's configuration that the request was made from. */
+  readonly revision?: number;
   /** Of a 410: `hashUrl` of what answered, so that a URL changed since is not held to it. */
   readonly urlHash?: string;
+}
+
+/** Milliseconds of a request's phases; absent: it did not pass through. Their sum is not the whole (`SendTiming`). */
+export interface AttemptPhases {
+  readonly dnsMs?: number;
+  readonly connectMs?: number;
+  readonly tlsMs?: number;
+  readonly firstByteMs?: number;
 }
 
 /** A delivery went to the dead letters without a request: its circuit stayed open, or its endpoint is gone. */
@@ -120,6 +138,19 @@ export interface LoadEntry {
   readonly workerId: string;
   readonly inFlight: number;
   readonly queued: number;
+  /** Records of the tenant that were passed over in the overflow, a few too many at most. */
+  readonly overflow?: number;
+  readonly atMs: number;
+}
+
+/** The circuit of an endpoint, as one worker has it, was opened, or closed again. */
+export interface CircuitEntry {
+  readonly kind: 'circuit';
+  readonly tenantId: TenantId;
+  readonly endpointId: EndpointId;
+  readonly workerId: string;
+  /** Unix milliseconds by the worker's clock from which on a single attempt is let through; null: it is closed. */
+  readonly nextProbeAtMs: number | null;
   readonly atMs: number;
 }
 

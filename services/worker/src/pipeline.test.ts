@@ -6,7 +6,7 @@ import { createLogger, createMetrics, createTracing, systemClock } from '@postho
 import type { Lookup } from '@posthorn/tenant-config';
 import { createSignalledList } from '@posthorn/testkit';
 import { expect, onTestFinished, test } from 'vitest';
-import { LANE, makeEndpoint, makeHeaders, makeRecord, makeTenant } from '../test/factories.ts';
+import { LANE, makeEndpoint, makeHeaders, makeRecord, makeTenant, makeTiming } from '../test/factories.ts';
 import { readServiceConfig } from './config.ts';
 import { createWorkerMetrics } from './metrics.ts';
 import { createPipeline } from './pipeline.ts';
@@ -19,7 +19,7 @@ const NOTHING_CONSUMED: ConsumerStats = {
   lastHeartbeatAgeMs: null,
   partitions: [],
 };
-const timing = { totalMs: 1, connectMs: null, reusedConnection: true };
+const timing = makeTiming(1);
 const answer = (status: number): SendResult => ({
   kind: 'response',
   status,

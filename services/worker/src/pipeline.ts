@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { deriveMacKey, type JournalEntry, topicNames } from '@posthorn/contracts';
+import { deriveMacKey, type JournalEntry, topicNames, USER_AGENT } from '@posthorn/contracts';
 import type { GuardedAgent } from '@posthorn/egress';
 import { type ConsumerStats, type OutboundRecord, type ProduceAck, ProduceError } from '@posthorn/kafka';
 import type { Clock, Logger, Tracing } from '@posthorn/runtime';
@@ -17,6 +17,7 @@ import { createMover, type Mover } from './intake/move-records.ts';
 import { createRepeats, type Repeats } from './intake/repeats.ts';
 import { createTakeIn } from './intake/take-in.ts';
 import type { WorkerMetrics } from './metrics.ts';
+import { type CircuitReport, createCircuitReport } from './report/report-circuits.ts';
 import { type Breaker, createBreaker } from './schedule/breaker.ts';
 import { createScheduler, type Scheduler } from './schedule/scheduler.ts';
 import { type AttemptStarter, createAttemptStarter } from './schedule/start-attempts.ts';
@@ -55,6 +56,7 @@ export interface Pipeline {
   readonly starter: AttemptStarter;
   readonly acknowledger: Acknowledger;
   readonly breaker: Breaker;
+  readonly circuits: CircuitReport;
   readonly gone: GoneEndpoints;
   start(): void;
   stop(): void;
@@ -66,8 +68,6 @@ export interface Pipeline {
   abandon(): void;
 }
 
-/** Version of the project; receivers see it, and nothing may depend on it. */
-const USER_AGENT = 'Posthorn/0.1.0';
 const MAX_RESPONSE_BYTES = 16 * 1_024;
 const LEAST_LANE_BYTES = 1024 * 1024;
 const TICK_MS = 100;
@@ -75,7 +75,8 @@ const TICK_MS = 100;
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { config, clock, mayBegin } = options;
   const stopped = new AbortController();
-  const breaker = openBreaker(options);
+  const circuits = createCircuitReport(options);
+  const breaker = openBreaker(options, circuits);
   const gone = createGoneEndpoints();
   const loader = createEndpointLoader({ ...options, breaker, gone });
   const scheduler = createScheduler<DeliveryWork>({
@@ -120,7 +121,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     onRoom: () => intake.onMoveRoom(),
   });
   const intake = openIntake(options, { scheduler, repeats, mover, starter });
-  const parts = { intake, repeats, mover, scheduler, starter, acknowledger, breaker, gone };
+  const parts = { intake, repeats, mover, scheduler, starter, acknowledger, breaker, circuits, gone };
   return { ...parts, ...controls(options, parts, stopped) };
 }
 
@@ -236,7 +237,7 @@ async function produceInsideFence(options: PipelineOptions, record: OutboundReco
   return options.produce(record);
 }
 
-function openBreaker({ config, log, metrics }: PipelineOptions): Breaker {
+function openBreaker({ config, log, metrics }: PipelineOptions, circuits: CircuitReport): Breaker {
   return createBreaker({
     failurePercent: config.breakerFailurePercent,
     minAttempts: config.breakerMinAttempts,
@@ -244,8 +245,10 @@ function openBreaker({ config, log, metrics }: PipelineOptions): Breaker {
     firstProbeMs: config.breakerFirstProbeMs,
     maxProbeMs: config.breakerMaxProbeMs,
     maxEndpoints: config.breakerMaxEndpoints,
-    onTransition(to, endpointId, from) {
+    onTurn(turn) {
+      const { endpointId, from, to } = turn;
       metrics.circuitTurned(to);
+      circuits.turned(turn);
       if (from === 'closed') log.warn({ webhook_id: endpointId }, 'circuit opened');
       if (to === 'closed') log.info({ webhook_id: endpointId }, 'circuit closed');
     },

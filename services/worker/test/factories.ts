@@ -1,4 +1,5 @@
 import { encodeDelivery, encodeEvent, type Headers, mintEndpointId, mintEventId } from '@posthorn/contracts';
+import type { SendTiming } from '@posthorn/egress';
 import type { TrackedRecord } from '@posthorn/kafka';
 import type { EndpointConfig, TenantConfig } from '@posthorn/tenant-config';
 import { type DeliverySlot, type DeliveryWork, decodeWork } from '../src/intake/delivery-work.ts';
@@ -9,6 +10,16 @@ export const TENANT = 'acme';
 export const LANE = 3;
 export const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00';
+
+/** Of a request over a connection that was open already. */
+export const makeTiming = (totalMs: number): SendTiming => ({
+  dnsMs: null,
+  connectMs: null,
+  tlsMs: null,
+  firstByteMs: totalMs,
+  totalMs,
+  reusedConnection: true,
+});
 
 export interface FakeRecord extends TrackedRecord {
   readonly completed: (number | undefined)[];
@@ -128,6 +139,9 @@ export function makeMade(over: Partial<Made> = {}): Made {
     deliveryId: 'delivery',
     outcome: { kind: 'success', status: 200 },
     durationMs: 12.4,
+    timing: makeTiming(12.4),
+    revision: 5,
+    headers: null,
     body: Buffer.alloc(0),
     traceparent: TRACE,
     scheduleMs: null,

@@ -4,7 +4,7 @@ import type { OutboundRequest, SendResult } from '@posthorn/egress';
 import { createLogger, createMetrics, createTracing } from '@posthorn/runtime';
 import { createFakeClock } from '@posthorn/testkit';
 import { expect, test } from 'vitest';
-import { makeEndpoint, makeSlot, makeTenant, NOW } from '../../test/factories.ts';
+import { makeEndpoint, makeSlot, makeTenant, makeTiming, NOW } from '../../test/factories.ts';
 import { createWorkerMetrics } from '../metrics.ts';
 import { createBreaker, type Verdict } from '../schedule/breaker.ts';
 import type { Conclusion } from '../settle/made.ts';
@@ -16,7 +16,7 @@ const judged = (verdict: Verdict, steps: AttemptSteps): AttemptSteps => ({
   breaker: { ...steps.breaker, judge: () => verdict },
 });
 
-const timing = { totalMs: 12, connectMs: null, reusedConnection: true };
+const timing = makeTiming(12);
 const response: SendResult = {
   kind: 'response',
   status: 200,
@@ -40,7 +40,7 @@ function setup(over: Partial<AttemptSteps> = {}) {
     send: async () => response,
     breaker: {
       judge: () => ({ kind: 'closed' }),
-      observe: (_endpoint, admitted, { kind }) => void circuit.push(`${admitted} ${kind}`),
+      observe: (_tenant, _endpoint, admitted, { kind }) => void circuit.push(`${admitted} ${kind}`),
       abandon: () => void circuit.push('abandoned'),
     },
     gone: { add: ({ endpointId }) => void gone.push(endpointId) },

@@ -82,7 +82,7 @@ async function request(
     steps.requestEnded(slot);
     const outcome = classify(sent, steps.clock.nowMs());
     isProbing = false;
-    steps.breaker.observe(slot.endpointId, admitted, outcome, steps.clock.monotonicMs());
+    steps.breaker.observe(slot.work.tenantId, slot.endpointId, admitted, outcome, steps.clock.monotonicMs());
     if (outcome.kind === 'success') failpoint('after-2xx');
     const made = conclude(steps, slot, { loaded, begun, sent, outcome });
     await steps.settle(slot, { kind: 'attempted', made });
@@ -133,6 +133,9 @@ function conclude(steps: AttemptSteps, slot: DeliverySlot, { loaded, begun, sent
     deliveryId: begun.deliveryId,
     outcome,
     durationMs,
+    timing: sent.kind === 'invalid' ? null : sent.timing,
+    revision: loaded.tenant.revision,
+    headers: sent.kind === 'response' ? sent.headers : null,
     body: sent.kind === 'response' ? sent.body : NO_BODY,
     traceparent: begun.traceparent,
     scheduleMs: loaded.endpoint.retryScheduleMs,

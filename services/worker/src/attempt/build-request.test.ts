@@ -10,19 +10,20 @@ const facts: AttemptFacts = {
   mayWrite: () => true,
 };
 
+const OPTIONS: RequestOptions = {
+  userAgent: 'Posthorn/test',
+  attemptTimeoutMs: 15_000,
+  maxResponseBytes: 16_384,
+  sendTraceparent: false,
+};
+
 function build(over: { endpoint?: object; options?: Partial<RequestOptions>; attempt?: number } = {}) {
-  const builder = createRequestBuilder({
-    userAgent: 'Posthorn/test',
-    attemptTimeoutMs: 15_000,
-    maxResponseBytes: 16_384,
-    sendTraceparent: false,
-    ...over.options,
-  });
+  const builder = createRequestBuilder({ ...OPTIONS, ...over.options });
   const { slot } = makeSlot({ attempt: over.attempt ?? 1 });
   return { slot, built: builder.build(slot, makeEndpoint(over.endpoint), facts) };
 }
 
-function headersOf({ built }: ReturnType<typeof build>): Record<string, string> {
+function headersOf({ built }: Pick<ReturnType<typeof build>, 'built'>): Record<string, string> {
   if (built.kind !== 'request') throw new Error(built.detail);
   const flat = built.request.headers as readonly string[];
   const headers: Record<string, string> = {};
@@ -77,6 +78,47 @@ test('while a secret rotates both sign', () => {
   }
 });
 
+test('a secret that was replaced signs until its grace is over, and not a moment longer', () => {
+  const older = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD';
+  const graceEndsMs = NOW + 5_000;
+  const endpoint = makeEndpoint({
+    secrets: [
+      { text: SECRET, expiresAtMs: null },
+      { text: older, expiresAtMs: graceEndsMs },
+    ],
+  });
+  const { build: buildAt } = createRequestBuilder(OPTIONS);
+  const { slot } = makeSlot();
+  const signaturesAt = (nowMs: number): number => {
+    const built = buildAt(slot, endpoint, { ...facts, nowMs });
+    return headersOf({ built })['webhook-signature']!.split(' ').length;
+  };
+  expect([NOW, graceEndsMs - 1, graceEndsMs, NOW + 3_600_000].map(signaturesAt)).toEqual([2, 2, 1, 1]);
+});
+
+test('an endpoint whose secrets have all expired sends nothing unsigned', () => {
+  const { built } = build({ endpoint: { secrets: [{ text: SECRET, expiresAtMs: NOW }] } });
+  expect(built).toEqual({ kind: 'invalid', detail: 'the endpoint has no signing secret' });
+});
+
+test("an endpoint's own method and headers are used", () => {
+  const request = build({
+    endpoint: {
+      method: 'PUT',
+      headers: [
+        ['authorization', 'Bearer of-the-receiver'],
+        ['x-region', 'eu'],
+      ],
+    },
+  });
+  expect(request.built).toMatchObject({ request: { method: 'PUT' } });
+  expect(headersOf(request)).toMatchObject({
+    authorization: 'Bearer of-the-receiver',
+    'x-region': 'eu',
+    'webhook-id': 'delivery_1',
+  });
+});
+
 test("an endpoint's own deadline is used", () => {
   expect(build({ endpoint: { attemptTimeoutMs: 2_000 } }).built).toMatchObject({
     request: { deadlineMs: 2_000 },
@@ -97,21 +139,22 @@ test.each([
   expect(JSON.stringify(built)).not.toContain('***');
 });
 
-test('secrets are opened once for a configuration', () => {
+test('secrets and headers are opened once for a configuration', () => {
   let opened = 0;
+  const open = <T>(value: T): T => {
+    opened += 1;
+    return value;
+  };
   const endpoint = {
     ...makeEndpoint(),
     get secrets() {
-      opened += 1;
-      return [{ text: SECRET, expiresAtMs: null }];
+      return open([{ text: SECRET, expiresAtMs: null }]);
+    },
+    get headers() {
+      return open([['x-token', 'of-the-receiver'] as const]);
     },
   };
-  const builder = createRequestBuilder({
-    userAgent: 'x',
-    attemptTimeoutMs: 1,
-    maxResponseBytes: 1,
-    sendTraceparent: false,
-  });
+  const builder = createRequestBuilder(OPTIONS);
   const { slot } = makeSlot();
   builder.build(slot, endpoint, facts);
   opened = 0;

@@ -1,3 +1,4 @@
+import { requestHeaders } from '@posthorn/contracts';
 import { type OutboundRequest, parseTarget, type Target } from '@posthorn/egress';
 import { parseSecret, type SigningKey, sign } from '@posthorn/signing';
 import type { EndpointConfig } from '@posthorn/tenant-config';
@@ -31,9 +32,22 @@ export interface RequestOptions {
 }
 
 /** What an endpoint's configuration comes to: parsed when it is first used, kept as long as the configuration. */
-type Prepared =
-  | { readonly kind: 'ready'; readonly target: Target; readonly keys: readonly SigningKey[] }
-  | { readonly kind: 'invalid'; readonly detail: string };
+type Prepared = Ready | { readonly kind: 'invalid'; readonly detail: string };
+
+interface Ready {
+  readonly kind: 'ready';
+  readonly target: Target;
+  readonly headers: EndpointConfig['headers'];
+  readonly keys: readonly ExpiringKey[];
+  /** Those that sign, until the next of them has expired. */
+  signing: readonly SigningKey[];
+  signingUntilMs: number;
+}
+
+interface ExpiringKey {
+  readonly key: SigningKey;
+  readonly expiresAtMs: number;
+}
 
 export function createRequestBuilder(options: RequestOptions): RequestBuilder {
   const prepared = new WeakMap<EndpointConfig, Prepared>();
@@ -51,12 +65,14 @@ export function createRequestBuilder(options: RequestOptions): RequestBuilder {
     build(slot, endpoint, attempt) {
       const ready = prepare(endpoint);
       if (ready.kind === 'invalid') return ready;
+      const keys = keysAt(ready, attempt.nowMs);
+      if (keys.length === 0) return NO_SECRET;
       return {
         kind: 'request',
         request: {
           target: ready.target,
-          method: 'POST',
-          headers: buildHeaders(options, slot, attempt, ready.keys),
+          method: endpoint.method,
+          headers: buildHeaders(options, slot, attempt, ready.headers, keys),
           body: slot.work.payload,
           deadlineMs: endpoint.attemptTimeoutMs ?? options.attemptTimeoutMs,
           maxResponseBytes: options.maxResponseBytes,
@@ -67,55 +83,52 @@ export function createRequestBuilder(options: RequestOptions): RequestBuilder {
   };
 }
 
+const NO_SECRET = { kind: 'invalid', detail: 'the endpoint has no signing secret' } as const;
+
 function prepareEndpoint(endpoint: EndpointConfig): Prepared {
   const target = parseTarget(endpoint.url);
   if (target === null) return { kind: 'invalid', detail: 'the URL is not an http(s) URL' };
-  const keys: SigningKey[] = [];
-  for (const secret of endpoint.secrets) {
-    const parsed = parseSecret(secret.text);
+  const keys: ExpiringKey[] = [];
+  for (const { text, expiresAtMs } of endpoint.secrets) {
+    const parsed = parseSecret(text);
     if (!parsed.ok) return { kind: 'invalid', detail: `the signing secret is not usable: ${parsed.reason}` };
-    keys.push(parsed.key);
+    keys.push({ key: parsed.key, expiresAtMs: expiresAtMs ?? Number.POSITIVE_INFINITY });
   }
-  if (keys.length === 0) return { kind: 'invalid', detail: 'the endpoint has no signing secret' };
-  return { kind: 'ready', target, keys };
+  return { kind: 'ready', target, headers: endpoint.headers, keys, signing: [], signingUntilMs: 0 };
 }
 
-/** Name, value, name, value: the form that costs least to send. */
+/** A secret that was replaced signs beside the new one until its grace is over, and not a moment longer. */
+function keysAt(ready: Ready, nowMs: number): readonly SigningKey[] {
+  if (nowMs < ready.signingUntilMs) return ready.signing;
+  const valid = ready.keys.filter(({ expiresAtMs }) => nowMs < expiresAtMs);
+  ready.signing = valid.map(({ key }) => key);
+  ready.signingUntilMs = valid.reduce((soonest, { expiresAtMs }) => Math.min(soonest, expiresAtMs), Infinity);
+  return ready.signing;
+}
+
 function buildHeaders(
   options: RequestOptions,
   slot: DeliverySlot,
   attempt: AttemptFacts,
+  own: EndpointConfig['headers'],
   keys: readonly SigningKey[],
 ): string[] {
   const { event, delivery, payload } = slot.work;
-  const signature = sign({
-    id: attempt.deliveryId,
-    timestampSeconds: Math.floor(attempt.nowMs / 1_000),
-    body: payload,
-    keys,
+  const headers = requestHeaders({
+    signature: sign({
+      id: attempt.deliveryId,
+      timestampSeconds: Math.floor(attempt.nowMs / 1_000),
+      body: payload,
+      keys,
+    }),
+    eventId: event.eventId,
+    eventType: event.type,
+    run: delivery.run,
+    attempt: delivery.attempt,
+    contentType: event.contentType,
+    userAgent: options.userAgent,
+    headers: own,
   });
-  const headers = [
-    'webhook-id',
-    signature['webhook-id'],
-    'webhook-timestamp',
-    signature['webhook-timestamp'],
-    'webhook-signature',
-    signature['webhook-signature'],
-    'x-webhook-signature',
-    signature['x-webhook-signature'],
-    'x-webhook-event-id',
-    event.eventId,
-    'x-webhook-event-type',
-    event.type,
-    'x-webhook-run',
-    String(delivery.run),
-    'x-webhook-attempt',
-    String(delivery.attempt),
-    'content-type',
-    event.contentType,
-    'user-agent',
-    options.userAgent,
-  ];
   if (options.sendTraceparent) headers.push('traceparent', attempt.traceparent);
   return headers;
 }

@@ -2,10 +2,11 @@ import type { FailureClass } from '@posthorn/contracts';
 import type { SendFailure } from '@posthorn/egress';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { makeTiming } from '../../test/factories.ts';
 import { type Answered, classify, MAX_RETRY_AFTER_MS, parseRetryAfter } from './classify.ts';
 
 const NOW = Date.UTC(2026, 10, 22, 12, 0, 0);
-const timing = { totalMs: 5, connectMs: null, reusedConnection: true };
+const timing = makeTiming(5);
 
 const response = (status: number, retryAfter?: string): Answered => ({
   kind: 'response',

@@ -28,6 +28,18 @@ test('a move that was given up leaves nothing behind', () => {
   expect([backlog.has('acme'), backlog.expects, backlog.tenants]).toEqual([false, false, 0]);
 });
 
+test('what is passed over is counted for each tenant', () => {
+  const backlog = new Backlog(10, 0);
+  read(backlog, 'acme', [1, 5, 6]);
+  read(backlog, 'globex', [3]);
+  expect([...backlog.passedOver()]).toEqual([
+    ['acme', 3],
+    ['globex', 1],
+  ]);
+  backlog.readAgain('acme', 5, 5);
+  expect([...backlog.passedOver()][0]).toEqual(['acme', 2]);
+});
+
 test('what is wanted next is what comes next, else the first of all', () => {
   const backlog = new Backlog(10, 0);
   read(backlog, 'acme', [1, 5]);

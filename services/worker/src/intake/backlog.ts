@@ -77,6 +77,11 @@ export class Backlog {
     return (this.#tenants.get(tenantId)?.passedOver.size ?? 0) > 0;
   }
 
+  /** How many records of each tenant were passed over: with merged runs a few too many. */
+  *passedOver(): Generator<readonly [TenantId, number], void> {
+    for (const [tenantId, { passedOver }] of this.#tenants) yield [tenantId, passedOver.span];
+  }
+
   moving(tenantId: TenantId): void {
     this.#open(tenantId).moving += 1;
   }

@@ -34,6 +34,8 @@ export interface LaneConsumer extends Required<Pick<ConsumerOptions, 'assigned' 
   tick(stats: ConsumerStats): void;
   /** Whether all of a lane of ours has been read, and nothing of a tenant is left in it. */
   isDrained(lane: number, tenantId: TenantId, stats: ConsumerStats): boolean;
+  /** Records that were passed over, by tenant, once for each lane. */
+  passedOver(): Iterable<readonly [TenantId, number]>;
   stats(): OverflowStats;
 }
 
@@ -109,6 +111,11 @@ class LanesOfWorker implements LaneConsumer {
     const deliveries = statsOf(topics.deliveries, number);
     const isRead = deliveries?.lag === 0 && !deliveries.paused && statsOf(topics.overflow, number)?.lag === 0;
     return isRead && !lane.overflow.backlog.has(tenantId) && !this.#isLoaded(number, tenantId);
+  }
+
+  *passedOver(): Generator<readonly [TenantId, number], void> {
+    for (const { overflow } of this.#lanes.values())
+      if (overflow !== null) yield* overflow.backlog.passedOver();
   }
 
   stats(): OverflowStats {

@@ -26,6 +26,7 @@ test('runs hold just the offsets that a set would, whatever was added and droppe
       for (let from = 0; from <= 61; from++) expect(runs.firstFrom(from)).toBe(firstFrom(from) ?? null);
       const starts = [...set].filter((offset) => !set.has(offset - 1));
       expect(runs.size).toBe(starts.length);
+      expect(runs.span).toBe(set.size);
     }),
   );
 });

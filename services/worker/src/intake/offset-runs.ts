@@ -12,6 +12,11 @@ export class OffsetRuns {
     return this.#runs.length;
   }
 
+  /** Offsets in all runs; with merged ones more than there are. */
+  get span(): number {
+    return this.#runs.reduce((sum, { from, to }) => sum + to - from, 0);
+  }
+
   get first(): number | null {
     return this.#runs[0]?.from ?? null;
   }

@@ -6,11 +6,12 @@ import { createLoadReport, MAX_REPORTED_TENANTS } from './report-load.ts';
 
 function setup() {
   const entries: LoadEntry[] = [];
-  const world = { loads: [] as TenantLoad[] };
+  const world = { loads: [] as TenantLoad[], passedOver: [] as [string, number][] };
   const report = createLoadReport({
     workerId: 'w1',
     clock: createFakeClock(),
     loads: () => world.loads,
+    passedOver: () => world.passedOver,
     journal: async (entry) => void entries.push(entry as LoadEntry),
   });
   return {
@@ -40,6 +41,27 @@ test('a tenant is reported over all lanes, as long as it has something and once 
   world.loads = [];
   expect(report()).toMatchObject([{ tenantId: 'acme', inFlight: 0, queued: 0 }]);
   expect(report()).toEqual([]);
+});
+
+test('what waits in the overflow of any lane is reported, also where nothing else is left', () => {
+  const { world, report } = setup();
+  world.loads = [load('acme', 2, 5)];
+  world.passedOver = [
+    ['acme', 40],
+    ['globex', 7],
+    ['acme', 2],
+    ['initech', 0],
+  ];
+  expect(report()).toMatchObject([
+    { tenantId: 'acme', queued: 5, overflow: 42 },
+    { tenantId: 'globex', inFlight: 0, queued: 0, overflow: 7 },
+  ]);
+  world.passedOver = [];
+  expect(report()).toMatchObject([
+    { tenantId: 'acme', overflow: 0 },
+    { tenantId: 'globex', overflow: 0 },
+  ]);
+  expect(report()).toMatchObject([{ tenantId: 'acme' }]);
 });
 
 test('what is only settling loads nobody', () => {

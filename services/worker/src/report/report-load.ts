@@ -6,6 +6,8 @@ export interface LoadReportOptions {
   readonly workerId: string;
   readonly clock: Pick<Clock, 'nowMs'>;
   loads(): Iterable<TenantLoad>;
+  /** Records passed over in the overflow, by tenant, once for each lane. */
+  passedOver(): Iterable<readonly [TenantId, number]>;
   journal(entry: JournalEntry): Promise<void>;
 }
 
@@ -15,23 +17,24 @@ export const MAX_REPORTED_TENANTS = 500;
 interface Sum {
   inFlight: number;
   queued: number;
+  overflow: number;
 }
 
 /** Says what this worker holds of each tenant, once per call while that is not nothing, and once when it becomes so. */
-export function createLoadReport({ workerId, clock, loads, journal }: LoadReportOptions): () => void {
+export function createLoadReport(options: LoadReportOptions): () => void {
+  const { workerId, clock, journal } = options;
   /** Those whose last report was not nothing, the one reported longest ago first. */
   const reported = new Set<TenantId>();
 
-  function write(tenantId: TenantId, { inFlight, queued }: Sum): void {
+  function write(tenantId: TenantId, sum: Sum): void {
     // What is not written now is overtaken by the next report.
-    const entry: JournalEntry = { kind: 'load', tenantId, workerId, inFlight, queued, atMs: clock.nowMs() };
-    journal(entry).catch(() => {});
+    journal({ kind: 'load', tenantId, workerId, ...sum, atMs: clock.nowMs() }).catch(() => {});
     reported.delete(tenantId);
-    if (inFlight + queued > 0) reported.add(tenantId);
+    if (sum.inFlight + sum.queued + sum.overflow > 0) reported.add(tenantId);
   }
 
   return () => {
-    const sums = sumOf(loads());
+    const sums = sumUp(options);
     const known = [...reported];
     const news = [...sums.keys()].filter((tenantId) => !reported.has(tenantId));
     for (const tenantId of [...news, ...known].slice(0, MAX_REPORTED_TENANTS)) {
@@ -40,18 +43,24 @@ export function createLoadReport({ workerId, clock, loads, journal }: LoadReport
   };
 }
 
-const NOTHING: Sum = { inFlight: 0, queued: 0 };
+const NOTHING: Sum = { inFlight: 0, queued: 0, overflow: 0 };
 
-function sumOf(loads: Iterable<TenantLoad>): Map<TenantId, Sum> {
+function sumUp({ loads, passedOver }: Pick<LoadReportOptions, 'loads' | 'passedOver'>): Map<TenantId, Sum> {
   const sums = new Map<TenantId, Sum>();
-  for (const { tenantId, inFlight, queued } of loads) {
-    if (inFlight + queued === 0) continue;
-    const sum = sums.get(tenantId);
-    if (sum === undefined) sums.set(tenantId, { inFlight, queued });
-    else {
-      sum.inFlight += inFlight;
-      sum.queued += queued;
+  const sumOf = (tenantId: TenantId): Sum => {
+    let sum = sums.get(tenantId);
+    if (sum === undefined) {
+      sum = { ...NOTHING };
+      sums.set(tenantId, sum);
     }
+    return sum;
+  };
+  for (const { tenantId, inFlight, queued } of loads()) {
+    if (inFlight + queued === 0) continue;
+    const sum = sumOf(tenantId);
+    sum.inFlight += inFlight;
+    sum.queued += queued;
   }
+  for (const [tenantId, records] of passedOver()) if (records > 0) sumOf(tenantId).overflow += records;
   return sums;
 }

@@ -5,6 +5,7 @@ import type { Clock, Logger, Part } from '@posthorn/runtime';
 import type { LaneConsumer } from '../intake/consume-lanes.ts';
 import type { DeliveryWork } from '../intake/delivery-work.ts';
 import type { Scheduler } from '../schedule/scheduler.ts';
+import type { CircuitReport } from './report-circuits.ts';
 import { createDrainReport } from './report-drained.ts';
 import { createLoadReport } from './report-load.ts';
 
@@ -15,8 +16,9 @@ export interface ReportsOptions {
   readonly database: Pick<Database, 'sql'>;
   readonly journal: { append(entry: JournalEntry): Promise<void> };
   readonly pipeline: {
-    readonly intake: Pick<LaneConsumer, 'isDrained'>;
+    readonly intake: Pick<LaneConsumer, 'isDrained' | 'passedOver'>;
     readonly scheduler: Pick<Scheduler<DeliveryWork>, 'loads'>;
+    readonly circuits: Pick<CircuitReport, 'closeAll'>;
   };
   stats(): ConsumerStats;
 }
@@ -28,7 +30,13 @@ const DRAIN_INTERVAL_MS = 5_000;
 export function createReports(options: ReportsOptions): Part {
   const { clock, log, workerId, database, pipeline, stats } = options;
   const journal = (entry: JournalEntry) => options.journal.append(entry);
-  const reportLoad = createLoadReport({ workerId, clock, journal, loads: () => pipeline.scheduler.loads() });
+  const reportLoad = createLoadReport({
+    workerId,
+    clock,
+    journal,
+    loads: () => pipeline.scheduler.loads(),
+    passedOver: () => pipeline.intake.passedOver(),
+  });
   const reportDrained = createDrainReport({
     clock,
     log,
@@ -57,6 +65,7 @@ export function createReports(options: ReportsOptions): Part {
       for (const timer of timers.splice(0)) clearInterval(timer);
       // What it held is nobody's load any more.
       reportLoad();
+      pipeline.circuits.closeAll();
     },
   };
 }

@@ -1,8 +1,15 @@
 import type { FailureClass, Outcome } from '@posthorn/contracts';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Breaker, type BreakerOptions, type CircuitMode, createBreaker } from './breaker.ts';
+import {
+  type Breaker,
+  type BreakerOptions,
+  type CircuitMode,
+  type CircuitTurn,
+  createBreaker,
+} from './breaker.ts';
 
+const TENANT = 'acme';
 const ENDPOINT = 'ep_1';
 const ok: Outcome = { kind: 'success', status: 200 };
 const failed = (failure: FailureClass): Outcome => ({
@@ -23,14 +30,14 @@ function setup(over: Partial<BreakerOptions> = {}) {
     firstProbeMs: 30_000,
     maxProbeMs: 300_000,
     maxEndpoints: 100,
-    onTransition: (to) => void turns.push(to),
+    onTurn: ({ to }) => void turns.push(to),
     ...over,
   });
   return { breaker, turns };
 }
 
 function observe(breaker: Breaker, times: number, outcome: Outcome, nowMs = 0, endpointId = ENDPOINT): void {
-  for (let i = 0; i < times; i++) breaker.observe(endpointId, 'closed', outcome, nowMs);
+  for (let i = 0; i < times; i++) breaker.observe(TENANT, endpointId, 'closed', outcome, nowMs);
 }
 
 /** A breaker whose circuit opened at 0. */
@@ -43,7 +50,7 @@ function setupOpen(over: Partial<BreakerOptions> = {}) {
 /** Lets the probe that is due at `nowMs` through, and ends it. */
 function probe(breaker: Breaker, nowMs: number, outcome: Outcome): void {
   expect(breaker.judge(ENDPOINT, nowMs)).toEqual({ kind: 'probe' });
-  breaker.observe(ENDPOINT, 'probe', outcome, nowMs);
+  breaker.observe(TENANT, ENDPOINT, 'probe', outcome, nowMs);
 }
 
 test('a circuit opens with the twentieth failure within the window, not before', () => {
@@ -167,6 +174,19 @@ test('attempts that were under way when the circuit opened change nothing', () =
   expect(breaker.judge(ENDPOINT, 1_000)).toEqual({ kind: 'open', probeInMs: 29_000 });
 });
 
+test('who is told of a turn learns whose circuit it is, and when it is probed next', () => {
+  const turned: CircuitTurn[] = [];
+  const { breaker } = setupOpen({ onTurn: (turn) => void turned.push(turn) });
+  probe(breaker, 30_000, down);
+  probe(breaker, 90_000, ok);
+  const circuit = { tenantId: TENANT, endpointId: ENDPOINT };
+  expect(turned.filter(({ to }) => to !== 'half_open')).toMatchObject([
+    { ...circuit, from: 'closed', to: 'open', probeAtMs: 30_000 },
+    { ...circuit, from: 'half_open', to: 'open', probeAtMs: 90_000 },
+    { ...circuit, from: 'half_open', to: 'closed' },
+  ]);
+});
+
 test('beyond the bound the endpoint that was not used for longest is forgotten', () => {
   const { breaker, turns } = setupOpen({ maxEndpoints: 2 });
   observe(breaker, 1, down, 0, 'ep_2');
@@ -183,7 +203,7 @@ test('a probe whose circuit was forgotten meanwhile changes nothing', () => {
   const { breaker } = setupOpen({ maxEndpoints: 1 });
   breaker.judge(ENDPOINT, 30_000);
   observe(breaker, 1, down, 30_000, 'ep_2');
-  breaker.observe(ENDPOINT, 'probe', down, 30_001);
+  breaker.observe(TENANT, ENDPOINT, 'probe', down, 30_001);
   breaker.abandon(ENDPOINT);
   expect(breaker.judge(ENDPOINT, 30_001)).toEqual({ kind: 'closed' });
   expect(breaker.stats()).toEqual({ openCircuits: 0, endpoints: 1 });
@@ -232,7 +252,7 @@ test('over any history one probe at most is under way, and an open circuit lets 
         } else {
           const admitted = take(step.which);
           if (admitted === undefined) continue;
-          if (step.do === 'end') breaker.observe(ENDPOINT, admitted, step.outcome, nowMs);
+          if (step.do === 'end') breaker.observe(TENANT, ENDPOINT, admitted, step.outcome, nowMs);
           else if (admitted === 'probe') breaker.abandon(ENDPOINT);
         }
         expect(underWay.filter((each) => each === 'probe').length).toBe(mode() === 'half_open' ? 1 : 0);
@@ -251,13 +271,13 @@ test('an open circuit is probed again within the longest wait, however it came a
         const verdict = breaker.judge(ENDPOINT, nowMs);
         if (verdict.kind === 'closed') return;
         if (verdict.kind === 'probe') {
-          breaker.observe(ENDPOINT, 'probe', answer, nowMs);
+          breaker.observe(TENANT, ENDPOINT, 'probe', answer, nowMs);
           continue;
         }
         expect(verdict.probeInMs).toBeLessThanOrEqual(300_000);
         nowMs += verdict.probeInMs;
         expect(breaker.judge(ENDPOINT, nowMs).kind).toBe('probe');
-        breaker.observe(ENDPOINT, 'probe', answer, nowMs);
+        breaker.observe(TENANT, ENDPOINT, 'probe', answer, nowMs);
       }
     }),
   );

@@ -1,4 +1,4 @@
-import { type EndpointId, type Outcome, RECEIVER_SIGN } from '@posthorn/contracts';
+import { type EndpointId, type Outcome, RECEIVER_SIGN, type TenantId } from '@posthorn/contracts';
 import { createFailureWindow, type FailureWindow } from './failure-window.ts';
 
 export interface BreakerOptions {
@@ -11,10 +11,19 @@ export interface BreakerOptions {
   readonly maxProbeMs: number;
   /** Endpoints kept count of; beyond it the least recently used is forgotten. */
   readonly maxEndpoints: number;
-  onTransition?(to: CircuitMode, endpointId: EndpointId, from: CircuitMode): void;
+  onTurn?(turn: CircuitTurn): void;
 }
 
 export type CircuitMode = 'closed' | 'open' | 'half_open';
+
+export interface CircuitTurn {
+  readonly tenantId: TenantId;
+  readonly endpointId: EndpointId;
+  readonly from: CircuitMode;
+  readonly to: CircuitMode;
+  /** Of an open one, when the next single attempt may be. */
+  readonly probeAtMs: number;
+}
 
 /** Whether a slot may be tried now. `open`: not, and in `probeInMs` the next single attempt may be. */
 export type Verdict =
@@ -35,7 +44,13 @@ export interface Breaker {
   /** Every `probe` is followed by `observe` or `abandon`. */
   judge(endpointId: EndpointId, nowMs: number): Verdict;
   /** An attempt that was let through has ended. */
-  observe(endpointId: EndpointId, admitted: 'closed' | 'probe', outcome: Outcome, nowMs: number): void;
+  observe(
+    tenantId: TenantId,
+    endpointId: EndpointId,
+    admitted: 'closed' | 'probe',
+    outcome: Outcome,
+    nowMs: number,
+  ): void;
   /** A probe was not made after all: the next slot may be it. */
   abandon(endpointId: EndpointId): void;
   isOpen(endpointId: EndpointId): boolean;
@@ -44,6 +59,7 @@ export interface Breaker {
 
 interface Circuit {
   mode: CircuitMode;
+  readonly tenantId: TenantId;
   readonly window: FailureWindow;
   probeAtMs: number;
   probeWaitMs: number;
@@ -80,13 +96,22 @@ class EndpointBreaker implements Breaker {
     return { kind: 'open', probeInMs };
   }
 
-  observe(endpointId: EndpointId, admitted: 'closed' | 'probe', outcome: Outcome, nowMs: number): void {
+  observe(
+    tenantId: TenantId,
+    endpointId: EndpointId,
+    admitted: 'closed' | 'probe',
+    outcome: Outcome,
+    nowMs: number,
+  ): void {
     const sign = outcome.kind === 'success' ? 'up' : RECEIVER_SIGN[outcome.failure];
     const circuit = this.#circuits.get(endpointId);
     if (admitted === 'probe') {
       if (circuit?.mode === 'half_open') this.#endProbe(endpointId, circuit, sign, nowMs);
     } else if (sign !== 'nothing' && (circuit === undefined || circuit.mode === 'closed')) {
-      this.#count(endpointId, circuit, sign === 'down', nowMs);
+      const failed = sign === 'down';
+      // The common case, an endpoint that fails nothing, costs one look-up.
+      const counted = circuit ?? (failed ? this.#remember(tenantId, endpointId) : undefined);
+      if (counted !== undefined) this.#count(endpointId, counted, failed, nowMs);
     }
   }
 
@@ -104,10 +129,7 @@ class EndpointBreaker implements Breaker {
     return { openCircuits: this.#open, endpoints: this.#circuits.size };
   }
 
-  #count(endpointId: EndpointId, known: Circuit | undefined, failed: boolean, nowMs: number): void {
-    const circuit = known ?? (failed ? this.#remember(endpointId) : undefined);
-    // The common case: an endpoint that fails nothing costs one look-up.
-    if (circuit === undefined) return;
+  #count(endpointId: EndpointId, circuit: Circuit, failed: boolean, nowMs: number): void {
     const { window } = circuit;
     window.count(failed, nowMs);
     const { attempts, failures } = window;
@@ -117,7 +139,7 @@ class EndpointBreaker implements Breaker {
     }
     const { minAttempts, failurePercent, firstProbeMs } = this.#options;
     if (!failed || attempts < minAttempts || failures * 100 < attempts * failurePercent) {
-      if (known !== undefined) this.#touch(endpointId, circuit);
+      this.#touch(endpointId, circuit);
       return;
     }
     circuit.probeWaitMs = firstProbeMs;
@@ -140,10 +162,10 @@ class EndpointBreaker implements Breaker {
     return Math.min(circuit.probeWaitMs * 2, Math.max(this.#options.firstProbeMs, this.#options.maxProbeMs));
   }
 
-  #remember(endpointId: EndpointId): Circuit {
+  #remember(tenantId: TenantId, endpointId: EndpointId): Circuit {
     if (this.#circuits.size >= this.#options.maxEndpoints) this.#forgetOldest();
     const window = createFailureWindow(this.#options.windowMs);
-    const circuit: Circuit = { mode: 'closed', window, probeAtMs: 0, probeWaitMs: 0 };
+    const circuit: Circuit = { mode: 'closed', tenantId, window, probeAtMs: 0, probeWaitMs: 0 };
     this.#circuits.set(endpointId, circuit);
     return circuit;
   }
@@ -166,6 +188,7 @@ class EndpointBreaker implements Breaker {
     if (to === 'closed') this.#open -= 1;
     const from = circuit.mode;
     circuit.mode = to;
-    this.#options.onTransition?.(to, endpointId, from);
+    const { tenantId, probeAtMs } = circuit;
+    this.#options.onTurn?.({ tenantId, endpointId, from, to, probeAtMs });
   }
 }

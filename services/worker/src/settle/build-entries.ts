@@ -7,6 +7,7 @@ import {
 } from '@posthorn/contracts';
 import { traceIdOf } from '@posthorn/runtime';
 import type { DeliverySlot } from '../intake/delivery-work.ts';
+import { keepHeaders } from './keep-headers.ts';
 import type { CancelReason, Made } from './made.ts';
 
 const MAX_SUCCESS_BODY_BYTES = 1_024;
@@ -34,6 +35,9 @@ export function buildAttempted(slot: DeliverySlot, made: Made, standing: Standin
     nextDueAtMs: standing.nextDueAtMs,
     responseBody: encodeBody(made.body, failed ? MAX_FAILURE_BODY_BYTES : MAX_SUCCESS_BODY_BYTES),
     traceId: traceIdOf(made.traceparent),
+    revision: made.revision,
+    ...keepPhases(made.timing),
+    ...keepHeaders(made.headers, outcome.kind),
     ...(made.urlHash === undefined ? {} : { urlHash: made.urlHash }),
   };
 }
@@ -68,6 +72,19 @@ function subject(slot: DeliverySlot, deliveryId: DeliveryId, nowMs: number) {
     round,
     attempt,
   };
+}
+
+/** On the hot path, a connection that is open already, this is one number. */
+function keepPhases(timing: Made['timing']): Pick<AttemptedEntry, 'phases'> {
+  if (timing === null) return {};
+  const { dnsMs, connectMs, tlsMs, firstByteMs } = timing;
+  const phases = {
+    ...(dnsMs === null ? {} : { dnsMs: Math.round(dnsMs) }),
+    ...(connectMs === null ? {} : { connectMs: Math.round(connectMs) }),
+    ...(tlsMs === null ? {} : { tlsMs: Math.round(tlsMs) }),
+    ...(firstByteMs === null ? {} : { firstByteMs: Math.round(firstByteMs) }),
+  };
+  return { phases };
 }
 
 function encodeBody(body: Buffer, maxBytes: number): string | null {

@@ -1,4 +1,5 @@
 import type { DeliveryId, Outcome } from '@posthorn/contracts';
+import type { SendTiming, SentResponse } from '@posthorn/egress';
 
 /** How long an endpoint lets its deliveries be retried. */
 export interface RoundLimits {
@@ -15,6 +16,12 @@ export interface Made extends RoundLimits {
   readonly deliveryId: DeliveryId;
   readonly outcome: Outcome;
   readonly durationMs: number;
+  /** Null when no request could be made. */
+  readonly timing: SendTiming | null;
+  /** Of the configuration that the request was made from. */
+  readonly revision: number;
+  /** Of the response; null when there was none. */
+  readonly headers: SentResponse['headers'] | null;
   /** The first bytes of the response, empty when there was none. */
   readonly body: Buffer;
   /** The trace context that the next hop continues. */
