@@ -67,9 +67,9 @@ export const isEndpointId = (text: string): boolean => ENDPOINT_ID.test(text);
 /** 1–64 of ASCII letters, digits, `_` and `-`, the first a letter or digit; compared byte by byte. */
 export const isTenantId = (text: string): boolean => TENANT_ID.test(text);
 
-export const MAX_CLIENT_EVENT_ID_CHARS = 255;
+export const MAX_CLIENT_EVENT_ID_CHARS = 256;
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
-/** A sender's own id of an event: 1–255 characters, none of control, compared byte by byte. */
+/** A sender's own id of an event: 1–256 characters, none of control, compared byte by byte. */
 export const isClientEventId = (text: string): boolean =>
   text.length >= 1 && text.length <= MAX_CLIENT_EVENT_ID_CHARS && !CONTROL.test(text) && text.isWellFormed();

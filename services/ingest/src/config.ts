@@ -33,6 +33,27 @@ export const spec = {
     unit: 'connections',
     doc: 'Further connections to Postgres, for API keys and configuration alone: changes never wait in front of them.',
   }),
+  databaseClaimPool: integer('DATABASE_CLAIM_POOL', {
+    fallback: '4',
+    min: 1,
+    max: 50,
+    unit: 'connections',
+    doc: 'Further connections to Postgres, for events with an idempotency key or a client event id alone; opened when the first one comes.',
+  }),
+  idempotencyWaitMs: integer('IDEMPOTENCY_WAIT_MS', {
+    fallback: '5000',
+    min: 0,
+    max: 60_000,
+    unit: 'ms',
+    doc: 'How long an event waits for the outcome of another with the same key or id before it is answered 409.',
+  }),
+  idempotencyMarginMs: integer('IDEMPOTENCY_MARGIN_MS', {
+    fallback: '5000',
+    min: 100,
+    max: 60_000,
+    unit: 'ms',
+    doc: 'How much longer than `PRODUCE_TIMEOUT_MS` a key is held for the request that has it: half is for Postgres to hold it, half for what Kafka has not appended yet when the produce is given up.',
+  }),
   ...layoutConfig(parseTiers, DEFAULT_TIERS),
   host: text('HOST', { fallback: '127.0.0.1', doc: 'Address of the API.' }),
   port: integer('PORT', {

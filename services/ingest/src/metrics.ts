@@ -1,4 +1,5 @@
 import type { Metrics } from '@posthorn/runtime';
+import type { OnceResult } from './accept/hold-claim.ts';
 
 /** What the gauges ask when they are scraped. */
 export interface Gauged {
@@ -9,6 +10,7 @@ export interface Gauged {
   requestBytesInFlight(): number;
   cachedKeys(): number;
   rateWindows(): number;
+  keyedWaiting(): number;
   postgresUp(): boolean;
   kafkaUp(): boolean;
 }
@@ -20,6 +22,7 @@ export interface IngestMetrics {
   /** `result` is `accepted` or the code of the problem. */
   countEvent(result: string): void;
   countPayloadBytes(bytes: number): void;
+  countKeyed(result: OnceResult): void;
   observeRequest(route: string, status: number, durationMs: number): void;
   observeProduce(outcome: string, durationMs: number): void;
   countShed(): void;
@@ -31,6 +34,11 @@ export function createIngestMetrics(metrics: Metrics): IngestMetrics {
     'result',
   ]);
   const bytes = metrics.counter('posthorn_ingest_accepted_bytes_total', 'Request bytes of accepted events.');
+  const keyed = metrics.counter(
+    'posthorn_ingest_keyed_events_total',
+    'Events with an idempotency key or an id of their sender’s, by what became of them.',
+    ['result'],
+  );
   const shed = metrics.counter('posthorn_ingest_shed_requests_total', 'Requests turned away as overloaded.');
   const requests = metrics.histogram(
     'posthorn_ingest_request_duration_seconds',
@@ -47,6 +55,7 @@ export function createIngestMetrics(metrics: Metrics): IngestMetrics {
   return {
     countEvent: (result) => events.inc({ result }),
     countPayloadBytes: (count) => bytes.inc(count),
+    countKeyed: (result) => keyed.inc({ result }),
     observeRequest: (route, status, durationMs) =>
       requests.observe({ route, status_class: `${Math.floor(status / 100)}xx` }, durationMs / 1_000),
     observeProduce: (outcome, durationMs) => produces.observe({ outcome }, durationMs / 1_000),
@@ -74,6 +83,11 @@ function registerGauges(metrics: Metrics, gauged: Gauged): void {
     'posthorn_ingest_rate_windows',
     'Tenants with a rate window in memory.',
     gauged.rateWindows,
+  );
+  metrics.gaugeOf(
+    'posthorn_ingest_keyed_waiting_requests',
+    'Requests that wait for the outcome of another with the same key or id.',
+    gauged.keyedWaiting,
   );
   metrics.gaugeOf('posthorn_ingest_postgres_up', '1 when Postgres answered last.', () =>
     Number(gauged.postgresUp()),

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { deriveMacKey, topicNames, topicSpecs } from '@posthorn/contracts';
 import { type Database, openDatabase } from '@posthorn/db';
 import { checkUrl, createAddressPolicy } from '@posthorn/egress';
@@ -23,8 +24,11 @@ import {
   type Metrics,
   type Part,
   type Tracing,
+  within,
 } from '@posthorn/runtime';
 import { createTenantConfigs, type TenantConfigs } from '@posthorn/tenant-config';
+import { type AdmitOnce, createAdmitOnce } from './accept/admit-once.ts';
+import { openClaims } from './accept/claims.ts';
 import { createRateWindow } from './accept/rate-window.ts';
 import { createKeys, hashKey } from './access/auth.ts';
 import type { IngestConfig } from './config.ts';
@@ -54,6 +58,8 @@ interface Resources {
   readonly database: Database;
   /** For what stands before every request and for what keeps configuration current: changes never wait in front of it. */
   readonly lookups: Database;
+  /** For events with a key or an id alone. */
+  readonly claims: Database;
   readonly store: Store;
   readonly configs: TenantConfigs;
   readonly client: KafkaClient;
@@ -71,11 +77,15 @@ export function createIngest(options: IngestOptions): Ingest {
   const resources = openResources(options, ingestMetrics);
   const isReady = (): boolean => lifecycle.mode === 'running';
   const app = createApp(wireApp(options, resources, ingestMetrics, isReady));
-  const { database, lookups, store, configs, client, admin, producer, journal, kafka, postgres } = resources;
+  const { database, lookups, claims, store, configs, client, admin, producer, journal, kafka, postgres } =
+    resources;
   // Stopped from the end: first no request is taken any more, then those under way end, then connections close.
   const parts: Part[] = [
     { name: 'tracing', stop: () => options.tracing.stop() },
-    { name: 'postgres', stop: () => Promise.all([database.close(), lookups.close()]).then(() => undefined) },
+    {
+      name: 'postgres',
+      stop: async () => void (await Promise.all([database, lookups, claims].map((each) => each.close()))),
+    },
     createAdminPart({
       host: config.adminHost,
       port: config.adminPort,
@@ -129,6 +139,12 @@ function openResources({ config, log, clock }: IngestOptions, ingestMetrics: Ing
     applicationName: 'posthorn-ingest-lookups',
     log,
   });
+  const claims = openDatabase({
+    url,
+    pool: config.databaseClaimPool,
+    applicationName: 'posthorn-ingest-claims',
+    log,
+  });
   const store = openStore(database, lookups);
   const client = connectKafka({ brokers: [...config.kafkaBrokers], clientId: 'posthorn-ingest' }, log);
   const admin = createAdmin(client);
@@ -145,6 +161,7 @@ function openResources({ config, log, clock }: IngestOptions, ingestMetrics: Ing
   return {
     database,
     lookups,
+    claims,
     store,
     client,
     admin,
@@ -175,14 +192,45 @@ function openResources({ config, log, clock }: IngestOptions, ingestMetrics: Ing
   };
 }
 
+/** Kafka is asked how far a partition goes; it has this long to say. */
+const END_OFFSET_TIMEOUT_MS = 2_000;
+
+function openAdmitOnce(
+  { config, log, clock }: IngestOptions,
+  { claims, admin, postgres }: Resources,
+  ingestMetrics: IngestMetrics,
+): AdmitOnce {
+  const topic = topicNames(config.topicPrefix).events;
+  const endOf = async (partition: number): Promise<number | null> => {
+    const ends = await admin.endOffsets(topic);
+    return ends.find((each) => each.partition === partition)?.high ?? null;
+  };
+  return createAdmitOnce({
+    claims: openClaims(claims, topic),
+    endOffset: (partition) =>
+      within<number | null, null>(END_OFFSET_TIMEOUT_MS, endOf(partition), () => null).catch(() => null),
+    produceTimeoutMs: config.produceTimeoutMs,
+    marginMs: config.idempotencyMarginMs,
+    waitMs: config.idempotencyWaitMs,
+    clock,
+    wait: delay,
+    log,
+    count: (result) => ingestMetrics.countKeyed(result),
+    reportDatabaseDown: () => postgres.reportDown(),
+  });
+}
+
 function wireApp(
-  { config, log, clock, tracing }: IngestOptions,
-  { store, configs, producer, journal, kafka, postgres }: Resources,
+  options: IngestOptions,
+  resources: Resources,
   ingestMetrics: IngestMetrics,
   isReady: () => boolean,
 ): AppParts {
+  const { config, log, clock, tracing } = options;
+  const { store, configs, producer, journal, kafka, postgres } = resources;
   const topics = topicNames(config.topicPrefix);
   const policy = createAddressPolicy({ allowedCidrs: config.egressAllowedCidrs });
+  const once = openAdmitOnce(options, resources, ingestMetrics);
   const rate = createRateWindow();
   const shedder = createLoadShedder({
     maxRequests: config.maxRequestsInFlight,
@@ -204,6 +252,7 @@ function wireApp(
     requestBytesInFlight: () => shedder.bytes,
     cachedKeys: () => keys.size,
     rateWindows: () => rate.tenants,
+    keyedWaiting: () => once.waiting,
     postgresUp: () => postgres.up,
     kafkaUp: () => kafka.up,
   });
@@ -211,6 +260,7 @@ function wireApp(
     keys,
     store,
     rate,
+    once,
     shedder,
     clock,
     tracing,

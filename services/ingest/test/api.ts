@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { deriveMacKey, type JournalEntry } from '@posthorn/contracts';
 import { type Database, openDatabase, type Quotas } from '@posthorn/db';
 import type { OutboundRecord, ProduceAck } from '@posthorn/kafka';
 import { createLogger, createMetrics, createTracing, systemClock } from '@posthorn/runtime';
 import { createTenantConfigs, parseSecretsKey, type TenantConfigs } from '@posthorn/tenant-config';
 import { createSignalledList, databaseUrl, type SignalledList } from '@posthorn/testkit';
+import { createAdmitOnce } from '../src/accept/admit-once.ts';
+import { openClaims } from '../src/accept/claims.ts';
 import { createRateWindow } from '../src/accept/rate-window.ts';
 import { createKeys, hashKey, mintKey } from '../src/access/auth.ts';
 import { type App, type AppParts, createApp } from '../src/http/app.ts';
@@ -74,6 +77,18 @@ export async function startApi(change: (parts: AppParts) => AppParts = (parts) =
     store,
     tenants: configs,
     rate: createRateWindow(),
+    once: createAdmitOnce({
+      claims: openClaims(database, 'events'),
+      endOffset: async () => 0,
+      produceTimeoutMs: 1_000,
+      marginMs: 1_000,
+      waitMs: 2_000,
+      clock: systemClock,
+      wait: delay,
+      log,
+      count: () => undefined,
+      reportDatabaseDown: () => undefined,
+    }),
     shedder: createLoadShedder({ maxRequests: 100, maxBytes: 50_000_000 }),
     secretsKey,
     urlFault: (url) => (/^https?:\/\/[a-z0-9.-]+\.example(:\d+)?(\/|$)/.test(url) ? null : 'may not be used'),

@@ -113,6 +113,7 @@ function fakeEvent(eventId: string, acceptedAt: Date): EventPayload {
     acceptedAt,
     revision: 7,
     retentionDays: 30,
+    clientEventId: null,
     payload: Buffer.from('{"id": 12345678901234567890}'),
   };
 }

@@ -366,6 +366,7 @@ describe('without Kafka', () => {
       {
         tenants: { fresh: true, peek: () => ({ ...config, quotas }), get: () => Promise.reject(new Error()) },
         rate: createRateWindow(),
+        once: { admit: () => Promise.reject(new Error()), waiting: 0 },
         countDeadLetters: () => 0,
         send: (record) => producer.send(record),
         eventsTopic: names.events,
@@ -386,6 +387,8 @@ describe('without Kafka', () => {
         },
         event: parseEvent(Buffer.from('{"tenant_id":"acme","type":"a","payload":1}'), ANY) as PostedEvent,
         traceparent: undefined,
+        idempotencyKey: null,
+        source: Buffer.alloc(0),
       },
     );
     expect(isProblem(result) && result.code).toBe('not_accepted');

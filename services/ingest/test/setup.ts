@@ -6,16 +6,20 @@ import { createLogger, createMetrics, createTracing } from '@posthorn/runtime';
 import type { EndpointVersion, Lookup, TenantConfig } from '@posthorn/tenant-config';
 import { parseSecretsKey } from '@posthorn/tenant-config';
 import { createFakeClock, type FakeClock } from '@posthorn/testkit';
+import { createAdmitOnce } from '../src/accept/admit-once.ts';
 import { createRateWindow } from '../src/accept/rate-window.ts';
 import { createKeys } from '../src/access/auth.ts';
 import { type App, type AppParts, createApp } from '../src/http/app.ts';
 import { createLoadShedder } from '../src/http/shed-load.ts';
 import { createIngestMetrics } from '../src/metrics.ts';
+import { createFakeClaims, type FakeClaims } from './fake-claims.ts';
 import type { FakeEngine } from './fake-engine.ts';
 import { ACME_KEY, createFakeStore, OPERATOR_KEY, OTHER_KEY } from './fake-store.ts';
 import { createFakeTables, type FakeEvent, type FakeTables, QUOTAS } from './fake-tables.ts';
 
 export { ACME_KEY, OPERATOR_KEY, OTHER_KEY, QUOTAS };
+
+const ONCE_TIMES = { produceTimeoutMs: 5_000, marginMs: 5_000, waitMs: 5_000 };
 export const MAC_KEY = deriveMacKey(Buffer.alloc(32));
 
 // One for all: each registry starts observers of the process.
@@ -34,6 +38,7 @@ export interface Bundle {
   readonly journaled: JournalEntry[];
   readonly webhooks: Map<string, EndpointRow>;
   readonly engine: FakeEngine;
+  readonly claims: FakeClaims;
   /** Set to act as a database that is away, or with a bug. */
   failStore: Error | null;
   failSend: Error | null;
@@ -62,7 +67,7 @@ export async function setup(limits?: { maxRequests?: number; maxBytes?: number }
   const clock = createFakeClock();
   const tables = createFakeTables(clock);
   const { store, engine } = createFakeStore(tables);
-  const fakes = createFakes(tables);
+  const fakes = createFakes(tables, clock);
   const logged: Record<string, unknown>[] = [];
   const log = createLogger('ingest', 'info', { write: (line) => void logged.push(JSON.parse(line)) });
   const { maxRequests = 100, maxBytes = 10_000_000 } = limits ?? {};
@@ -78,6 +83,16 @@ export async function setup(limits?: { maxRequests?: number; maxBytes?: number }
     store,
     tenants: fakes.tenantLookups,
     rate: createRateWindow(),
+    once: createAdmitOnce({
+      ...ONCE_TIMES,
+      claims: fakes.claims,
+      endOffset: async () => 0,
+      clock,
+      wait: async (ms) => clock.advance(ms),
+      log,
+      count: () => undefined,
+      reportDatabaseDown: () => undefined,
+    }),
     shedder: createLoadShedder({ maxRequests, maxBytes }),
     secretsKey: parseSecretsKey(Buffer.alloc(32).toString('base64')),
     urlFault: (url) => (/^https?:\/\/[a-z0-9.-]+\.example(:\d+)?(\/|$)/.test(url) ? null : 'may not be used'),
@@ -132,6 +147,7 @@ export async function setup(limits?: { maxRequests?: number; maxBytes?: number }
     journaled: fakes.journaled,
     webhooks: tables.webhooks,
     engine,
+    claims: fakes.claims,
     addTenant: tables.addTenant,
     addEndpoint: tables.addEndpoint,
     addEvent: tables.addEvent,
@@ -176,8 +192,23 @@ function late<T extends object>(current: () => T): T {
   });
 }
 
+/** Every question rejects while there is an error to reject with. */
+function failing(claims: FakeClaims, failure: () => Error | null): FakeClaims {
+  return new Proxy(claims, {
+    get(target, name: keyof FakeClaims) {
+      const value = target[name];
+      if (typeof value !== 'function') return value;
+      return async (...given: unknown[]) => {
+        const error = failure();
+        if (error) throw error;
+        return (value as (...all: unknown[]) => unknown)(...given);
+      };
+    },
+  });
+}
+
 /** What else the app talks to: Kafka, the journal, the configuration that is at hand. */
-function createFakes({ state: database, tenants }: FakeTables) {
+function createFakes({ state: database, tenants }: FakeTables, clock: FakeClock) {
   const state = Object.assign(database, {
     failSend: null as Error | null,
     failJournal: false,
@@ -194,6 +225,7 @@ function createFakes({ state: database, tenants }: FakeTables) {
     sent.push(record);
     return { partition: record.partition, offset: sent.length, appendTimeMs: null };
   };
+  const claims = failing(createFakeClaims(clock.nowMs), () => state.failStore);
   const tenantLookups = {
     get fresh() {
       return state.failStore === null;
@@ -206,5 +238,5 @@ function createFakes({ state: database, tenants }: FakeTables) {
     },
     whenApplied: async () => !state.neverApplied,
   };
-  return { state, journal, journaled, send, sent, tenantLookups };
+  return { state, journal, journaled, send, sent, tenantLookups, claims };
 }

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import {
   type DeliveryId,
   deriveDeliveryId,
@@ -15,12 +16,15 @@ import { matchingEndpoints, type TenantConfig } from '@posthorn/tenant-config';
 import type { Caller } from '../access/auth.ts';
 import { authorise, refuseReserved, type TenantLookups } from '../access/authorise.ts';
 import { isProblem, type Problem, type ProblemCode, problem, retryAfter } from '../http/problem.ts';
+import type { AdmitOnce } from './admit-once.ts';
 import type { PostedEvent } from './posted-event.ts';
 import type { RateWindow } from './rate-window.ts';
 
 export interface AcceptParts {
   readonly tenants: TenantLookups;
   readonly rate: RateWindow;
+  /** The way of events with an idempotency key or an id of their sender's. */
+  readonly once: AdmitOnce;
   /** Dead letters of a tenant that has filled half of its quota, else 0; at most 2 s old while Postgres answers. */
   readonly countDeadLetters: (tenantId: string) => number;
   readonly send: (record: OutboundRecord) => Promise<ProduceAck>;
@@ -35,6 +39,9 @@ export interface EventRequest {
   readonly caller: Caller;
   readonly event: PostedEvent;
   readonly traceparent: string | undefined;
+  readonly idempotencyKey: string | null;
+  /** The event as it was sent: whether two requests of one key are the same is judged by it. */
+  readonly source: Buffer;
 }
 
 export interface AcceptedEvent {
@@ -53,20 +60,57 @@ export const MAX_DELIVERY_IDS = 100;
 /** The way of an event through this service; the record is acknowledged by Kafka before anybody is told 202. */
 export async function acceptEvent(
   parts: AcceptParts,
-  { caller, event, traceparent }: EventRequest,
+  request: EventRequest,
 ): Promise<AcceptedEvent | Problem> {
+  const { caller, event, idempotencyKey } = request;
   const tenant = await authorise(parts.tenants, caller, event.tenantId);
   if (isProblem(tenant)) return tenant;
-  const refusal = refuseReserved(tenant.tenantId) ?? admit(parts, tenant);
+  const refusal = refuseReserved(tenant.tenantId);
   if (refusal) return refusal;
-  const endpointIds = matchingEndpoints(tenant, routedEvent(event, event.payload), tenant.revision);
-  const stamped = stamp(parts, tenant, event, traceparent);
+  return idempotencyKey === null && event.clientEventId === null
+    ? acceptNew(parts, tenant, request, mintEventId(parts.clock.nowMs()))
+    : acceptOnce(parts, tenant, request);
+}
+
+/** Before all that counts or refuses: a request that comes again gets its answer whatever has changed since. */
+function acceptOnce(
+  parts: AcceptParts,
+  tenant: TenantConfig,
+  request: EventRequest,
+): Promise<AcceptedEvent | Problem> {
+  const { event, idempotencyKey, source } = request;
+  return parts.once.admit({
+    tenantId: tenant.tenantId,
+    names: { idempotencyKey, clientEventId: event.clientEventId },
+    bodyHash: hash('sha256', source, 'buffer'),
+    partition: tenantPartition(tenant.tenantId, parts.eventPartitions),
+    make: (eventId, sendByMs) => acceptNew(parts, tenant, request, eventId, sendByMs),
+    recall: (eventId, revision) => answerFor(tenant.tenantId, event, eventId, match(tenant, event, revision)),
+  });
+}
+
+async function acceptNew(
+  parts: AcceptParts,
+  tenant: TenantConfig,
+  { event, traceparent }: EventRequest,
+  eventId: EventId,
+  sendByMs = Number.POSITIVE_INFINITY,
+): Promise<AcceptedEvent | Problem> {
+  const refusal = admit(parts, tenant);
+  if (refusal) return refusal;
+  const endpointIds = match(tenant, event, tenant.revision);
+  const stamped = { eventId, tenant, event, traceparent: parts.tracing.begin(traceparent) };
   failpoint('before-produce');
+  if (parts.clock.monotonicMs() > sendByMs) return produceProblem('not_accepted');
   const failure = await produce(parts, stamped);
   failpoint('after-produce');
   if (failure) return failure;
-  return answer(parts, stamped, endpointIds);
+  logAccepted(parts.log, stamped, endpointIds.length);
+  return answerFor(tenant.tenantId, event, eventId, endpointIds);
 }
+
+const match = (tenant: TenantConfig, event: PostedEvent, revision: number): EndpointId[] =>
+  matchingEndpoints(tenant, routedEvent(event, event.payload), revision);
 
 function admit(parts: AcceptParts, tenant: TenantConfig): Problem | null {
   const { tenantId, quotas } = tenant;
@@ -111,20 +155,6 @@ interface StampedEvent {
   readonly traceparent: string;
 }
 
-function stamp(
-  parts: AcceptParts,
-  tenant: TenantConfig,
-  event: PostedEvent,
-  traceparent: string | undefined,
-): StampedEvent {
-  return {
-    eventId: mintEventId(parts.clock.nowMs()),
-    tenant,
-    event,
-    traceparent: parts.tracing.begin(traceparent),
-  };
-}
-
 async function produce(parts: AcceptParts, stamped: StampedEvent): Promise<Problem | null> {
   const { eventId, tenant, event } = stamped;
   const hop = parts.tracing.hop('accept event', stamped.traceparent, { event_id: eventId });
@@ -146,6 +176,7 @@ async function produce(parts: AcceptParts, stamped: StampedEvent): Promise<Probl
         retentionDays: tenant.retentionDays,
         traceparent: hop.traceparent,
         ...(event.deliverAtMs === null ? {} : { deliverAtMs: event.deliverAtMs }),
+        ...(event.clientEventId === null ? {} : { clientEventId: event.clientEventId }),
       }),
     });
     return null;
@@ -161,31 +192,38 @@ async function produce(parts: AcceptParts, stamped: StampedEvent): Promise<Probl
 const PRODUCE_DETAIL = {
   not_accepted: 'Kafka did not take it: try again',
   outcome_unknown:
-    'the answer of Kafka was lost: it may have been accepted; sending it again may make a second event',
+    'the answer of Kafka was lost: it may have been accepted. Sent again with its Idempotency-Key or event_id it is one event; without either it may become a second one',
 } as const;
 
 export const produceProblem = (code: ProduceError['code']): Problem =>
   problem(code, PRODUCE_DETAIL[code], retryAfter(1));
 
-function answer(
-  parts: AcceptParts,
-  stamped: StampedEvent,
-  endpointIds: readonly EndpointId[],
-): AcceptedEvent {
-  const { eventId, tenant, event } = stamped;
-  parts.log.info(
+function logAccepted(
+  log: Logger,
+  { eventId, tenant, event, traceparent }: StampedEvent,
+  webhooksQueued: number,
+): void {
+  log.info(
     {
       tenant_id: tenant.tenantId,
       event_id: eventId,
       event_type: event.type,
-      webhooks_queued: endpointIds.length,
-      trace_id: traceIdOf(stamped.traceparent),
+      webhooks_queued: webhooksQueued,
+      trace_id: traceIdOf(traceparent),
     },
     'event accepted',
   );
+}
+
+function answerFor(
+  tenantId: string,
+  event: PostedEvent,
+  eventId: EventId,
+  endpointIds: readonly EndpointId[],
+): AcceptedEvent {
   const accepted: AcceptedEvent = {
     event_id: eventId,
-    tenant_id: tenant.tenantId,
+    tenant_id: tenantId,
     type: event.type,
     webhooks_queued: endpointIds.length,
     ...(event.deliverAtMs === null ? {} : { deliver_at: new Date(event.deliverAtMs).toISOString() }),
