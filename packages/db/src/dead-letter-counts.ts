@@ -61,3 +61,21 @@ export async function deadLetterCounts(sql: Sql): Promise<Map<string, number>> {
     where count * 2 >= max_dlq_size and count > 0 and tenant_id <> ${OPERATOR_TENANT_ID}`;
   return new Map(rows.map((row) => [row.tenantId, row.count]));
 }
+
+export interface TenantDeadLetters {
+  readonly tenantId: string;
+  readonly count: number;
+}
+
+/** Those that have any, most first; of one tenant when it is named. `total` is over all of them. */
+export async function countDeadLettersByTenant(
+  sql: Sql,
+  tenantId: string | null,
+  limit: number,
+): Promise<{ rows: TenantDeadLetters[]; total: number }> {
+  const rows = await sql<(TenantDeadLetters & { total: number })[]>`
+    select tenant_id, count, (sum(count) over ())::int8 as total from dead_letter_counts
+    where count > 0 and (${tenantId}::text is null or tenant_id = ${tenantId})
+    order by count desc, tenant_id limit ${limit}`;
+  return { rows: rows.map(({ tenantId, count }) => ({ tenantId, count })), total: rows[0]?.total ?? 0 };
+}

@@ -49,6 +49,14 @@ export interface DeadLetterRow {
 export interface DeadLetterFilter {
   readonly endpointId?: string | undefined;
   readonly eventType?: string | undefined;
+  /** RFC 3339; `since` is included, `until` is not. */
+  readonly since?: string | undefined;
+  readonly until?: string | undefined;
+  readonly reason?: string | undefined;
+  /** Class of the last failure. */
+  readonly failure?: string | undefined;
+  /** Of these endpoints alone. */
+  readonly endpointIds?: readonly string[] | undefined;
 }
 
 /** A dead letter that is in the index now and was not before, or not of this round. */
@@ -199,6 +207,19 @@ export async function listDeadLetters(
     order by failed_at desc, delivery_id limit ${page.limit} offset ${page.offset}`;
 }
 
+/** Null for one that is not there, and for another tenant's. */
+export async function findDeadLetter(
+  sql: Sql,
+  tenantId: string,
+  deliveryId: string,
+): Promise<DeadLetterRow | null> {
+  const [row] = await sql<DeadLetterRow[]>`
+    select ${deadLetterColumns(sql)} from dead_letters
+    where delivery_id = ${deliveryId} and day = '1970-01-01'::date + ${recordDay(deliveryId)}::int
+      and tenant_id = ${tenantId}`;
+  return row ?? null;
+}
+
 /** Without a tenant: of all. */
 export async function countDeadLetters(
   sql: Sql,
@@ -220,4 +241,9 @@ const ofTenant = (sql: Sql, tenantId: string | null) =>
 
 const filtered = (sql: Sql, filter: DeadLetterFilter) => sql`
   ${filter.endpointId === undefined ? sql`` : sql`and endpoint_id = ${filter.endpointId}`}
-  ${filter.eventType === undefined ? sql`` : sql`and event_type = ${filter.eventType}`}`;
+  ${filter.eventType === undefined ? sql`` : sql`and event_type = ${filter.eventType}`}
+  ${filter.since === undefined ? sql`` : sql`and failed_at >= ${filter.since}::timestamptz`}
+  ${filter.until === undefined ? sql`` : sql`and failed_at < ${filter.until}::timestamptz`}
+  ${filter.reason === undefined ? sql`` : sql`and reason = ${filter.reason}`}
+  ${filter.failure === undefined ? sql`` : sql`and last_failure = ${filter.failure}`}
+  ${filter.endpointIds === undefined ? sql`` : sql`and endpoint_id = any(${[...filter.endpointIds]}::text[])`}`;

@@ -80,15 +80,36 @@ export async function findJob(
   return row ?? null;
 }
 
-/** The latest first; of all tenants when `tenantId` is null. */
+/** A job beside which a page starts, without it. */
+export interface JobPlace {
+  readonly direction: 'next' | 'prev';
+  /** RFC 3339, to the millisecond: as far as places are told apart. */
+  readonly createdAt: string;
+  readonly jobId: string;
+}
+
+/** The latest first, or the oldest behind a place of direction `prev`. Without a tenant: of all. */
 export async function listJobs(
   sql: Sql,
   tenantId: string | null,
-  page: { readonly limit: number },
+  { limit, place }: { readonly limit: number; readonly place?: JobPlace | null },
 ): Promise<ReplayJobRow[]> {
+  const order = sql`date_trunc('milliseconds', created_at)`;
+  const of = ofTenant(sql, tenantId);
+  if (!place) {
+    return sql<ReplayJobRow[]>`
+      select ${jobColumns(sql)} from replay_jobs where ${of}
+      order by ${order} desc, job_id desc limit ${limit}`;
+  }
+  const from = sql`(${place.createdAt}::timestamptz, ${place.jobId}::uuid)`;
+  if (place.direction === 'prev') {
+    return sql<ReplayJobRow[]>`
+      select ${jobColumns(sql)} from replay_jobs where ${of} and (${order}, job_id) > ${from}
+      order by ${order}, job_id limit ${limit}`;
+  }
   return sql<ReplayJobRow[]>`
-    select ${jobColumns(sql)} from replay_jobs where ${ofTenant(sql, tenantId)}
-    order by created_at desc, job_id limit ${page.limit}`;
+    select ${jobColumns(sql)} from replay_jobs where ${of} and (${order}, job_id) < ${from}
+    order by ${order} desc, job_id desc limit ${limit}`;
 }
 
 /** False when there is none of that id, or it is over. */

@@ -3,6 +3,7 @@ import {
   type ApiKeyRow,
   type AttemptRow,
   countDeadLetters,
+  countDeadLettersByTenant,
   countOperatorKeys,
   type Database,
   DatabaseTimeoutError,
@@ -10,9 +11,12 @@ import {
   type DeadLetterRow,
   type DeliveryRow,
   deadLetterCounts,
+  type EndpointFilter,
+  type EndpointPage,
   type EndpointRow,
   type EventPayload,
   findApiKey,
+  findDeadLetter,
   findDelivery,
   findDeliveryTenant,
   findEndpoint,
@@ -30,6 +34,7 @@ import {
   listSetAside,
   type Quotas,
   type SetAsideRow,
+  type TenantDeadLetters,
   type TenantSummary,
   tenantLoad,
   within,
@@ -37,12 +42,13 @@ import {
 import type { MintedKey } from './access/auth.ts';
 import { type ConfigurationChanges, openChanges } from './change-configuration.ts';
 import { type Jobs, openJobs } from './resources/jobs/start-job.ts';
+import { openWebhookStore, type WebhookStore } from './resources/webhooks/store.ts';
 
 /**
  * What this service asks Postgres, each question bounded in time. A change and its audit row commit together: `actor`
  * is who asked.
  */
-export interface Store extends ConfigurationChanges, Jobs {
+export interface Store extends ConfigurationChanges, WebhookStore, Jobs {
   findApiKey(keyHash: Buffer): Promise<ApiKeyRow | null>;
   /** An operator key that is there already stays as it is. */
   addOperatorKey(key: Omit<MintedKey, 'key'>): Promise<void>;
@@ -50,7 +56,7 @@ export interface Store extends ConfigurationChanges, Jobs {
   findTenant(tenantId: string): Promise<(TenantSummary & { quotas: Quotas }) | null>;
   /** Of any tenant when `tenantId` is null. */
   findEndpoint(tenantId: string | null, endpointId: string): Promise<EndpointRow | null>;
-  listEndpoints(tenantId: string, limit: number): Promise<EndpointRow[]>;
+  listEndpoints(page: EndpointFilter & EndpointPage): Promise<EndpointRow[]>;
   findEventTenant(eventId: string): Promise<string | null>;
   findDeliveryTenant(deliveryId: string): Promise<string | null>;
   findEvent(tenantId: string, eventId: string): Promise<EventPayload | null>;
@@ -62,6 +68,11 @@ export interface Store extends ConfigurationChanges, Jobs {
     tenantId: string | null,
     page: DeadLetterFilter & { readonly limit: number; readonly offset: number },
   ): Promise<{ rows: DeadLetterRow[]; total: number }>;
+  findDeadLetter(tenantId: string, deliveryId: string): Promise<DeadLetterRow | null>;
+  countDeadLettersByTenant(
+    tenantId: string | null,
+    limit: number,
+  ): Promise<{ rows: TenantDeadLetters[]; total: number }>;
   deadLetterCounts(): Promise<ReadonlyMap<string, number>>;
   /** What a tenant uses now: dead letters, and what workers have said within the last seconds. */
   findUsage(tenantId: string): Promise<{ deadLetters: number; inFlight: number; queued: number }>;
@@ -80,6 +91,7 @@ export function openStore({ sql }: Pick<Database, 'sql'>, lookups: Pick<Database
   const ask = <T>(query: Promise<T>): Promise<T> => within(STORE_TIMEOUT_MS, query);
   return {
     ...bounded(openChanges(sql)),
+    ...bounded(openWebhookStore(sql)),
     ...bounded(openJobs(sql)),
     findApiKey: (keyHash) => within(KEY_LOOKUP_TIMEOUT_MS, findApiKey(lookups.sql, keyHash)),
     addOperatorKey: ({ keyId, keyHash }) =>
@@ -95,7 +107,7 @@ export function openStore({ sql }: Pick<Database, 'sql'>, lookups: Pick<Database
           ? findEndpointOfAnyTenant(sql, endpointId)
           : findEndpoint(sql, tenantId, endpointId),
       ),
-    listEndpoints: (tenantId, limit) => ask(listEndpoints(sql, tenantId, { limit })),
+    listEndpoints: (page) => ask(listEndpoints(sql, page, page)),
     findEventTenant: (eventId) => ask(findEventTenant(sql, eventId)),
     findDeliveryTenant: (deliveryId) => ask(findDeliveryTenant(sql, deliveryId)),
     findEvent: (tenantId, eventId) => ask(findEventPayload(sql, tenantId, eventId)),
@@ -108,6 +120,8 @@ export function openStore({ sql }: Pick<Database, 'sql'>, lookups: Pick<Database
       );
       return { rows, total };
     },
+    findDeadLetter: (tenantId, deliveryId) => ask(findDeadLetter(sql, tenantId, deliveryId)),
+    countDeadLettersByTenant: (tenantId, limit) => ask(countDeadLettersByTenant(sql, tenantId, limit)),
     deadLetterCounts: () => ask(deadLetterCounts(lookups.sql)),
     findUsage: async (tenantId) => {
       const [deadLetters, load] = await ask(

@@ -54,7 +54,7 @@ export function createFakeEngine(tables: Tables): FakeEngine {
     const row = { ...found, ...changes, updatedAt: now() };
     webhooks.set(found.endpointId, row);
     audited.push({ actor: actor.keyId, action: `endpoint.${verb}`, subject: found.endpointId });
-    return { change: nextChange(), row };
+    return { kind: 'changed' as const, change: nextChange(), row };
   }
 
   const store: Changes = {
@@ -80,13 +80,13 @@ export function createFakeEngine(tables: Tables): FakeEngine {
           : { state: 'disabled' as const, stateReason: 'person', pauseMode: null };
         return put(changed.row, state, actor, enabled ? 'enabled' : 'disabled');
       }),
-    deleteEndpoint: (found, actor) =>
+    deleteEndpoint: (found, _expected, actor) =>
       answer(() => ({ ...put(found, { state: 'deleted' }, actor, 'deleted'), row: null })),
     pauseEndpoint: (found, pauseMode, actor) =>
       answer(() => put(found, { state: 'paused', stateReason: 'person', pauseMode }, actor, 'paused')),
     resumeEndpoint: (found, actor) =>
       answer(() => {
-        if (found.state === 'active') return { change: null, row: found };
+        if (found.state === 'active') return { kind: 'changed' as const, change: null, row: found };
         return put(found, ACTIVE, actor, 'resumed');
       }),
     cancelDeliveries: (tenantId, scope) =>
@@ -110,7 +110,7 @@ export function createFakeEngine(tables: Tables): FakeEngine {
         () =>
           jobs.find((job) => job.jobId === jobId && (tenantId === null || job.tenantId === tenantId)) ?? null,
       ),
-    listJobs: (tenantId, limit) =>
+    listJobs: (tenantId, { limit }) =>
       answer(() => jobs.filter((job) => tenantId === null || job.tenantId === tenantId).slice(0, limit)),
     cancelJob: (_tenantId, jobId) =>
       answer(() => {

@@ -18,7 +18,6 @@ import { laneRoutes } from '../resources/lanes/routes.ts';
 import { quotaRoutes } from '../resources/quotas/routes.ts';
 import { setAsideRoutes } from '../resources/set-aside/routes.ts';
 import { tenantRoutes } from '../resources/tenants/routes.ts';
-import { webhookChangeRoutes } from '../resources/webhooks/change.ts';
 import { type WebhookParts, webhookRoutes } from '../resources/webhooks/routes.ts';
 import type { Store } from '../store.ts';
 import { answerErrors, answerUnparsable } from './answer-errors.ts';
@@ -167,7 +166,6 @@ function apiRoutes(app: App, parts: AppParts): void {
   tenantRoutes(app, parts);
   laneRoutes(app, parts);
   webhookRoutes(app, parts);
-  webhookChangeRoutes(app, parts);
   quotaRoutes(app, parts);
   deliveryRoutes(app, parts);
   deadLetterRoutes(app, parts);

@@ -68,7 +68,7 @@ export function decodeCursor(
 const isPart = (part: unknown): part is string =>
   typeof part === 'string' && part.isWellFormed() && !part.includes('\0');
 
-const INVALID_CURSOR = invalidRequest([
+export const INVALID_CURSOR = invalidRequest([
   { pointer: '?cursor', detail: 'is not a cursor of this list: start without one' },
 ]);
 

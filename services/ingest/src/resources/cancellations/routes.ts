@@ -1,25 +1,56 @@
 import { isTenantId } from '@posthorn/contracts';
 import type { FastifyReply } from 'fastify';
-import Type from 'typebox';
+import Type, { type TSchema } from 'typebox';
 import { type Actor, actorOf } from '../../access/actor.ts';
 import { type Caller, mayActFor } from '../../access/auth.ts';
 import { confirmChange, unknownTenant } from '../../access/authorise.ts';
 import { findTenantOfEvent } from '../../access/find-tenant.ts';
 import type { App, AppParts } from '../../http/app.ts';
-import { type Problem, problem, sendProblem } from '../../http/problem.ts';
+import { EVENT, TENANT, WEBHOOK } from '../../http/examples.ts';
+import { type CallerKind, operation, type Tag } from '../../http/operation.ts';
+import { type Problem, type ProblemCode, problem, sendProblem } from '../../http/problem.ts';
 import { NoBody, Nullable } from '../../http/validation.ts';
 import { unknownEvent } from '../events/routes.ts';
-import { findWebhook, type OfWebhook, unknownWebhook } from '../webhooks/routes.ts';
+import { findWebhook, unknownWebhook } from '../webhooks/routes.ts';
 import { journalProblem } from './journal-problem.ts';
 
-const Cancelled = Type.Object({
-  tenant_id: Type.String(),
-  webhook_id: Nullable(Type.String()),
-  event_id: Nullable(Type.String()),
-  revision: Type.Integer(),
-});
+const Cancelled = Type.Object(
+  {
+    tenant_id: Type.String(),
+    webhook_id: Nullable(Type.String()),
+    event_id: Nullable(Type.String()),
+    revision: Type.Integer({ description: 'What was accepted before it is cancelled.' }),
+  },
+  {
+    title: 'Cancelled',
+    examples: [{ tenant_id: TENANT, webhook_id: null, event_id: EVENT, revision: 1207 }],
+  },
+);
 
-const schema = { body: NoBody, response: { 202: Cancelled } };
+const EventParams = Type.Object({ event_id: Type.String({ examples: [EVENT] }) });
+const WebhookParams = Type.Object({ webhook_id: Type.String({ examples: [WEBHOOK] }) });
+const TenantParams = Type.Object({ tenant_id: Type.String({ examples: [TENANT] }) });
+
+const declare = <P extends TSchema>(
+  id: string,
+  tag: Tag,
+  of: string,
+  params: P,
+  notFound: ProblemCode,
+  callers: readonly CallerKind[] = ['operator', 'tenant'],
+) =>
+  operation({
+    id,
+    tag,
+    summary: `Cancel what is queued of ${of}`,
+    description:
+      'Nothing of it is sent once every worker has seen the change, 5 s at most; what is under way ends. Replays made later are sent.',
+    access: { scope: 'manage', callers },
+    params,
+    body: NoBody,
+    answers: { 202: Cancelled },
+    problems: [notFound, 'too_many_cancellations', 'change_unconfirmed', 'not_accepted', 'outcome_unknown'],
+  });
 
 /** What is cancelled: all that is queued of a tenant, of one endpoint, or of one event. */
 interface Scope {
@@ -29,32 +60,40 @@ interface Scope {
 }
 
 export function cancelRoutes(app: App, parts: AppParts): void {
-  app.post<{ Params: { event_id: string } }>(
-    '/events/:event_id/cancel',
-    { schema },
-    async (request, reply) => {
-      const { event_id: eventId } = request.params;
-      const tenantId = await findOwnerOfEvent(parts, request.caller, eventId);
-      if (tenantId === null) return sendProblem(reply, unknownEvent(eventId));
-      return cancel(parts, reply, actorOf(request), { tenantId, endpointId: null, eventId });
-    },
+  const ofEvent = declare('cancelEvent', 'Events', 'an event', EventParams, 'event_not_found');
+  app.post('/events/:event_id/cancel', ofEvent, async (request, reply) => {
+    const { event_id: eventId } = request.params;
+    const tenantId = await findOwnerOfEvent(parts, request.caller, eventId);
+    if (tenantId === null) return sendProblem(reply, unknownEvent(eventId));
+    return cancel(parts, reply, actorOf(request), { tenantId, endpointId: null, eventId });
+  });
+  const ofWebhook = declare(
+    'cancelDeliveriesOfWebhook',
+    'Webhooks',
+    'a webhook',
+    WebhookParams,
+    'webhook_not_found',
+    ['operator', 'tenant', 'portal'],
   );
-  app.post<OfWebhook>('/webhooks/:webhook_id/cancel', { schema }, async (request, reply) => {
+  app.post('/webhooks/:webhook_id/cancel', ofWebhook, async (request, reply) => {
     const { webhook_id: endpointId } = request.params;
     const found = await findWebhook(parts, request.caller, endpointId);
     if (!found) return sendProblem(reply, unknownWebhook(endpointId));
     return cancel(parts, reply, actorOf(request), { tenantId: found.tenantId, endpointId, eventId: null });
   });
-  app.post<{ Params: { tenant_id: string } }>(
-    '/tenants/:tenant_id/cancel',
-    { schema },
-    async (request, reply) => {
-      const { tenant_id: tenantId } = request.params;
-      const mayAct = isTenantId(tenantId) && mayActFor(request.caller, tenantId);
-      if (!mayAct) return sendProblem(reply, unknownTenant(tenantId));
-      return cancel(parts, reply, actorOf(request), { tenantId, endpointId: null, eventId: null });
-    },
+  const ofTenant = declare(
+    'cancelDeliveriesOfTenant',
+    'Tenants',
+    'a tenant',
+    TenantParams,
+    'tenant_not_found',
   );
+  app.post('/tenants/:tenant_id/cancel', ofTenant, async (request, reply) => {
+    const { tenant_id: tenantId } = request.params;
+    const mayAct = isTenantId(tenantId) && mayActFor(request.caller, tenantId);
+    if (!mayAct) return sendProblem(reply, unknownTenant(tenantId));
+    return cancel(parts, reply, actorOf(request), { tenantId, endpointId: null, eventId: null });
+  });
 }
 
 /** Asked for although a tenant's key names its tenant: an event that is not there must not take a place in the list. */

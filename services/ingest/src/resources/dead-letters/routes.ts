@@ -1,82 +1,84 @@
-import type { DeadLetterRow } from '@posthorn/db';
-import Type, { type Static } from 'typebox';
+import type { DeadLetterFilter, DeliveryRow } from '@posthorn/db';
+import type { Static } from 'typebox';
 import { actorOf } from '../../access/actor.ts';
-import { mayActFor } from '../../access/auth.ts';
 import { unknownTenant } from '../../access/authorise.ts';
+import { type Caller, mayActFor } from '../../access/caller.ts';
 import { findTenantOfDelivery } from '../../access/find-tenant.ts';
+import { seesEndpoint, visibleEndpoints } from '../../access/visible-endpoints.ts';
 import type { App, AppParts } from '../../http/app.ts';
+import { operation } from '../../http/operation.ts';
 import { isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
-import { integerText, NoBody } from '../../http/validation.ts';
+import { normaliseTime } from '../../http/read-time.ts';
+import { NoBody } from '../../http/validation.ts';
 import { journalProblem } from '../cancellations/journal-problem.ts';
 import { unknownDelivery } from '../deliveries/routes.ts';
-import { ReplayStarted, requestReplay } from '../events/request-replay.ts';
-import { DeadLetterFilters } from './filters.ts';
+import { requestReplay } from '../events/request-replay.ts';
+import {
+  DEFAULT_LIMIT,
+  DeadLetter,
+  DeadLetterCounts,
+  DeadLetterPage,
+  DeadLetterQuery,
+  DeadLetterRemoved,
+  DeadLetterRetried,
+  DeliveryParams,
+  viewDeadLetter,
+} from './schema.ts';
 
-const DEFAULT_LIMIT = 50;
-const MAX_LIMIT = 1_000;
-const MAX_OFFSET = 1_000_000;
-
-const Query = Type.Object(
-  {
-    ...DeadLetterFilters,
-    limit: Type.Optional(integerText(1, MAX_LIMIT)),
-    offset: Type.Optional(integerText(0, MAX_OFFSET)),
-  },
-  { additionalProperties: false },
-);
-
-const Entry = Type.Object({
-  delivery_id: Type.String(),
-  tenant_id: Type.String(),
-  webhook_id: Type.String(),
-  event_id: Type.String(),
-  event_type: Type.String(),
-  reason: Type.String(),
-  last_error: Type.String(),
-  last_status: Type.Union([Type.Integer(), Type.Null()]),
-  last_failure: Type.String(),
-  attempts: Type.Integer(),
-  created_at: Type.String(),
-});
-
-const Page = Type.Object({
-  entries: Type.Array(Entry),
-  total: Type.Integer(),
-  limit: Type.Integer(),
-  offset: Type.Integer(),
-  next: Type.Union([Type.String(), Type.Null()]),
-});
-
-const Retried = Type.Intersect([
-  Type.Object({ delivery_id: Type.String(), webhook_id: Type.String() }),
-  ReplayStarted,
-]);
+const EVERYBODY = ['operator', 'tenant', 'portal'] as const;
+const MAX_COUNTED_TENANTS = 1_000;
 
 export function deadLetterRoutes(app: App, parts: AppParts): void {
   listDeadLetters(app, parts);
+  countDeadLetters(app, parts);
+  getDeadLetter(app, parts);
   retryDeadLetter(app, parts);
   removeDeadLetter(app, parts);
 }
 
 function listDeadLetters(app: App, parts: AppParts): void {
-  app.get('/dlq', { schema: { querystring: Query, response: { 200: Page } } }, async (request, reply) => {
+  const declared = operation({
+    id: 'listDeadLetters',
+    tag: 'Dead letters',
+    summary: 'List dead letters',
+    description: 'All filters that are given hold. An operator who names no tenant sees those of all.',
+    access: { scope: 'read', callers: EVERYBODY },
+    querystring: DeadLetterQuery,
+    answers: { 200: DeadLetterPage },
+    problems: ['tenant_not_found'],
+  });
+  app.get('/dlq', declared, async (request, reply) => {
     const { query, caller } = request;
     if (query.tenant_id !== undefined && !mayActFor(caller, query.tenant_id))
       return sendProblem(reply, unknownTenant(query.tenant_id));
+    const tenantId = caller.tenantId ?? query.tenant_id ?? null;
+    const narrowed = tenantId === null ? null : await visibleEndpoints(parts.tenants, caller, tenantId);
+    if (isProblem(narrowed ?? {})) return sendProblem(reply, narrowed as Problem);
     const limit = Number(query.limit ?? DEFAULT_LIMIT);
     const offset = Number(query.offset ?? 0);
-    const { rows, total } = await parts.store.listDeadLetters(caller.tenantId ?? query.tenant_id ?? null, {
-      limit,
-      offset,
-      endpointId: query.webhook_id,
-      eventType: query.event_type,
-    });
+    const filter = toFilter(query, narrowed as readonly string[] | null);
+    const { rows, total } = await parts.store.listDeadLetters(tenantId, { ...filter, limit, offset });
     const next = offset + rows.length < total && rows.length > 0 ? nextPage(query, limit, offset) : null;
     return reply.send({ entries: rows.map(viewDeadLetter), total, limit, offset, next });
   });
 }
 
-function nextPage(query: Static<typeof Query>, limit: number, offset: number): string {
+function toFilter(
+  query: Static<typeof DeadLetterQuery>,
+  endpointIds: readonly string[] | null,
+): DeadLetterFilter {
+  return {
+    endpointId: query.webhook_id,
+    eventType: query.event_type,
+    since: normaliseTime(query.since) ?? undefined,
+    until: normaliseTime(query.until) ?? undefined,
+    reason: query.reason,
+    failure: query.failure,
+    endpointIds: endpointIds ?? undefined,
+  };
+}
+
+function nextPage(query: Static<typeof DeadLetterQuery>, limit: number, offset: number): string {
   const page = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) page.set(name, value);
   page.set('limit', String(limit));
@@ -84,60 +86,101 @@ function nextPage(query: Static<typeof Query>, limit: number, offset: number): s
   return `/v1/dlq?${page}`;
 }
 
-function viewDeadLetter(row: DeadLetterRow): Static<typeof Entry> {
-  return {
-    delivery_id: row.deliveryId,
-    tenant_id: row.tenantId,
-    webhook_id: row.endpointId,
-    event_id: row.eventId,
-    event_type: row.eventType,
-    reason: row.reason,
-    last_error: row.lastError,
-    last_status: row.lastStatus,
-    last_failure: row.lastFailure,
-    attempts: row.attempts,
-    created_at: row.failedAt.toISOString(),
-  };
+function countDeadLetters(app: App, parts: AppParts): void {
+  const declared = operation({
+    id: 'countDeadLetters',
+    tag: 'Dead letters',
+    summary: 'Count dead letters by tenant',
+    description: `The ${MAX_COUNTED_TENANTS} tenants that have most; a tenant's key sees its own count.`,
+    access: { scope: 'read' },
+    answers: { 200: DeadLetterCounts },
+  });
+  app.get('/dlq/counts', declared, async (request) => {
+    const { tenantId } = request.caller;
+    const { rows, total } = await parts.store.countDeadLettersByTenant(tenantId, MAX_COUNTED_TENANTS);
+    return { data: rows.map((row) => ({ tenant_id: row.tenantId, count: row.count })), total };
+  });
+}
+
+function getDeadLetter(app: App, parts: AppParts): void {
+  const declared = operation({
+    id: 'getDeadLetter',
+    tag: 'Dead letters',
+    summary: 'Get a dead letter',
+    access: { scope: 'read', callers: EVERYBODY },
+    params: DeliveryParams,
+    answers: { 200: DeadLetter },
+    problems: ['delivery_not_found', 'not_a_dead_letter'],
+  });
+  app.get('/dlq/:delivery_id', declared, async (request, reply) => {
+    const { delivery_id: deliveryId } = request.params;
+    const found = await findFailed(parts, request.caller, deliveryId);
+    if (isProblem(found)) return sendProblem(reply, found);
+    const row = await parts.store.findDeadLetter(found.tenantId, deliveryId);
+    return row === null ? sendProblem(reply, unknownDelivery(deliveryId)) : reply.send(viewDeadLetter(row));
+  });
 }
 
 function retryDeadLetter(app: App, parts: AppParts): void {
-  app.post<{ Params: { delivery_id: string } }>(
-    '/dlq/:delivery_id/retry',
-    { schema: { body: NoBody, response: { 202: Retried } } },
-    async (request, reply) => {
-      const { delivery_id: deliveryId } = request.params;
-      const tenantId = await findTenantOfDelivery(parts, request.caller, deliveryId);
-      const delivery = tenantId === null ? null : await parts.store.findDelivery(tenantId, deliveryId);
-      if (tenantId === null || delivery === null) return sendProblem(reply, unknownDelivery(deliveryId));
-      if (delivery.state !== 'failed') return sendProblem(reply, notDead(delivery.state));
-      const event = await parts.store.findEvent(tenantId, delivery.eventId);
-      if (event === null) return sendProblem(reply, PAYLOAD_EXPIRED);
-      const { endpointId } = delivery;
-      const started = await requestReplay(parts, {
-        tenantId,
-        event,
-        endpointIds: [endpointId],
-        caller: request.caller,
-        actor: actorOf(request),
-        subject: deliveryId,
-        expect: { run: delivery.run, round: delivery.round },
-      });
-      if (isProblem(started)) return sendProblem(reply, started);
-      return reply.code(202).send({ delivery_id: deliveryId, webhook_id: endpointId, ...started });
-    },
-  );
+  const declared = operation({
+    id: 'retryDeadLetter',
+    tag: 'Dead letters',
+    summary: 'Retry a dead letter',
+    description:
+      'The delivery keeps its id and gets a fresh budget of attempts. Asked for twice, it is sent once.',
+    access: { scope: 'manage', callers: EVERYBODY },
+    params: DeliveryParams,
+    body: NoBody,
+    answers: { 202: DeadLetterRetried },
+    problems: [
+      'delivery_not_found',
+      'not_a_dead_letter',
+      'payload_expired',
+      'tenant_unavailable',
+      'not_accepted',
+      'outcome_unknown',
+    ],
+  });
+  app.post('/dlq/:delivery_id/retry', declared, async (request, reply) => {
+    const { delivery_id: deliveryId } = request.params;
+    const delivery = await findFailed(parts, request.caller, deliveryId);
+    if (isProblem(delivery)) return sendProblem(reply, delivery);
+    const { tenantId, endpointId } = delivery;
+    const event = await parts.store.findEvent(tenantId, delivery.eventId);
+    if (event === null) return sendProblem(reply, PAYLOAD_EXPIRED);
+    const started = await requestReplay(parts, {
+      tenantId,
+      event,
+      endpointIds: [endpointId],
+      caller: request.caller,
+      actor: actorOf(request),
+      subject: deliveryId,
+      expect: { run: delivery.run, round: delivery.round },
+    });
+    if (isProblem(started)) return sendProblem(reply, started);
+    return reply.code(202).send({ delivery_id: deliveryId, webhook_id: endpointId, ...started });
+  });
 }
 
 /** It leaves the list and the count as soon as the recorder has read the journal; its delivery stays `failed`. */
 function removeDeadLetter(app: App, parts: AppParts): void {
-  const schema = { body: NoBody, response: { 202: Removed } };
-  app.delete<{ Params: { delivery_id: string } }>('/dlq/:delivery_id', { schema }, async (request, reply) => {
+  const declared = operation({
+    id: 'removeDeadLetter',
+    tag: 'Dead letters',
+    summary: 'Remove a dead letter',
+    description: 'It leaves the list and the count within a second; its delivery stays `failed`.',
+    access: { scope: 'manage', callers: EVERYBODY },
+    params: DeliveryParams,
+    body: NoBody,
+    answers: { 202: DeadLetterRemoved },
+    problems: ['delivery_not_found', 'not_a_dead_letter', 'not_accepted', 'outcome_unknown'],
+  });
+  app.delete('/dlq/:delivery_id', declared, async (request, reply) => {
     const { delivery_id: deliveryId } = request.params;
     const { keyId } = request.caller;
-    const tenantId = await findTenantOfDelivery(parts, request.caller, deliveryId);
-    const delivery = tenantId === null ? null : await parts.store.findDelivery(tenantId, deliveryId);
-    if (tenantId === null || delivery === null) return sendProblem(reply, unknownDelivery(deliveryId));
-    if (delivery.state !== 'failed') return sendProblem(reply, notDead(delivery.state));
+    const delivery = await findFailed(parts, request.caller, deliveryId);
+    if (isProblem(delivery)) return sendProblem(reply, delivery);
+    const { tenantId } = delivery;
     await parts.store.audit(tenantId, 'dead_letter.removed', deliveryId, actorOf(request));
     const atMs = parts.clock.nowMs();
     const unwritten = await journalProblem(
@@ -149,7 +192,19 @@ function removeDeadLetter(app: App, parts: AppParts): void {
   });
 }
 
-const Removed = Type.Object({ delivery_id: Type.String() });
+/** The delivery of a dead letter that the caller may see. */
+async function findFailed(
+  parts: AppParts,
+  caller: Caller,
+  deliveryId: string,
+): Promise<DeliveryRow | Problem> {
+  const tenantId = await findTenantOfDelivery(parts, caller, deliveryId);
+  const delivery = tenantId === null ? null : await parts.store.findDelivery(tenantId, deliveryId);
+  if (tenantId === null || delivery === null) return unknownDelivery(deliveryId);
+  if (!(await seesEndpoint(parts.tenants, caller, tenantId, delivery.endpointId)))
+    return unknownDelivery(deliveryId);
+  return delivery.state === 'failed' ? delivery : notDead(delivery.state);
+}
 
 const notDead = (state: string): Problem =>
   problem('not_a_dead_letter', `the delivery is ${state}; only a failed one is a dead letter`);

@@ -1,66 +1,153 @@
-import type { ReplayJobRow } from '@posthorn/db';
+import { isTenantId } from '@posthorn/contracts';
+import type { JobPlace, ReplayJobRow } from '@posthorn/db';
 import Type, { type Static } from 'typebox';
 import { actorOf } from '../../access/actor.ts';
 import { type Caller, mayActFor } from '../../access/auth.ts';
 import { unknownTenant } from '../../access/authorise.ts';
 import type { App, AppParts } from '../../http/app.ts';
-import { type Problem, problem, sendProblem } from '../../http/problem.ts';
-import { integerText, NoBody, Nullable } from '../../http/validation.ts';
+import {
+  type Cursor,
+  cutPage,
+  DEFAULT_PAGE,
+  decodeCursor,
+  INVALID_CURSOR,
+  pageOf,
+  pageQuery,
+} from '../../http/cursor.ts';
+import { AT, JOB, LATER, TENANT, WEBHOOK } from '../../http/examples.ts';
+import { operation } from '../../http/operation.ts';
+import { isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
+import { normaliseTime } from '../../http/read-time.ts';
+import { NoBody, Nullable } from '../../http/validation.ts';
 
-const DEFAULT_LISTED = 20;
-const MAX_LISTED = 100;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-export const Job = Type.Object({
-  job_id: Type.String(),
-  tenant_id: Type.String(),
-  kind: Type.String(),
-  state: Type.String(),
-  filters: Type.Record(Type.String(), Type.Unknown()),
-  rate_per_sec: Type.Integer(),
-  total: Type.Integer(),
-  done: Type.Integer(),
-  refused: Type.Integer(),
-  eta_seconds: Nullable(Type.Integer()),
-  error: Nullable(Type.String()),
-  created_at: Type.String(),
-  updated_at: Type.String(),
-});
+const JOB_EXAMPLE = {
+  job_id: JOB,
+  tenant_id: TENANT,
+  kind: 'dead_letters' as const,
+  state: 'running' as const,
+  filters: { webhook_id: WEBHOOK },
+  rate_per_sec: 100,
+  total: 1_240,
+  done: 300,
+  refused: 2,
+  eta_seconds: 10,
+  error: null,
+  created_at: AT,
+  updated_at: LATER,
+};
 
-const Query = Type.Object(
+export const Job = Type.Object(
   {
-    tenant_id: Type.Optional(Type.String()),
-    limit: Type.Optional(integerText(1, MAX_LISTED)),
+    job_id: Type.String(),
+    tenant_id: Type.String(),
+    kind: Type.Enum(['dead_letters', 'recover', 'missing']),
+    state: Type.Enum(['queued', 'running', 'done', 'cancelled', 'failed']),
+    filters: Type.Record(Type.String(), Type.Unknown()),
+    rate_per_sec: Type.Integer(),
+    total: Type.Integer({
+      description: 'What there was to do when it was asked for, counted up to 100,000.',
+    }),
+    done: Type.Integer(),
+    refused: Type.Integer({ description: 'Past their retention.' }),
+    eta_seconds: Nullable(Type.Integer()),
+    error: Nullable(Type.String()),
+    created_at: Type.String(),
+    updated_at: Type.String(),
   },
-  { additionalProperties: false },
+  { title: 'Job', examples: [JOB_EXAMPLE] },
 );
 
-interface OfJob {
-  Params: { job_id: string };
-}
+const Query = Type.Object(
+  { tenant_id: Type.Optional(Type.String({ examples: [TENANT] })), ...pageQuery },
+  { additionalProperties: false },
+);
+const JobParams = Type.Object({ job_id: Type.String({ examples: [JOB] }) });
+const JobPage = pageOf(Job, 'JobPage', JOB_EXAMPLE);
 
 export function jobRoutes(app: App, parts: AppParts): void {
-  const schema = { querystring: Query, response: { 200: Type.Object({ data: Type.Array(Job) }) } };
-  app.get('/jobs', { schema }, async (request, reply) => {
+  listJobs(app, parts);
+  getJob(app, parts);
+  cancelJob(app, parts);
+}
+
+function listJobs(app: App, parts: AppParts): void {
+  const declared = operation({
+    id: 'listJobs',
+    tag: 'Jobs',
+    summary: 'List jobs',
+    description: 'The latest first. An operator who names no tenant sees those of all.',
+    access: { scope: 'read' },
+    querystring: Query,
+    answers: { 200: JobPage },
+    problems: ['tenant_not_found'],
+  });
+  app.get('/jobs', declared, async (request, reply) => {
     const { query, caller } = request;
     const tenantId = query.tenant_id ?? caller.tenantId;
-    if (tenantId !== null && !mayActFor(caller, tenantId)) return sendProblem(reply, unknownTenant(tenantId));
-    const limit = Number(query.limit ?? DEFAULT_LISTED);
-    const rows = await parts.store.listJobs(tenantId, limit);
-    return reply.send({ data: rows.map(viewJob) });
+    if (tenantId !== null && !(isTenantId(tenantId) && mayActFor(caller, tenantId)))
+      return sendProblem(reply, unknownTenant(tenantId));
+    const list = { of: 'jobs', tenantId };
+    const cursor = decodeCursor(query.cursor, list);
+    if (cursor !== null && isProblem(cursor)) return sendProblem(reply, cursor);
+    const limit = Number(query.limit ?? DEFAULT_PAGE);
+    const place = toPlace(cursor);
+    if (place !== null && isProblem(place)) return sendProblem(reply, place);
+    const found = await parts.store.listJobs(tenantId, { limit: limit + 1, place });
+    const page = cutPage(
+      {
+        ...list,
+        path: '/jobs',
+        query,
+        cursor,
+        limit,
+        keyOf: (row) => [row.createdAt.toISOString(), row.jobId],
+      },
+      found,
+    );
+    return reply.send({ data: page.rows.map(viewJob), next: page.next, prev: page.prev });
   });
-  app.get<OfJob>('/jobs/:job_id', { schema: { response: { 200: Job } } }, async (request, reply) => {
+}
+
+function toPlace(cursor: Cursor | null): JobPlace | null | Problem {
+  if (cursor === null) return null;
+  const [createdAt = '', jobId = ''] = cursor.at;
+  const isPlace = normaliseTime(createdAt) !== null && UUID.test(jobId);
+  return isPlace ? { direction: cursor.direction, createdAt, jobId } : INVALID_CURSOR;
+}
+
+function getJob(app: App, parts: AppParts): void {
+  const declared = operation({
+    id: 'getJob',
+    tag: 'Jobs',
+    summary: 'Get a job',
+    access: { scope: 'read' },
+    params: JobParams,
+    answers: { 200: Job },
+    problems: ['job_not_found'],
+  });
+  app.get('/jobs/:job_id', declared, async (request, reply) => {
     const { job_id: jobId } = request.params;
     const job = await findJob(parts, request.caller, jobId);
     return job ? reply.send(viewJob(job)) : sendProblem(reply, unknownJob(jobId));
   });
-  cancelJob(app, parts);
 }
 
 /** The dispatcher stops within 5 s; what it has asked for by then goes on. */
 function cancelJob(app: App, parts: AppParts): void {
-  const schema = { body: NoBody, response: { 200: Job } };
-  app.post<OfJob>('/jobs/:job_id/cancel', { schema }, async (request, reply) => {
+  const declared = operation({
+    id: 'cancelJob',
+    tag: 'Jobs',
+    summary: 'Cancel a job',
+    description: 'It stops within 5 s; what it has asked for by then is sent.',
+    access: { scope: 'manage' },
+    params: JobParams,
+    body: NoBody,
+    answers: { 200: Job },
+    problems: ['job_not_found', 'job_finished'],
+  });
+  app.post('/jobs/:job_id/cancel', declared, async (request, reply) => {
     const { job_id: jobId } = request.params;
     const { keyId } = request.caller;
     const job = await findJob(parts, request.caller, jobId);

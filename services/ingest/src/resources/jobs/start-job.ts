@@ -8,6 +8,7 @@ import {
   findJob,
   insertAuditEntry,
   inTransaction,
+  type JobPlace,
   listJobs,
   type MissingCandidate,
   type PoolSql,
@@ -51,7 +52,10 @@ export interface Jobs {
   /** Of any tenant when `tenantId` is null. */
   findJob(tenantId: string | null, jobId: string): Promise<ReplayJobRow | null>;
   /** The latest first; of all tenants when `tenantId` is null. */
-  listJobs(tenantId: string | null, limit: number): Promise<ReplayJobRow[]>;
+  listJobs(
+    tenantId: string | null,
+    page: { readonly limit: number; readonly place: JobPlace | null },
+  ): Promise<ReplayJobRow[]>;
   /** False when it is over. */
   cancelJob(tenantId: string, jobId: string, actor: Actor): Promise<boolean>;
 }
@@ -76,7 +80,7 @@ export function openJobs(pool: PoolSql): Jobs {
       });
     },
     findJob: (tenantId, jobId) => findJob(pool, tenantId, jobId),
-    listJobs: (tenantId, limit) => listJobs(pool, tenantId, { limit }),
+    listJobs: (tenantId, page) => listJobs(pool, tenantId, page),
     cancelJob: (tenantId, jobId, actor) =>
       inTransaction(pool, async (sql) => {
         const cancelled = await cancelJob(sql, tenantId, jobId);

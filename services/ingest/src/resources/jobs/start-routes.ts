@@ -6,16 +6,17 @@ import Type, { type Static } from 'typebox';
 import { type Actor, actorOf } from '../../access/actor.ts';
 import { authorise } from '../../access/authorise.ts';
 import type { App, AppParts } from '../../http/app.ts';
+import { AT, DELIVERY, EVENT, TENANT, WEBHOOK } from '../../http/examples.ts';
+import { operation } from '../../http/operation.ts';
 import { invalidRequest, isProblem, problem, sendProblem } from '../../http/problem.ts';
 import { normaliseTime } from '../../http/read-time.ts';
 import { Time } from '../../http/validation.ts';
-import { DeadLetterFilters } from '../dead-letters/filters.ts';
-import { disabledWebhook } from '../webhooks/change.ts';
-import { findWebhook, type OfWebhook, unknownWebhook } from '../webhooks/routes.ts';
+import { DeadLetterFilters } from '../dead-letters/schema.ts';
+import { disabledWebhook } from '../webhooks/answer-change.ts';
+import { findWebhook, unknownWebhook } from '../webhooks/routes.ts';
 import { Job, viewJob } from './routes.ts';
 
 const MAX_DELIVERY_IDS = 1_000;
-const MAX_REASON_CHARS = 64;
 const DEFAULT_RATE_PER_SEC = 100;
 const MAX_RATE_PER_SEC = 1_000;
 
@@ -27,9 +28,6 @@ const Manner = {
 const BulkRetry = Type.Object(
   {
     ...DeadLetterFilters,
-    since: Type.Optional(Time),
-    until: Type.Optional(Time),
-    reason: Type.Optional(Type.String({ minLength: 1, maxLength: MAX_REASON_CHARS, pattern: '^[a-z_]+$' })),
     delivery_ids: Type.Optional(
       Type.Array(
         Type.Refine(Type.String(), isDeliveryId, () => 'must be the id of a delivery'),
@@ -38,12 +36,15 @@ const BulkRetry = Type.Object(
     ),
     ...Manner,
   },
-  { additionalProperties: false },
+  {
+    additionalProperties: false,
+    examples: [{ tenant_id: TENANT, webhook_id: WEBHOOK, since: AT, dry_run: true }],
+  },
 );
 
 const Span = Type.Object(
   { since: Time, until: Type.Optional(Time), ...Manner },
-  { additionalProperties: false },
+  { additionalProperties: false, examples: [{ since: AT, rate_per_sec: 50 }] },
 );
 
 const Sample = Type.Object({
@@ -53,16 +54,49 @@ const Sample = Type.Object({
   delivery_id: Type.Optional(Type.String()),
   reason: Type.Optional(Type.String()),
 });
-const DryRun = Type.Object({
-  dry_run: Type.Literal(true),
-  tenant_id: Type.String(),
-  total: Type.Integer(),
-  sample: Type.Array(Sample),
-});
-const response = { 200: DryRun, 202: Job };
+const DryRun = Type.Object(
+  {
+    dry_run: Type.Literal(true),
+    tenant_id: Type.String(),
+    total: Type.Integer({ description: 'Counted up to 100,000.' }),
+    sample: Type.Array(Sample),
+  },
+  {
+    title: 'JobPreview',
+    description: 'Of a dry run: what a job would begin with.',
+    examples: [
+      {
+        dry_run: true,
+        tenant_id: TENANT,
+        total: 1_240,
+        sample: [
+          {
+            event_id: EVENT,
+            webhook_id: WEBHOOK,
+            event_type: 'order.created',
+            delivery_id: DELIVERY,
+            reason: 'attempts_exhausted',
+          },
+        ],
+      },
+    ],
+  },
+);
+const answers = { 200: DryRun, 202: Job };
 
 export function startJobRoutes(app: App, parts: AppParts): void {
-  app.post('/dlq/retry', { schema: { body: BulkRetry, response } }, async (request, reply) => {
+  const declared = operation({
+    id: 'retryDeadLetters',
+    tag: 'Dead letters',
+    summary: 'Retry many dead letters',
+    description:
+      'All filters that are given hold. Without `dry_run` the answer is a job that runs at `rate_per_sec`.',
+    access: { scope: 'manage' },
+    body: BulkRetry,
+    answers,
+    problems: ['tenant_not_found', 'tenant_unavailable', 'too_many_jobs'],
+  });
+  app.post('/dlq/retry', declared, async (request, reply) => {
     const { body, caller } = request;
     const tenantId = body.tenant_id ?? caller.tenantId;
     if (tenantId === null) return sendProblem(reply, TENANT_REQUIRED);
@@ -70,27 +104,55 @@ export function startJobRoutes(app: App, parts: AppParts): void {
     if (isProblem(tenant)) return sendProblem(reply, tenant);
     return start(parts, reply, actorOf(request), { tenantId, kind: 'dead_letters', ...toWish(body) });
   });
-  for (const [path, kind] of OF_WEBHOOK) {
-    app.post<OfWebhook & { Body: Static<typeof Span> }>(
-      `/webhooks/:webhook_id/${path}`,
-      { schema: { body: Span, response } },
-      async (request, reply) => {
-        const { body, caller } = request;
-        const { webhook_id: endpointId } = request.params;
-        const found = await findWebhook(parts, caller, endpointId);
-        if (!found) return sendProblem(reply, unknownWebhook(endpointId));
-        if (found.state === 'disabled') return sendProblem(reply, disabledWebhook(found));
-        const wish = toWish({ ...body, webhook_id: endpointId });
-        return start(parts, reply, actorOf(request), { tenantId: found.tenantId, kind, ...wish });
-      },
-    );
-  }
+  for (const each of OF_WEBHOOK) startOfWebhook(app, parts, each);
 }
 
-const OF_WEBHOOK = [
-  ['recover', 'recover'],
-  ['replay-missing', 'missing'],
-] as const satisfies readonly (readonly [string, ReplayJobKind])[];
+function startOfWebhook(app: App, parts: AppParts, { path, kind, id, summary }: OfWebhookJob): void {
+  const declared = operation({
+    id,
+    tag: 'Webhooks',
+    summary,
+    description: '`until` is now unless it is given. Without `dry_run` the answer is a job.',
+    access: { scope: 'manage', callers: ['operator', 'tenant', 'portal'] },
+    params: WebhookParams,
+    body: Span,
+    answers,
+    problems: ['webhook_not_found', 'webhook_disabled', 'too_many_jobs'],
+  });
+  app.post(`/webhooks/:webhook_id/${path}`, declared, async (request, reply) => {
+    const { body, caller } = request;
+    const { webhook_id: endpointId } = request.params;
+    const found = await findWebhook(parts, caller, endpointId);
+    if (!found) return sendProblem(reply, unknownWebhook(endpointId));
+    if (found.state === 'disabled') return sendProblem(reply, disabledWebhook(found));
+    const wish = toWish({ ...body, webhook_id: endpointId });
+    return start(parts, reply, actorOf(request), { tenantId: found.tenantId, kind, ...wish });
+  });
+}
+
+interface OfWebhookJob {
+  readonly path: string;
+  readonly kind: ReplayJobKind;
+  readonly id: string;
+  readonly summary: string;
+}
+
+const OF_WEBHOOK: readonly OfWebhookJob[] = [
+  {
+    path: 'recover',
+    kind: 'recover',
+    id: 'recoverWebhook',
+    summary: 'Send again all that failed in a span',
+  },
+  {
+    path: 'replay-missing',
+    kind: 'missing',
+    id: 'replayMissing',
+    summary: 'Send what was accepted in a span and never sent to this webhook',
+  },
+];
+
+const WebhookParams = Type.Object({ webhook_id: Type.String({ examples: [WEBHOOK] }) });
 
 const TENANT_REQUIRED = invalidRequest([
   { pointer: '/tenant_id', detail: 'is required with an operator key' },

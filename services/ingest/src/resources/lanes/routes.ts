@@ -3,14 +3,10 @@ import type { TenantConfig } from '@posthorn/tenant-config';
 import Type, { type Static } from 'typebox';
 import { actorOf } from '../../access/actor.ts';
 import type { Caller } from '../../access/auth.ts';
-import {
-  authorise,
-  confirmChange,
-  operatorsOnly,
-  refuseReserved,
-  unknownTenant,
-} from '../../access/authorise.ts';
+import { authorise, confirmChange, refuseReserved, unknownTenant } from '../../access/authorise.ts';
 import type { App, AppParts } from '../../http/app.ts';
+import { TENANT } from '../../http/examples.ts';
+import { operation } from '../../http/operation.ts';
 import {
   type Fault,
   invalidRequest,
@@ -26,57 +22,76 @@ const NewLanes = Type.Object(
     count: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_LANES })),
     lanes: Type.Optional(Type.Array(Type.Integer({ minimum: 0 }), { minItems: 1, maxItems: MAX_LANES })),
   },
-  { additionalProperties: false, minProperties: 1 },
+  { additionalProperties: false, minProperties: 1, examples: [{ count: 2 }] },
 );
 
-const Lanes = Type.Object({
-  tenant_id: Type.String(),
-  lanes: Type.Array(Type.Integer()),
-  draining_lanes: Type.Array(Type.Integer()),
-});
+const Lanes = Type.Object(
+  {
+    tenant_id: Type.String(),
+    lanes: Type.Array(Type.Integer()),
+    draining_lanes: Type.Array(Type.Integer(), {
+      description: 'Lanes that the tenant has left and that still hold something of it.',
+    }),
+  },
+  { title: 'Lanes', examples: [{ tenant_id: TENANT, lanes: [3, 11], draining_lanes: [] }] },
+);
 
-interface OfTenant {
-  Params: { tenant_id: string };
-}
+const TenantParams = Type.Object({ tenant_id: Type.String({ examples: [TENANT] }) });
 
 export function laneRoutes(app: App, parts: AppParts): void {
-  app.get<OfTenant>(
-    '/tenants/:tenant_id/lanes',
-    { schema: { response: { 200: Lanes } } },
-    async (request, reply) => {
-      const tenant = await findForOperator(parts, request.caller, request.params.tenant_id);
-      return isProblem(tenant) ? sendProblem(reply, tenant) : reply.send(viewLanes(tenant));
-    },
-  );
-  app.put<OfTenant & { Body: Static<typeof NewLanes> }>(
-    '/tenants/:tenant_id/lanes',
-    { schema: { body: NewLanes, response: { 200: Lanes } } },
-    async (request, reply) => {
-      const { tenant_id: tenantId } = request.params;
-      const { keyId } = request.caller;
-      const tenant = await findForOperator(parts, request.caller, tenantId);
-      if (isProblem(tenant)) return sendProblem(reply, tenant);
-      const lanes = chooseLanes(request.body, tenantId, parts.lanes);
-      if (isProblem(lanes)) return sendProblem(reply, lanes);
-      const result = await parts.store.setLanes(tenantId, lanes, actorOf(request));
-      if (result === null) return sendProblem(reply, unknownTenant(tenantId));
-      if (result.kind === 'over_cap') return sendProblem(reply, tooManyLanes(result.lanes, result.cap));
-      const open = await confirmChange(parts.tenants, result.change, { tenant_id: tenantId });
-      if (open) return sendProblem(reply, open);
-      parts.log.info({ tenant_id: tenantId, key_id: keyId, lanes }, 'lanes changed');
-      return reply.send(viewLanes({ tenantId, ...result }));
-    },
-  );
+  const get = operation({
+    id: 'getLanes',
+    tag: 'Tenants',
+    summary: 'Get the lanes of a tenant',
+    access: { scope: 'read', callers: ['operator'] },
+    params: TenantParams,
+    answers: { 200: Lanes },
+    problems: ['tenant_not_found', 'tenant_reserved', 'tenant_unavailable'],
+  });
+  app.get('/tenants/:tenant_id/lanes', get, async (request, reply) => {
+    const tenant = await findTenant(parts, request.caller, request.params.tenant_id);
+    return isProblem(tenant) ? sendProblem(reply, tenant) : reply.send(viewLanes(tenant));
+  });
+  const put = operation({
+    id: 'setLanes',
+    tag: 'Tenants',
+    summary: 'Set the lanes of a tenant',
+    description:
+      'By number, or as they are named. What is queued in a lane that the tenant leaves is still delivered from there.',
+    access: { scope: 'admin', callers: ['operator'] },
+    params: TenantParams,
+    body: NewLanes,
+    answers: { 200: Lanes },
+    problems: [
+      'tenant_not_found',
+      'tenant_reserved',
+      'tenant_unavailable',
+      'too_many_lanes',
+      'change_unconfirmed',
+    ],
+  });
+  app.put('/tenants/:tenant_id/lanes', put, async (request, reply) => {
+    const { tenant_id: tenantId } = request.params;
+    const { keyId } = request.caller;
+    const tenant = await findTenant(parts, request.caller, tenantId);
+    if (isProblem(tenant)) return sendProblem(reply, tenant);
+    const lanes = chooseLanes(request.body, tenantId, parts.lanes);
+    if (isProblem(lanes)) return sendProblem(reply, lanes);
+    const result = await parts.store.setLanes(tenantId, lanes, actorOf(request));
+    if (result === null) return sendProblem(reply, unknownTenant(tenantId));
+    if (result.kind === 'over_cap') return sendProblem(reply, tooManyLanes(result.lanes, result.cap));
+    const open = await confirmChange(parts.tenants, result.change, { tenant_id: tenantId });
+    if (open) return sendProblem(reply, open);
+    parts.log.info({ tenant_id: tenantId, key_id: keyId, lanes }, 'lanes changed');
+    return reply.send(viewLanes({ tenantId, ...result }));
+  });
 }
 
-async function findForOperator(
+const findTenant = async (
   parts: AppParts,
   caller: Caller,
   tenantId: string,
-): Promise<TenantConfig | Problem> {
-  const refused = operatorsOnly(caller) ?? refuseReserved(tenantId);
-  return refused ?? authorise(parts.tenants, caller, tenantId);
-}
+): Promise<TenantConfig | Problem> => refuseReserved(tenantId) ?? authorise(parts.tenants, caller, tenantId);
 
 const viewLanes = (
   tenant: Pick<TenantConfig, 'tenantId' | 'lanes' | 'drainingLanes'>,
