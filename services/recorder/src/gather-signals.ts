@@ -1,11 +1,12 @@
 import type {
   AttemptedEntry,
+  CircuitEntry,
   DeadLetterRemovedEntry,
   LaneDrainedEntry,
   LoadEntry,
   PurgedEntry,
 } from '@posthorn/contracts';
-import type { DeadLetterRemoval, DrainedLane, LoadColumns, NewPurge } from '@posthorn/db';
+import type { CircuitColumns, DeadLetterRemoval, DrainedLane, LoadColumns, NewPurge } from '@posthorn/db';
 import { storable } from './storable.ts';
 
 /** How the attempts of a batch at one endpoint ended. Times in Unix milliseconds, by the workers' clocks. */
@@ -34,6 +35,7 @@ export interface Signals {
   readonly purges: Map<string, NewPurge>;
   readonly drained: Map<string, DrainedLane>;
   readonly load: Map<string, LoadEntry>;
+  readonly circuits: Map<string, CircuitEntry>;
 }
 
 export const emptySignals = (): Signals => ({
@@ -43,6 +45,7 @@ export const emptySignals = (): Signals => ({
   purges: new Map(),
   drained: new Map(),
   load: new Map(),
+  circuits: new Map(),
 });
 
 export function noteAnswer({ answers, gone }: Signals, entry: AttemptedEntry): void {
@@ -62,7 +65,7 @@ export function noteAnswer({ answers, gone }: Signals, entry: AttemptedEntry): v
     gone.set(`${endpointId} ${entry.urlHash}`, { tenantId, endpointId, urlHash: entry.urlHash });
 }
 
-type Signal = DeadLetterRemovedEntry | PurgedEntry | LoadEntry | LaneDrainedEntry;
+type Signal = DeadLetterRemovedEntry | PurgedEntry | LoadEntry | CircuitEntry | LaneDrainedEntry;
 
 export function addSignal(signals: Signals, entry: Signal): void {
   switch (entry.kind) {
@@ -74,6 +77,9 @@ export function addSignal(signals: Signals, entry: Signal): void {
       break;
     case 'load':
       noteLoad(signals, entry);
+      break;
+    case 'circuit':
+      noteCircuit(signals, entry);
       break;
     case 'lane_drained':
       noteDrained(signals, entry);
@@ -104,6 +110,21 @@ function noteLoad({ load }: Signals, entry: LoadEntry): void {
   load.set(`${entry.tenantId} ${entry.workerId}`, entry);
 }
 
+function noteCircuit({ circuits }: Signals, entry: CircuitEntry): void {
+  circuits.set(`${entry.endpointId} ${entry.workerId}`, entry);
+}
+
+export function circuitColumns({ circuits }: Signals): CircuitColumns {
+  const entries = [...circuits.values()];
+  return {
+    endpointId: entries.map((entry) => storable(entry.endpointId)),
+    workerId: entries.map((entry) => storable(entry.workerId)),
+    tenantId: entries.map((entry) => entry.tenantId),
+    nextProbeAtMs: entries.map((entry) => entry.nextProbeAtMs),
+    changedAtMs: entries.map((entry) => entry.atMs),
+  };
+}
+
 export function loadColumns({ load }: Signals): LoadColumns {
   const entries = [...load.values()];
   return {
@@ -111,5 +132,6 @@ export function loadColumns({ load }: Signals): LoadColumns {
     workerId: entries.map((entry) => storable(entry.workerId)),
     inFlight: entries.map((entry) => entry.inFlight),
     queued: entries.map((entry) => entry.queued),
+    overflow: entries.map((entry) => entry.overflow ?? 0),
   };
 }

@@ -1,9 +1,10 @@
-import { deriveDeliveryId, standingOrder } from '@posthorn/contracts';
+import { deriveDeliveryId, mintEventId, standingOrder } from '@posthorn/contracts';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   attempted,
   cancelled,
+  circuit,
   deadLetter,
   deadLettered,
   dispatched,
@@ -16,6 +17,7 @@ import {
   replayed,
 } from '../test/entries.ts';
 import type { Item } from './consume/read-record.ts';
+import { circuitColumns } from './gather-signals.ts';
 import { gatherRows } from './record-batch.ts';
 
 /** The one delivery of a batch as a row. */
@@ -55,6 +57,46 @@ describe('a batch', () => {
     const later = { ...dispatched(subject), dueAtMs: NOW_MS + 9_000 };
     expect(deliveryOf([later])).toMatchObject({ state: 'scheduled', nextDueAtMs: NOW_MS + 9_000 });
     expect(deliveryOf([attempted(subject, 'success'), later])).toMatchObject({ state: 'success' });
+  });
+
+  test('has what an attempt tells of its request, from the moment that its id names', () => {
+    const details = {
+      responseHeaders: { 'retry-after': '7', 'x-odd': ['a\0', '"'] },
+      phases: { connectMs: 3, firstByteMs: 9 },
+      revision: 12,
+    };
+    const entry = attempted(newSubject(), 'failed', {}, { ...details, attemptId: mintEventId(NOW_MS - 77) });
+    expect(gatherRows([entry]).attempts).toMatchObject({
+      startedAtMs: [NOW_MS - 77],
+      responseHeaders: ['{"retry-after":"7","x-odd":["a\\u0000","\\""]}'],
+      dnsMs: [null],
+      connectMs: [3],
+      tlsMs: [null],
+      firstByteMs: [9],
+      revision: [12],
+    });
+  });
+
+  test('has an attempt that the release before journaled, without what that did not say', () => {
+    expect(gatherRows([attempted(newSubject(), 'success')]).attempts).toMatchObject({
+      status: [200],
+      responseHeaders: [null],
+      dnsMs: [null],
+      firstByteMs: [null],
+      revision: [null],
+    });
+    expect(gatherRows([load()]).signals.load.size).toBe(1);
+  });
+
+  test('says of a circuit what its worker said last', () => {
+    const opened = circuit();
+    const closed = { ...opened, nextProbeAtMs: null, atMs: opened.atMs + 5 };
+    const other = { ...opened, workerId: 'worker-2' };
+    expect(circuitColumns(gatherRows([opened, other, closed]).signals)).toMatchObject({
+      workerId: ['worker-1', 'worker-2'],
+      nextProbeAtMs: [null, opened.nextProbeAtMs],
+      changedAtMs: [opened.atMs + 5, opened.atMs],
+    });
   });
 
   test('puts a delivery that died without a request where its dead letter puts it', () => {

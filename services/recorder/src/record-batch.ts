@@ -13,6 +13,7 @@ import {
   type RemovedDeadLetters,
   raiseOffset,
   recordAttempts,
+  recordCircuits,
   recordDeadLetters,
   recordDeliveries,
   recordEvents,
@@ -27,7 +28,14 @@ import {
 } from '@posthorn/db';
 import { announceDeadLetters, announceFillingQuotas } from './announce.ts';
 import type { Item } from './consume/read-record.ts';
-import { addSignal, emptySignals, loadColumns, noteAnswer, type Signals } from './gather-signals.ts';
+import {
+  addSignal,
+  circuitColumns,
+  emptySignals,
+  loadColumns,
+  noteAnswer,
+  type Signals,
+} from './gather-signals.ts';
 import { addAttempt, emptyAttempts } from './record-attempts.ts';
 import { addDeadLetter, type DeadLetterRows, emptyDeadLetters } from './record-dead-letters.ts';
 import {
@@ -141,6 +149,7 @@ export async function recordBatch(
       takeOutDeadLetters(transaction, [...signals.removals.values()]),
       recordHealth(transaction, health, failingForMs),
       recordLoad(transaction, loadColumns(signals)),
+      recordCircuits(transaction, circuitColumns(signals)),
       notePurges(transaction, [...signals.purges.values()]),
       recordOffsets(transaction, rows.offsets),
     ]);

@@ -6,6 +6,8 @@ import {
   removeOldRemovals,
   removePublished,
   removeQuietHealth,
+  removeReplacedRequests,
+  removeStaleCircuits,
   removeStaleLoad,
 } from '@posthorn/db';
 
@@ -18,4 +20,6 @@ export async function removeOldRows(sql: PoolSql): Promise<void> {
   await removeOldRemovals(sql);
   await removeQuietHealth(sql);
   await removeStaleLoad(sql);
+  await removeStaleCircuits(sql);
+  await removeReplacedRequests(sql);
 }

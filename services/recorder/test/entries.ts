@@ -1,6 +1,7 @@
 import {
   type AttemptedEntry,
   type CancelledEntry,
+  type CircuitEntry,
   type DeadLetteredEntry,
   type DeadLetterRemovedEntry,
   type DispatchedEntry,
@@ -153,6 +154,18 @@ export function load(over: Partial<LoadEntry> = {}): LoadEntry {
     workerId: 'worker-1',
     inFlight: 2,
     queued: 3,
+    atMs: NOW_MS,
+    ...over,
+  };
+}
+
+export function circuit(over: Partial<CircuitEntry> = {}): CircuitEntry {
+  return {
+    kind: 'circuit',
+    tenantId: TENANT,
+    endpointId: mintEndpointId(NOW_MS),
+    workerId: 'worker-1',
+    nextProbeAtMs: NOW_MS + 30_000,
     atMs: NOW_MS,
     ...over,
   };

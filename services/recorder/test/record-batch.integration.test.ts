@@ -4,10 +4,13 @@ import {
   createTenant,
   type Database,
   findEventPayload,
+  findOpenCircuits,
   findRecordedOffset,
+  listAttempts,
   listDeadLetters,
   openDatabase,
   type PoolSql,
+  tenantLoad,
 } from '@posthorn/db';
 import { databaseUrl } from '@posthorn/testkit';
 import fc from 'fast-check';
@@ -17,9 +20,11 @@ import { gatherRows, recordBatch } from '../src/record-batch.ts';
 import {
   attempted,
   cancelled,
+  circuit,
   deadLetter,
   deadLettered,
   dispatched,
+  load,
   NOW_MS,
   newSubject,
   replayed,
@@ -119,6 +124,21 @@ describe('a dead letter', () => {
         .map((each) => each.eventId),
     );
   });
+});
+
+test('an attempt is written with what it tells of its request, and beside it the open circuit', async () => {
+  const subject = newSubject();
+  const opened = circuit({ endpointId: subject.endpointId });
+  const details = { responseHeaders: { 'x-a': ['1', '2'] }, phases: { firstByteMs: 9 }, revision: 12 };
+  const entry = attempted(subject, 'processing', {}, details);
+  await write(entry, opened, load({ overflow: 41 }));
+  await write(entry, opened, load({ overflow: 42 }));
+  expect(await listAttempts(sql, TENANT, entry.deliveryId)).toMatchObject([
+    { ...details.phases, responseHeaders: details.responseHeaders, dnsMs: null, revision: 12 },
+  ]);
+  const circuits = await findOpenCircuits(sql, TENANT, [subject.endpointId]);
+  expect(circuits.get(subject.endpointId)?.nextProbeAt.getTime()).toBe(opened.nextProbeAtMs);
+  expect(await tenantLoad(sql, TENANT)).toMatchObject({ overflow: 42 });
 });
 
 test('an event is written with its bytes', async () => {

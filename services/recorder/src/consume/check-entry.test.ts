@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   attempted,
   cancelled,
+  circuit,
   deadLettered,
   dispatched,
   drained,
@@ -26,6 +27,7 @@ const entries = [
   purged(),
   purged({ eventId: subject.eventId }),
   load(),
+  circuit(),
   drained(),
 ];
 const fieldsOf = entries.flatMap((entry) =>
@@ -53,6 +55,23 @@ describe('a journal entry', () => {
     expect(isJournalEntry({ ...dispatched(subject), dueAtMs: 'soon' })).toBe(false);
     expect(isJournalEntry({ ...attempted(subject, 'failed'), urlHash: 'ab12' })).toBe(true);
     expect(isJournalEntry({ ...attempted(subject, 'failed'), urlHash: 5 })).toBe(false);
+    expect(isJournalEntry(load({ overflow: 7 }))).toBe(true);
+    expect(isJournalEntry({ ...load(), overflow: -1 })).toBe(false);
+    expect(isJournalEntry(circuit({ nextProbeAtMs: null }))).toBe(true);
+  });
+
+  test.each([
+    ['responseHeaders', { 'retry-after': '7', 'set-cookie': ['a', 'b'] }, { 'x-a': 5 }],
+    ['responseHeaders', {}, ['a']],
+    ['responseHeaders', { __proto__: null }, null],
+    ['phases', { firstByteMs: 7 }, { firstByteMs: 0.5 }],
+    ['phases', {}, 'soon'],
+    ['phases', { fromTheFutureMs: 1 }, { dnsMs: null }],
+    ['revision', 0, null],
+  ])('of an attempt may tell its %s, as %j and not as %j', (field, right, wrong) => {
+    const entry = attempted(subject, 'failed');
+    expect(isJournalEntry({ ...entry, [field]: right })).toBe(true);
+    expect(isJournalEntry({ ...entry, [field]: wrong })).toBe(false);
   });
 
   test.each([null, 5, 'attempted', [], {}, { kind: '__proto__' }])('is not %j', (value) => {

@@ -21,6 +21,15 @@ const optional =
 const revision: Check = (value) => within(value, Number.MAX_SAFE_INTEGER);
 const eventId: Check = (value) => typeof value === 'string' && isEventId(value);
 const deliveryId: Check = (value) => typeof value === 'string' && isDeliveryId(value);
+const object =
+  (check: (name: string, value: unknown) => boolean): Check =>
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.entries(value).every(([name, each]) => check(name, each));
+const headers = object((_name, value) => text(value) || (Array.isArray(value) && value.every(text)));
+const phases = object((_name, value) => value === undefined || count(value));
 const oneOf =
   (...values: readonly unknown[]): Check =>
   (value) =>
@@ -53,6 +62,9 @@ const CHECKS: { readonly [Kind in JournalEntry['kind']]: Checks<Extract<JournalE
     nextDueAtMs: orNull(timeMs),
     responseBody: orNull(text),
     traceId: text,
+    responseHeaders: optional(headers),
+    phases: optional(phases),
+    revision: optional(revision),
     urlHash: optional(text),
   },
   dead_lettered: { ...SUBJECT, ...TARGET, attempt: count, reason: text, failure: text, error: text },
@@ -60,7 +72,8 @@ const CHECKS: { readonly [Kind in JournalEntry['kind']]: Checks<Extract<JournalE
   replayed: { ...SUBJECT, ...TARGET },
   dead_letter_removed: { ...TENANT, deliveryId, reason: text },
   purged: { ...TENANT, endpointId: orNull(text), eventId: orNull(eventId), revision },
-  load: { ...TENANT, workerId: text, inFlight: count, queued: count },
+  load: { ...TENANT, workerId: text, inFlight: count, queued: count, overflow: optional(count) },
+  circuit: { ...TENANT, endpointId: text, workerId: text, nextProbeAtMs: orNull(timeMs) },
   lane_drained: { ...TENANT, lane: count, revision },
 };
 
