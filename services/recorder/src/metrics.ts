@@ -32,6 +32,10 @@ export function createRecorderMetrics(metrics: Metrics, readings: RecorderReadin
       'posthorn_recorder_rows_cancelled_total',
       'Deliveries marked as cancelled by a request that covers them',
     ),
+    claimsRemoved: metrics.counter(
+      'posthorn_recorder_claims_removed_total',
+      'Idempotency keys and client event ids whose day was over',
+    ),
     announced: metrics.counter(
       'posthorn_recorder_operational_events_total',
       'Operational events kept to be published, and published',

@@ -1,5 +1,11 @@
 import type { TopicNames } from '@posthorn/contracts';
-import { type Database, recountDeadLetters, takePurgeStep } from '@posthorn/db';
+import {
+  type Database,
+  MAX_CLAIMS_REMOVED,
+  recountDeadLetters,
+  removeOldClaims,
+  takePurgeStep,
+} from '@posthorn/db';
 import type { Producer } from '@posthorn/kafka';
 import type { Logger } from '@posthorn/runtime';
 import type { RecorderMetrics } from './metrics.ts';
@@ -10,6 +16,7 @@ const PUBLISH_INTERVAL_MS = 1_000;
 const PURGE_INTERVAL_MS = 1_000;
 /** What no transaction has counted (a dropped partition, rows of another release) is in the counts after this. */
 const RECOUNT_INTERVAL_MS = 300_000;
+const CLAIMS_INTERVAL_MS = 60_000;
 
 export interface SideWorkOptions {
   readonly database: Pick<Database, 'sql'>;
@@ -20,7 +27,7 @@ export interface SideWorkOptions {
   readonly log: Pick<Logger, 'warn'>;
 }
 
-/** Work beside the record, each at intervals: telling the operator, marking what was cancelled, counting. */
+/** Work beside the record, each at intervals: telling the operator, marking what was cancelled, counting, cleaning. */
 export interface SideWork {
   start(): void;
   publishSoon(): void;
@@ -57,7 +64,17 @@ export function createSideWork(options: SideWorkOptions): SideWork {
     log,
     work: () => recountDeadLetters(sql).then(() => false),
   });
-  const all = [publisher, purger, counter];
+  const cleaner = createRepeat({
+    what: 'removing claims of yesterday',
+    intervalMs: CLAIMS_INTERVAL_MS,
+    log,
+    async work() {
+      const removed = await removeOldClaims(sql);
+      metrics.claimsRemoved.inc(removed);
+      return removed === MAX_CLAIMS_REMOVED;
+    },
+  });
+  const all = [publisher, purger, counter, cleaner];
   return {
     start() {
       for (const repeat of all) repeat.start();
