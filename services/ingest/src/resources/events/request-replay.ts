@@ -8,13 +8,20 @@ import type { Actor } from '../../access/actor.ts';
 import type { Caller } from '../../access/auth.ts';
 import { authorise } from '../../access/authorise.ts';
 import type { AppParts } from '../../http/app.ts';
+import { EVENT } from '../../http/examples.ts';
 import { isProblem, type Problem } from '../../http/problem.ts';
 
-export const ReplayStarted = Type.Object({
-  event_id: Type.String(),
-  replay_id: Type.String(),
-  webhooks_queued: Type.Integer(),
-});
+export const ReplayStarted = Type.Object(
+  {
+    event_id: Type.String(),
+    replay_id: Type.String(),
+    webhooks_queued: Type.Integer(),
+  },
+  {
+    title: 'ReplayStarted',
+    examples: [{ event_id: EVENT, replay_id: '4f7e1c1a-6f1a-4a30-8d35-5a1d0a0c7d11', webhooks_queued: 1 }],
+  },
+);
 export type ReplayStarted = Static<typeof ReplayStarted>;
 
 interface ReplayRequest {

@@ -1,24 +1,12 @@
 import type { EventPayload } from '@posthorn/db';
-import Type from 'typebox';
-import { actorOf } from '../../access/actor.ts';
 import { findTenantOfEvent } from '../../access/find-tenant.ts';
 import type { App, AppParts } from '../../http/app.ts';
-import { invalidRequest, isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
+import { type Problem, problem, sendProblem } from '../../http/problem.ts';
 import { viewDelivery } from '../deliveries/routes.ts';
 import { postBatch } from './batch.ts';
 import { postEvent } from './post.ts';
-import { ReplayStarted, requestReplay } from './request-replay.ts';
+import { replayEvent } from './replay.ts';
 import { payloadMember } from './view-payload.ts';
-
-const MAX_REPLAYED_WEBHOOKS = 100;
-const ReplayRequest = Type.Optional(
-  Type.Object(
-    {
-      webhook_ids: Type.Optional(Type.Array(Type.String(), { minItems: 1, maxItems: MAX_REPLAYED_WEBHOOKS })),
-    },
-    { additionalProperties: false },
-  ),
-);
 
 export function eventRoutes(app: App, parts: AppParts): void {
   void app.register(async (scope) => postEvent(scope as App, parts));
@@ -58,40 +46,3 @@ export const unknownEvent = (eventId: string): Problem =>
     'event_not_found',
     `there is no event ${JSON.stringify(eventId.slice(0, 64))}, or it is not recorded yet`,
   );
-
-function replayEvent(app: App, parts: AppParts): void {
-  const options = { schema: { body: ReplayRequest, response: { 202: ReplayStarted } } };
-  app.post<{ Params: { event_id: string }; Body: { webhook_ids?: string[] } | null }>(
-    '/events/:event_id/replay',
-    options,
-    async (request, reply) => {
-      const { event_id: eventId } = request.params;
-      const tenantId = await findTenantOfEvent(parts, request.caller, eventId);
-      const event = tenantId === null ? null : await parts.store.findEvent(tenantId, eventId);
-      if (tenantId === null || event === null) return sendProblem(reply, unknownEvent(eventId));
-      const reached = new Set(
-        (await parts.store.listDeliveriesOfEvent(tenantId, eventId)).map((row) => row.endpointId),
-      );
-      const wanted = [...new Set(request.body?.webhook_ids ?? reached)];
-      const strangers = strangersAmong(request.body?.webhook_ids ?? [], reached);
-      if (strangers) return sendProblem(reply, strangers);
-      const started = await requestReplay(parts, {
-        tenantId,
-        event,
-        endpointIds: wanted,
-        caller: request.caller,
-        actor: actorOf(request),
-        subject: eventId,
-      });
-      if (isProblem(started)) return sendProblem(reply, started);
-      return reply.code(202).send(started);
-    },
-  );
-}
-
-function strangersAmong(webhookIds: readonly string[], reached: ReadonlySet<string>): Problem | null {
-  const faults = webhookIds.flatMap((id, i) =>
-    reached.has(id) ? [] : [{ pointer: `/webhook_ids/${i}`, detail: 'has no delivery of this event' }],
-  );
-  return faults.length > 0 ? invalidRequest(faults) : null;
-}
