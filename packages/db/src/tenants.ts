@@ -1,5 +1,4 @@
-import { takeChange } from './changes.ts';
-import { inTransaction, type Sql } from './database.ts';
+import type { Sql } from './database.ts';
 import type {
   ContentFilter,
   EndpointLimits,
@@ -8,26 +7,16 @@ import type {
   EndpointState,
   PauseMode,
 } from './endpoints.ts';
+import type { PlaceInList } from './plans.ts';
+import type { Quotas, TenantQuotas } from './quotas.ts';
 
-export type DlqPolicy = 'refuse' | 'drop_oldest' | 'warn';
 export type RetentionDays = 7 | 30 | 90;
 
-export interface Quotas {
-  readonly maxEventsPerSec: number;
-  readonly maxConcurrentDeliveries: number;
-  readonly maxDlqSize: number;
-  readonly maxWebhooks: number;
-  readonly dlqPolicy: DlqPolicy;
-}
-
-export interface NewTenant {
-  readonly tenantId: string;
-  readonly name: string;
-  readonly lanes: readonly number[];
-  readonly retentionDays?: RetentionDays;
-  /** What is left out takes the column's default. */
-  readonly quotas?: Partial<Quotas>;
-}
+/**
+ * `active` ⇄ `disabled`: no new events, what was accepted is delivered. `deleted` is the end: nothing of it is
+ * delivered or shown any more, and the id is never given again.
+ */
+export type TenantState = 'active' | 'disabled' | 'deleted';
 
 export interface EndpointVersionRow {
   readonly validFrom: number;
@@ -73,6 +62,8 @@ export interface TenantRow {
   readonly lanesRevision: number;
   readonly cancellations: CancellationRow[];
   readonly retentionDays: number;
+  /** Left out: `active`. */
+  readonly state?: TenantState;
   readonly quotas: Quotas;
   readonly endpoints: TenantEndpointRow[];
 }
@@ -83,8 +74,14 @@ export interface TenantSummary {
   readonly revision: number;
   readonly lanes: number[];
   readonly drainingLanes: number[];
-  readonly retentionDays: number;
+  readonly plan: string;
+  readonly retentionDays: RetentionDays;
+  /** Not its plan's. */
+  readonly ownRetention: boolean;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly state: TenantState;
   readonly createdAt: Date;
+  readonly updatedAt: Date;
 }
 
 /**
@@ -93,80 +90,43 @@ export interface TenantSummary {
  */
 const CLOSED_VERSION_DAYS = 8;
 
-/** Creates the tenant with its quotas. `exists` when the id is taken. */
-export async function createTenant(
-  sql: Sql,
-  tenant: NewTenant,
-): Promise<{ kind: 'created'; change: number } | { kind: 'exists' }> {
-  return inTransaction(sql, async (transaction) => {
-    const change = await takeChange(transaction);
-    const created = await transaction`
-      insert into tenants (tenant_id, name, revision, lanes, retention_days)
-      values (${tenant.tenantId}, ${tenant.name}, ${change}::bigint, ${[...tenant.lanes]}::int[],
-              ${tenant.retentionDays ?? 30})
-      on conflict (tenant_id) do nothing
-      returning tenant_id`;
-    if (created.length === 0) return { kind: 'exists' };
-    await transaction`insert into quotas (tenant_id) values (${tenant.tenantId})`;
-    if (tenant.quotas) await setQuotas(transaction, tenant.tenantId, tenant.quotas);
-    return { kind: 'created', change };
-  });
-}
-
-/** Null when there is no such tenant. */
+/** Null when there is no such tenant. A deleted one is none. */
 export async function findTenant(sql: Sql, tenantId: string): Promise<TenantSummary | null> {
   const [row] = await sql<TenantSummary[]>`
-    select tenant_id, name, revision, lanes, draining_lanes, retention_days, created_at
-    from tenants where tenant_id = ${tenantId}`;
+    select tenant_id, name, revision, lanes, draining_lanes, plan, retention_days, own_retention, metadata, state,
+           created_at, updated_at
+    from tenants where tenant_id = ${tenantId} and state <> 'deleted'`;
   return row ?? null;
 }
 
-/** Null when there is no such tenant. */
-export async function findQuotas(sql: Sql, tenantId: string): Promise<Quotas | null> {
-  const [row] = await sql<Quotas[]>`
-    select max_events_per_sec, max_concurrent_deliveries, max_dlq_size, max_webhooks, dlq_policy
-    from quotas where tenant_id = ${tenantId}`;
-  return row ?? null;
+export interface TenantFilter {
+  readonly plan?: string | undefined;
+  readonly state?: TenantState | undefined;
+  /** How the id begins. */
+  readonly prefix?: string | undefined;
 }
 
-export type QuotasChange =
-  | { readonly kind: 'changed'; readonly change: number; readonly quotas: Quotas }
-  /** Each lane needs one concurrent delivery, those that still drain included. */
-  | { readonly kind: 'over_cap'; readonly lanes: number; readonly cap: number };
+/** With its quotas. Deleted ones are left out. */
+export interface ListedTenant extends TenantSummary, TenantQuotas {}
 
-/** Changes the quotas that are given. Null when there is no such tenant. */
-export async function updateQuotas(
+/** By id; backwards, in the opposite order. */
+export async function listTenants(
   sql: Sql,
-  tenantId: string,
-  quotas: Partial<Quotas>,
-): Promise<QuotasChange | null> {
-  return inTransaction(sql, async (transaction): Promise<QuotasChange | null> => {
-    // Taken first: it makes concurrent changes wait, so what is read below holds until this one commits.
-    const change = await takeChange(transaction);
-    const cap = quotas.maxConcurrentDeliveries;
-    if (cap !== undefined) {
-      const [row] = await transaction<{ lanes: number }[]>`
-        select cardinality(lanes) + cardinality(draining_lanes) as lanes
-        from tenants where tenant_id = ${tenantId}`;
-      if (row && row.lanes > cap) return { kind: 'over_cap', lanes: row.lanes, cap };
-    }
-    const updated = await setQuotas(transaction, tenantId, quotas);
-    return updated && { kind: 'changed', change, quotas: updated };
-  });
-}
-
-async function setQuotas(sql: Sql, tenantId: string, quotas: Partial<Quotas>): Promise<Quotas | null> {
-  const [row] = await sql<Quotas[]>`
-    update quotas set
-      max_events_per_sec = coalesce(${quotas.maxEventsPerSec ?? null}::int, max_events_per_sec),
-      max_concurrent_deliveries =
-        coalesce(${quotas.maxConcurrentDeliveries ?? null}::int, max_concurrent_deliveries),
-      max_dlq_size = coalesce(${quotas.maxDlqSize ?? null}::int, max_dlq_size),
-      max_webhooks = coalesce(${quotas.maxWebhooks ?? null}::int, max_webhooks),
-      dlq_policy = coalesce(${quotas.dlqPolicy ?? null}::text, dlq_policy)
-    where tenant_id = ${tenantId}
-    returning max_events_per_sec, max_concurrent_deliveries, max_dlq_size, max_webhooks, dlq_policy`;
-  return row ?? null;
+  { plan, state, prefix }: TenantFilter,
+  { at, backwards, limit }: PlaceInList,
+): Promise<ListedTenant[]> {
+  const order = backwards ? sql`desc` : sql``;
+  return sql<ListedTenant[]>`
+    select tenant_id, name, revision, lanes, draining_lanes, plan, retention_days, own_retention, metadata, state,
+           created_at, updated_at, max_events_per_sec, max_concurrent_deliveries, max_dlq_size, max_webhooks,
+           dlq_policy, overrides
+    from tenants join quotas using (tenant_id)
+    where state <> 'deleted'
+      ${plan === undefined ? sql`` : sql`and plan = ${plan}`}
+      ${state === undefined ? sql`` : sql`and state = ${state}`}
+      ${prefix === undefined ? sql`` : sql`and starts_with(tenant_id, ${prefix}) and tenant_id >= ${prefix}`}
+      ${at === null ? sql`` : backwards ? sql`and tenant_id < ${at}` : sql`and tenant_id > ${at}`}
+    order by tenant_id ${order} limit ${limit}`;
 }
 
 interface LoadedRow extends Omit<TenantRow, 'quotas' | 'endpoints'>, Quotas {
@@ -197,7 +157,7 @@ interface LoadedEndpoint
 /** Everything that the services need of these tenants, in one statement; unknown ones are left out. */
 export async function loadTenants(sql: Sql, tenantIds: readonly string[]): Promise<TenantRow[]> {
   const rows = await sql<LoadedRow[]>`
-    select t.tenant_id, t.name, t.revision, t.lanes, t.draining_lanes, t.lanes_revision, t.retention_days,
+    select t.tenant_id, t.name, t.revision, t.lanes, t.draining_lanes, t.lanes_revision, t.retention_days, t.state,
            coalesce(c.cancellations, '[]') as cancellations, q.max_events_per_sec,
            q.max_concurrent_deliveries, q.max_dlq_size, q.max_webhooks, q.dlq_policy,
            coalesce(e.endpoints, '[]') as endpoints
@@ -245,6 +205,7 @@ function toTenantRow(row: LoadedRow): TenantRow {
     lanesRevision: row.lanesRevision,
     cancellations: row.cancellations,
     retentionDays: row.retentionDays,
+    state: row.state,
     quotas: {
       maxEventsPerSec: row.maxEventsPerSec,
       maxConcurrentDeliveries: row.maxConcurrentDeliveries,

@@ -186,6 +186,7 @@ describe('lanes', () => {
     await setLanes(sql, tenantId, [4, 5]);
     expect(await updateQuotas(sql, tenantId, { maxConcurrentDeliveries: 2 })).toEqual({
       kind: 'over_cap',
+      tenantId,
       lanes: 3,
       cap: 2,
     });

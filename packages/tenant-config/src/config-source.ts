@@ -4,12 +4,39 @@ import {
   type Database,
   DatabaseTimeoutError,
   loadTenants,
+  type OthersCounts,
+  type PoolSql,
   pollReplica,
+  type RateReport,
   type ReplicaPoll,
   removeReplica,
   type TenantRow,
   within,
 } from '@posthorn/db';
+import type { Clock } from '@posthorn/runtime';
+
+/** What a replica says and hears of event rates, in the statement that reads its changes. */
+export interface RateExchange {
+  report(): RateReport;
+  /** The answer; times are by the monotonic clock. Comes not at all when the statement failed. */
+  read(answer: RateReading): void;
+}
+
+export interface RateReading {
+  readonly sentAtMs: number;
+  readonly receivedAtMs: number;
+  /** Postgres' clock, at some time between the two. */
+  readonly nowMs: number;
+  /** Other live replicas. */
+  readonly others: number;
+  readonly rates: readonly OthersCounts[];
+}
+
+export interface ReplicaOptions {
+  readonly replicaId: string;
+  readonly rates?: RateExchange | undefined;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+}
 
 /** Where configuration comes from: Postgres, or a test. Every call is bounded in time. */
 export interface ConfigSource {
@@ -23,11 +50,11 @@ export interface ConfigSource {
 export const POLL_TIMEOUT_MS = 1_500;
 export const LOAD_TIMEOUT_MS = 5_000;
 
-/** With a `replicaId` it reports as a replica of ingest. */
-export function databaseSource({ sql }: Pick<Database, 'sql'>, replicaId?: string): ConfigSource {
+/** With a `replica` it reports as that one of ingest. */
+export function databaseSource({ sql }: Pick<Database, 'sql'>, replica?: ReplicaOptions): ConfigSource {
   const sequence = oneAtATime(POLL_TIMEOUT_MS, () => currentSequence(sql));
   const poll = oneAtATime(POLL_TIMEOUT_MS, async (applied: number): Promise<ReplicaPoll> => {
-    if (replicaId !== undefined) return pollReplica(sql, { replicaId, applied });
+    if (replica !== undefined) return pollAs(sql, replica, applied);
     return { ...(await changesSince(sql, applied)), appliedByOthers: null };
   });
   const load = oneAtATime(LOAD_TIMEOUT_MS, (tenantIds: readonly string[]) => loadTenants(sql, tenantIds));
@@ -36,9 +63,18 @@ export function databaseSource({ sql }: Pick<Database, 'sql'>, replicaId?: strin
     poll,
     load,
     async leave() {
-      if (replicaId !== undefined) await within(POLL_TIMEOUT_MS, removeReplica(sql, replicaId));
+      if (replica !== undefined) await within(POLL_TIMEOUT_MS, removeReplica(sql, replica.replicaId));
     },
   };
+}
+
+async function pollAs(sql: PoolSql, replica: ReplicaOptions, applied: number): Promise<ReplicaPoll> {
+  const { replicaId, rates, clock } = replica;
+  const report = rates?.report();
+  const sentAtMs = clock.monotonicMs();
+  const read = await pollReplica(sql, { replicaId, applied, ...(report ? { rates: report } : {}) });
+  rates?.read({ sentAtMs, receivedAtMs: clock.monotonicMs(), ...read });
+  return read;
 }
 
 /** Bounds a query's time. One that hangs is not joined by others: until it has settled, calls fail at once. */

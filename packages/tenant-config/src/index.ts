@@ -1,5 +1,5 @@
 export { type CancellationSubject, isCancelled } from './cancelled.ts';
-export type { ConfigSource } from './config-source.ts';
+export type { ConfigSource, RateExchange, RateReading } from './config-source.ts';
 export { matchingEndpoints, matchingSystemEndpoints } from './match-endpoints.ts';
 export * from './sealed-secret.ts';
 export type { EndpointConfig, EndpointSecret, EndpointVersion, TenantConfig } from './tenant-config.ts';

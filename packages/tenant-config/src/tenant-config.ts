@@ -9,6 +9,7 @@ import type {
   RequestMethod,
   TenantEndpointRow,
   TenantRow,
+  TenantState,
 } from '@posthorn/db';
 import { openSecret, type SecretsKey } from './sealed-secret.ts';
 
@@ -76,6 +77,8 @@ export interface TenantConfig {
   /** What they cover is not delivered: see `isCancelled`. */
   readonly cancellations: readonly CancellationRow[];
   readonly retentionDays: number;
+  /** Left out: `active`. */
+  readonly state?: TenantState;
   readonly quotas: Quotas;
   readonly endpoints: ReadonlyMap<EndpointId, EndpointConfig>;
 }
@@ -96,6 +99,7 @@ export function toTenantConfig(row: TenantRow, key: SecretsKey): TenantConfig {
     lanesRevision: row.lanesRevision,
     cancellations: row.cancellations,
     retentionDays: row.retentionDays,
+    ...(row.state ? { state: row.state } : {}),
     quotas: row.quotas,
     endpoints: new Map(
       row.endpoints.map((endpoint) => [endpoint.endpointId, toEndpoint(row, endpoint, key)]),

@@ -2,7 +2,7 @@ import type { TenantId } from '@posthorn/contracts';
 import { type Database, REPLICA_LIVE_MS, type TenantChange } from '@posthorn/db';
 import type { Clock, Logger } from '@posthorn/runtime';
 import { createConfigCache } from './config-cache.ts';
-import { type ConfigSource, databaseSource } from './config-source.ts';
+import { type ConfigSource, databaseSource, type RateExchange } from './config-source.ts';
 import { createChangeFollower } from './follow-changes.ts';
 import { createTenantLoader, type Loaded } from './load-tenants.ts';
 import type { SecretsKey } from './sealed-secret.ts';
@@ -25,6 +25,8 @@ export interface TenantConfigsOptions {
   readonly maxAgeMs?: number;
   /** Given by ingest: reports what it has applied, so that changes can wait for it. */
   readonly replicaId?: string;
+  /** Shared with the other replicas in the same statement. */
+  readonly rates?: RateExchange;
   /** In place of Postgres. */
   readonly source?: ConfigSource;
 }
@@ -73,9 +75,12 @@ export interface TenantConfigs {
   stats(): TenantConfigsStats;
 }
 
+const replicaOf = ({ replicaId, rates, clock }: TenantConfigsOptions) =>
+  replicaId === undefined ? undefined : { replicaId, rates, clock };
+
 export function createTenantConfigs(options: TenantConfigsOptions): TenantConfigs {
   const { clock, secretsKey, replicaId } = options;
-  const source = options.source ?? databaseSource(options.database, replicaId);
+  const source = options.source ?? databaseSource(options.database, replicaOf(options));
   const cache = createConfigCache(options.maxEndpoints ?? DEFAULT_MAX_ENDPOINTS);
   const loader = createTenantLoader((tenantIds) => source.load(tenantIds));
   const unknown = new Map<TenantId, number>();
