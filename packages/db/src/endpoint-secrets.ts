@@ -10,6 +10,12 @@ export type RotateSecretResult =
   /** So many are in their grace period that one more would make too many signatures. */
   | { readonly kind: 'too_many'; readonly limit: number };
 
+export interface SecretRotation {
+  readonly sealedSecret: string;
+  readonly graceEndsAt: Date;
+  readonly now: Date;
+}
+
 interface Secret {
   readonly sealed: string;
   readonly expiresAt: Date | null;
@@ -23,7 +29,7 @@ export async function rotateSecret(
   sql: Sql,
   tenantId: string,
   endpointId: string,
-  rotation: { readonly sealedSecret: string; readonly graceEndsAt: Date; readonly now: Date },
+  rotation: SecretRotation,
 ): Promise<RotateSecretResult | null> {
   return inTransaction(sql, async (transaction): Promise<RotateSecretResult | null> => {
     const change = await takeChange(transaction);

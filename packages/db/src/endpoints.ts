@@ -146,17 +146,52 @@ export async function findEndpointOfAnyTenant(sql: Sql, endpointId: string): Pro
   return row ?? null;
 }
 
-/** A tenant's endpoints that are not deleted, in the order of their ids (of their creation), after `afterId`. */
+/** Which endpoints are asked for; null is no condition. */
+export interface EndpointFilter {
+  readonly tenantId: string | null;
+  readonly state: Exclude<EndpointState, 'deleted'> | null;
+  /** Those that get this type. */
+  readonly eventType: string | null;
+  /** Those that carry all of all. */
+  readonly labels: readonly Readonly<Record<string, string>>[];
+  /** In the URL, in any case. */
+  readonly urlText: string | null;
+}
+
+export interface EndpointPage {
+  readonly limit: number;
+  /** Beside this one; backwards from it for `prev`. Null: from the start. */
+  readonly from: { readonly endpointId: string; readonly direction: 'next' | 'prev' } | null;
+}
+
+/** Endpoints that are not deleted, in the order of their ids (of their creation), or backwards. */
 export async function listEndpoints(
   sql: Sql,
-  tenantId: string,
-  page: { readonly limit: number; readonly afterId?: string },
+  filter: EndpointFilter,
+  { limit, from }: EndpointPage,
 ): Promise<EndpointRow[]> {
+  const { tenantId, state, eventType, urlText } = filter;
+  const none = sql``;
+  const isBackwards = from?.direction === 'prev';
+  const beyond = from === null ? none : isBackwards ? sql`<` : sql`>`;
   return sql<EndpointRow[]>`
     select ${endpointColumns(sql)}
     from endpoints e join lateral (${lastVersion(sql)}) v on true
-    where e.tenant_id = ${tenantId} and e.state <> 'deleted' and e.endpoint_id > ${page.afterId ?? ''}
-    order by e.endpoint_id limit ${page.limit}`;
+    where e.state <> 'deleted'
+      ${tenantId === null ? none : sql`and e.tenant_id = ${tenantId}`}
+      ${from === null ? none : sql`and e.endpoint_id ${beyond} ${from.endpointId}`}
+      ${state === null ? none : sql`and e.state = ${state}`}
+      ${eventType === null ? none : sql`and v.event_types && ${typeFilters(eventType)}::text[]`}
+      and not exists (select from jsonb_array_elements(${sql.json(filter.labels)}) wanted where not v.labels @> wanted)
+      ${urlText === null ? none : sql`and strpos(lower(e.url), lower(${urlText})) > 0`}
+    order by e.endpoint_id ${isBackwards ? sql`desc` : none} limit ${limit}`;
+}
+
+/** The filters that match a type: itself, all, and the prefixes of it (`order.*` does not match `order`). */
+function typeFilters(eventType: string): string[] {
+  const parts = eventType.split('.');
+  const prefixes = parts.slice(0, -1).map((_, i) => `${parts.slice(0, i + 1).join('.')}.*`);
+  return ['*', eventType, ...prefixes];
 }
 
 const endpointColumns = (sql: Sql) => sql`

@@ -10,6 +10,8 @@ import {
   currentSequence,
   type Database,
   dropPreviousSecrets,
+  type EndpointFilter,
+  type EndpointPage,
   findApiKey,
   findEndpoint,
   findEndpointOfAnyTenant,
@@ -33,6 +35,7 @@ let database: Database;
 let sql: PoolSql;
 let tenantId: string;
 let tenants = 0;
+let lastMintedAtMs = 1_790_000_000_000;
 
 beforeAll(async () => {
   database = openDatabase({ url: await databaseUrl(), pool: 4, applicationName: 'test' });
@@ -46,7 +49,7 @@ beforeEach(async () => {
 });
 
 const endpoint = (over: Partial<NewEndpoint> = {}): NewEndpoint => ({
-  endpointId: mintEndpointId(1_790_000_000_000),
+  endpointId: mintEndpointId(++lastMintedAtMs),
   url: 'https://example.com/hook',
   description: '',
   eventTypes: ['order.*'],
@@ -64,6 +67,14 @@ async function create(over: Partial<NewEndpoint> = {}): Promise<{ endpointId: st
   return { endpointId: wanted.endpointId, change: result.change };
 }
 
+const ofTenant = (): EndpointFilter => ({
+  tenantId,
+  state: null,
+  eventType: null,
+  labels: [],
+  urlText: null,
+});
+
 describe('a tenant', () => {
   test('starts with the default quotas', async () => {
     expect(await findQuotas(sql, tenantId)).toEqual({
@@ -72,11 +83,15 @@ describe('a tenant', () => {
       maxDlqSize: 100,
       maxWebhooks: 1_000,
       dlqPolicy: 'refuse',
+      overrides: [],
     });
   });
 
   test('is made once', async () => {
-    expect(await createTenant(sql, { tenantId, name: 'Other', lanes: [1] })).toEqual({ kind: 'exists' });
+    expect(await createTenant(sql, { tenantId, name: 'Other', lanes: [1] })).toEqual({
+      kind: 'exists',
+      by: tenantId,
+    });
     expect(await findTenant(sql, tenantId)).toMatchObject({ name: 'Tenant', lanes: [3], retentionDays: 30 });
   });
 
@@ -156,6 +171,40 @@ describe("an endpoint's requests", () => {
   });
 });
 
+describe('a list of endpoints', () => {
+  const list = async (over: Partial<EndpointFilter>, page: Partial<EndpointPage> = {}) =>
+    (await listEndpoints(sql, { ...ofTenant(), ...over }, { limit: 10, from: null, ...page })).map(
+      ({ endpointId }) => endpointId,
+    );
+
+  test('has those that meet every condition', async () => {
+    const eu = await create({ labels: { region: 'eu', project: '7' }, eventTypes: ['order.*'] });
+    const us = await create({ labels: { region: 'us' }, url: 'https://Other.example/A', eventTypes: ['*'] });
+    const paused = await create({ labels: {}, eventTypes: ['order.created', 'user.updated'] });
+    await changeEndpointState(sql, tenantId, paused.endpointId, { state: 'paused', reason: 'person' });
+    const [a, b, c] = [eu, us, paused].map(({ endpointId }) => endpointId);
+    expect(await list({})).toEqual([a, b, c]);
+    expect(await list({ tenantId: null })).toEqual(expect.arrayContaining([a, b, c]));
+    expect(await list({ tenantId: 'another' })).toEqual([]);
+    expect(await list({ state: 'paused' })).toEqual([c]);
+    expect(await list({ labels: [{ region: 'eu' }, { project: '7' }] })).toEqual([a]);
+    expect(await list({ labels: [{ region: 'eu' }, { region: 'us' }] })).toEqual([]);
+    expect(await list({ eventType: 'order.created' })).toEqual([a, b, c]);
+    expect(await list({ eventType: 'order' })).toEqual([b]);
+    expect(await list({ eventType: 'user.updated' })).toEqual([b, c]);
+    expect(await list({ urlText: 'OTHER.example/a' })).toEqual([b]);
+    expect(await list({ urlText: '%' })).toEqual([]);
+  });
+
+  test('is read forwards and backwards from where one stands', async () => {
+    const made = [await create(), await create(), await create()].map(({ endpointId }) => endpointId);
+    const beside = (endpointId: string, direction: 'next' | 'prev') => ({ from: { endpointId, direction } });
+    expect(await list({}, { limit: 2 })).toEqual(made.slice(0, 2));
+    expect(await list({}, beside(made[1]!, 'next'))).toEqual([made[2]]);
+    expect(await list({}, beside(made[2]!, 'prev'))).toEqual([made[1], made[0]]);
+  });
+});
+
 describe('an endpoint', () => {
   test('is found by its tenant alone', async () => {
     const { endpointId } = await create();
@@ -191,8 +240,20 @@ describe('an endpoint', () => {
     });
     const [tenant] = await loadTenants(sql, [tenantId]);
     expect(tenant!.endpoints[0]!.versions).toEqual([
-      { validFrom: created, validUntil: disabled!.change, eventTypes: ['order.*'], labels: { region: 'eu' } },
-      { validFrom: enabled!.change, validUntil: null, eventTypes: ['order.*'], labels: { region: 'eu' } },
+      {
+        validFrom: created,
+        validUntil: disabled!.change,
+        eventTypes: ['order.*'],
+        labels: { region: 'eu' },
+        filter: null,
+      },
+      {
+        validFrom: enabled!.change,
+        validUntil: null,
+        eventTypes: ['order.*'],
+        labels: { region: 'eu' },
+        filter: null,
+      },
     ]);
   });
 
@@ -205,9 +266,9 @@ describe('an endpoint', () => {
     ).toBeNull();
     const [tenant] = await loadTenants(sql, [tenantId]);
     expect(tenant!.endpoints.map(({ state }) => state).sort()).toEqual(['active', 'deleted']);
-    expect((await listEndpoints(sql, tenantId, { limit: 10 })).map((row) => row.endpointId)).toEqual([
-      kept.endpointId,
-    ]);
+    expect(
+      (await listEndpoints(sql, ofTenant(), { limit: 10, from: null })).map((row) => row.endpointId),
+    ).toEqual([kept.endpointId]);
   });
 });
 
@@ -252,7 +313,7 @@ describe('replicas', () => {
       changes: [{ tenantId, revision: change }],
       appliedByOthers: null,
     });
-    expect(await pollReplica(sql, { replicaId: 'b', applied: change })).toEqual({
+    expect(await pollReplica(sql, { replicaId: 'b', applied: change })).toMatchObject({
       sequence: change,
       changes: [],
       appliedByOthers: before,

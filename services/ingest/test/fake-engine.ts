@@ -16,6 +16,8 @@ type Changes = Pick<
   | 'deleteEndpoint'
   | 'pauseEndpoint'
   | 'resumeEndpoint'
+  | 'rotateSecret'
+  | 'endSecretGrace'
   | 'cancelDeliveries'
   | 'previewJob'
   | 'createJob'
@@ -89,6 +91,8 @@ export function createFakeEngine(tables: Tables): FakeEngine {
         if (found.state === 'active') return { kind: 'changed' as const, change: null, row: found };
         return put(found, ACTIVE, actor, 'resumed');
       }),
+    rotateSecret: (found, _rotation, actor) => answer(() => put(found, {}, actor, 'secret_rotated')),
+    endSecretGrace: (found, actor) => answer(() => put(found, {}, actor, 'secret_grace_ended')),
     cancelDeliveries: (tenantId, scope) =>
       answer(() => {
         if (!tenants.has(tenantId)) return null;

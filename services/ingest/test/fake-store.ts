@@ -1,4 +1,4 @@
-import type { ApiKeyRow } from '@posthorn/db';
+import type { ApiKeyRow, EndpointRow } from '@posthorn/db';
 import { hashKey } from '../src/access/auth.ts';
 import type { Store } from '../src/store.ts';
 import { createFakeEngine, type FakeEngine } from './fake-engine.ts';
@@ -72,14 +72,19 @@ type Endpoints = Pick<Store, 'createEndpoint' | 'findEndpoint' | 'listEndpoints'
 
 function endpointsOf({ tenants, webhooks, createdAt, nextChange, answer }: FakeTables): Endpoints {
   return {
-    createEndpoint: (tenantId, endpoint) =>
+    createEndpoint: (tenantId, endpoint, wanted) =>
       answer(() => {
         const config = tenants.get(tenantId);
         if (!config) return { kind: 'unknown_tenant' as const };
         const limit = config.quotas.maxWebhooks;
         if ([...webhooks.values()].filter((row) => row.tenantId === tenantId).length >= limit)
           return { kind: 'too_many' as const, limit };
-        webhooks.set(endpoint.endpointId, {
+        const change = nextChange();
+        const row: EndpointRow = {
+          method: 'POST',
+          sealedHeaders: {},
+          metadata: {},
+          scope: 'tenant',
           ...endpoint,
           tenantId,
           maxConcurrency: endpoint.maxConcurrency ?? null,
@@ -87,21 +92,25 @@ function endpointsOf({ tenants, webhooks, createdAt, nextChange, answer }: FakeT
           maxRetryMs: endpoint.maxRetryMs ?? null,
           eventTypes: [...endpoint.eventTypes],
           labels: { ...endpoint.labels },
+          filter: endpoint.filter ?? null,
+          secretsExpireAt: [null],
+          revision: change,
           retryScheduleMs: endpoint.retryScheduleMs && [...endpoint.retryScheduleMs],
-          state: 'active',
+          state: wanted.enabled === false ? 'disabled' : 'active',
           stateReason: null,
           pauseMode: null,
           createdAt,
           updatedAt: createdAt,
-        });
-        return { kind: 'created' as const, change: nextChange(), createdAt };
+        };
+        webhooks.set(endpoint.endpointId, row);
+        return { kind: 'created' as const, change, row };
       }),
     findEndpoint: (tenantId, endpointId) =>
       answer(() => {
         const row = webhooks.get(endpointId);
         return row && (tenantId === null || row.tenantId === tenantId) ? row : null;
       }),
-    listEndpoints: (tenantId) =>
+    listEndpoints: ({ tenantId }) =>
       answer(() => [...webhooks.values()].filter((row) => row.tenantId === tenantId)),
   };
 }

@@ -13,7 +13,7 @@ import { normaliseTime } from '../../http/read-time.ts';
 import { Time } from '../../http/validation.ts';
 import { DeadLetterFilters } from '../dead-letters/schema.ts';
 import { disabledWebhook } from '../webhooks/answer-change.ts';
-import { findWebhook, unknownWebhook } from '../webhooks/routes.ts';
+import { findWebhook, unknownWebhook } from '../webhooks/find-webhook.ts';
 import { Job, viewJob } from './routes.ts';
 
 const MAX_DELIVERY_IDS = 1_000;

@@ -1,100 +1,114 @@
 import type { EndpointRow } from '@posthorn/db';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import Type, { type Static } from 'typebox';
-import { type Actor, actorOf } from '../../access/actor.ts';
-import { confirmChange } from '../../access/authorise.ts';
-import type { EndpointChange } from '../../change-configuration.ts';
+import type { FastifyReply } from 'fastify';
+import Type from 'typebox';
 import type { App, AppParts } from '../../http/app.ts';
-import { isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
+import { operation } from '../../http/operation.ts';
+import { isProblem, type Problem, sendProblem } from '../../http/problem.ts';
 import { NoBody } from '../../http/validation.ts';
-import { ChangeableFields, toChanges, urlField, viewWebhook, Webhook } from './fields.ts';
-import { findWebhook, type OfWebhook, unknownWebhook } from './routes.ts';
+import { answerChange, type ChangeRequest } from './answer-change.ts';
+import { PRECONDITION_REQUIRED, readIfMatch } from './entity-tag.ts';
+import { WebhookParams } from './find-webhook.ts';
+import { labelsProblem, stateProblem } from './judge-change.ts';
+import { type WebhookChanges, webhookChanges, webhookReplacement } from './schema.ts';
+import { toChanges, UNSET } from './to-changes.ts';
+import { Webhook } from './view-webhook.ts';
 
-const webhookChanges = (urlFault: AppParts['urlFault']) =>
-  Type.Object(
-    {
-      url: Type.Optional(urlField(urlFault)),
-      ...ChangeableFields,
-      enabled: Type.Optional(Type.Boolean()),
-    },
-    { additionalProperties: false, minProperties: 1 },
-  );
-type WebhookChanges = Static<ReturnType<typeof webhookChanges>>;
+const ACCESS = { scope: 'manage', callers: ['operator', 'tenant', 'portal'] } as const;
+const CHANGE_PROBLEMS = ['webhook_not_found', 'precondition_failed', 'change_unconfirmed'] as const;
 
-const Pause = Type.Object({ mode: Type.Enum(['hold', 'drop']) }, { additionalProperties: false });
+const IfMatch = Type.Object({
+  'if-match': Type.Optional(
+    Type.String({ description: 'The `ETag` of the state that is meant, or `*`.', examples: ['"42"'] }),
+  ),
+});
 
-export function webhookChangeRoutes(app: App, parts: AppParts): void {
-  changeWebhook(app, parts);
-  deleteWebhook(app, parts);
-  pauseWebhook(app, parts);
-  resumeWebhook(app, parts);
-}
-
-function changeWebhook(app: App, parts: AppParts): void {
-  const schema = { body: webhookChanges(parts.urlFault), response: { 200: Webhook } };
-  app.patch<OfWebhook & { Body: WebhookChanges }>('/webhooks/:webhook_id', { schema }, (request, reply) =>
-    change(parts, request, reply, 'webhook changed', (found, actor) => {
-      const { enabled, ...fields } = request.body;
-      return parts.store.changeEndpoint(found, { fields: toChanges(fields), enabled }, actor);
-    }),
-  );
-}
-
-function deleteWebhook(app: App, parts: AppParts): void {
-  const schema = { body: NoBody, response: { 204: Type.Null() } };
-  app.delete<OfWebhook>('/webhooks/:webhook_id', { schema }, (request, reply) =>
-    change(parts, request, reply, 'webhook deleted', (found, actor) =>
-      parts.store.deleteEndpoint(found, actor),
-    ),
+export function changeWebhook(app: App, parts: AppParts): void {
+  const options = operation({
+    id: 'changeWebhook',
+    tag: 'Webhooks',
+    summary: 'Change a webhook',
+    description:
+      'Only what is named changes; objects and lists as a whole. `null` puts a limit back to its default. With `If-Match` only if it is still as it was seen.',
+    access: ACCESS,
+    params: WebhookParams,
+    headers: IfMatch,
+    body: webhookChanges(parts.urlFault),
+    answers: { 200: Webhook },
+    problems: [...CHANGE_PROBLEMS, 'webhook_disabled'],
+  });
+  app.patch('/webhooks/:webhook_id', options, async (request, reply) =>
+    applyFields(parts, request, reply, request.body, {}),
   );
 }
 
-function pauseWebhook(app: App, parts: AppParts): void {
-  const schema = { body: Pause, response: { 200: Webhook } };
-  app.post<OfWebhook & { Body: Static<typeof Pause> }>(
-    '/webhooks/:webhook_id/pause',
-    { schema },
-    (request, reply) =>
-      change(parts, request, reply, 'webhook paused', async (found, actor) =>
-        found.state === 'disabled'
-          ? disabledWebhook(found)
-          : parts.store.pauseEndpoint(found, request.body.mode, actor),
-      ),
+export function replaceWebhook(app: App, parts: AppParts): void {
+  const options = operation({
+    id: 'replaceWebhook',
+    tag: 'Webhooks',
+    summary: 'Replace a webhook',
+    description:
+      'What is left out goes back to its default; but `enabled` and `paused` stay as they are. `If-Match` says what is replaced: the `ETag` of it, or `*`. The secret stays: it is rotated.',
+    access: ACCESS,
+    params: WebhookParams,
+    headers: IfMatch,
+    body: webhookReplacement(parts.urlFault),
+    answers: { 200: Webhook },
+    problems: [...CHANGE_PROBLEMS, 'precondition_required', 'webhook_disabled'],
+  });
+  app.put('/webhooks/:webhook_id', options, async (request, reply) =>
+    request.headers['if-match'] === undefined
+      ? sendProblem(reply, PRECONDITION_REQUIRED)
+      : applyFields(parts, request, reply, request.body, UNSET),
   );
 }
 
-function resumeWebhook(app: App, parts: AppParts): void {
-  const schema = { body: NoBody, response: { 200: Webhook } };
-  app.post<OfWebhook>('/webhooks/:webhook_id/resume', { schema }, (request, reply) =>
-    change(parts, request, reply, 'webhook resumed', async (found, actor) =>
-      found.state === 'disabled' ? disabledWebhook(found) : parts.store.resumeEndpoint(found, actor),
-    ),
-  );
+export function deleteWebhook(app: App, parts: AppParts): void {
+  const options = operation({
+    id: 'deleteWebhook',
+    tag: 'Webhooks',
+    summary: 'Delete a webhook',
+    description: 'What is queued for it is cancelled. It cannot be brought back.',
+    access: ACCESS,
+    params: WebhookParams,
+    headers: IfMatch,
+    body: NoBody,
+    answers: { 204: Type.Null({ description: 'It is gone.' }) },
+    problems: CHANGE_PROBLEMS,
+  });
+  app.delete('/webhooks/:webhook_id', options, async (request, reply) => {
+    const expected = readIfMatch(request.headers['if-match']);
+    if (expected && isProblem(expected)) return sendProblem(reply, expected);
+    return answerChange(parts, request, reply, 'webhook deleted', (found, actor) =>
+      parts.store.deleteEndpoint(found, expected, actor),
+    );
+  });
 }
 
-export const disabledWebhook = ({ stateReason }: EndpointRow): Problem =>
-  problem('webhook_disabled', `it is disabled (${stateReason ?? 'person'}): enable it first`);
-
-type Apply = (found: EndpointRow, actor: Actor) => Promise<EndpointChange | Problem | null>;
-
-/** Finds the webhook, makes the change with its audit row, and answers when every replica works with it. */
-async function change(
+/** What is given, over `unset` for all that is not. */
+async function applyFields(
   parts: AppParts,
-  request: FastifyRequest<OfWebhook>,
+  request: ChangeRequest,
   reply: FastifyReply,
-  done: string,
-  apply: Apply,
+  given: WebhookChanges,
+  unset: typeof UNSET | Record<string, never>,
 ): Promise<FastifyReply> {
-  const { webhook_id: endpointId } = request.params;
-  const actor = actorOf(request);
-  const found = await findWebhook(parts, request.caller, endpointId);
-  const changed = found && (await apply(found, actor));
-  if (!found || !changed) return sendProblem(reply, unknownWebhook(endpointId));
-  if (isProblem(changed)) return sendProblem(reply, changed);
-  if (changed.change !== null) {
-    const open = await confirmChange(parts.tenants, changed.change, { webhook_id: endpointId });
-    if (open) return sendProblem(reply, open);
-    parts.log.info({ tenant_id: found.tenantId, webhook_id: endpointId, key_id: actor.keyId }, done);
-  }
-  return changed.row ? reply.send(viewWebhook(changed.row)) : reply.code(204).send();
+  const { enabled, paused, ...fields } = given;
+  const expected = readIfMatch(request.headers['if-match']);
+  if (expected && isProblem(expected)) return sendProblem(reply, expected);
+  return answerChange(parts, request, reply, 'webhook changed', async (found, actor) => {
+    const changes = toChanges(parts.secretsKey, found, fields);
+    if (isProblem(changes)) return changes;
+    const whole = { ...unset, ...changes };
+    const refused = refuse(request, found, whole.labels ?? found.labels, given);
+    return refused ?? parts.store.changeEndpoint(found, { fields: whole, enabled, paused, expected }, actor);
+  });
+}
+
+function refuse(
+  request: ChangeRequest,
+  found: EndpointRow,
+  labels: Readonly<Record<string, string>>,
+  given: WebhookChanges,
+): Problem | null {
+  return labelsProblem(request.caller, labels) ?? stateProblem(found, given);
 }

@@ -1,18 +1,20 @@
 import {
   isEventTypeFilter,
-  type Labels,
+  isLabelKey,
+  isTenantId,
   MAX_LABELS,
   MAX_SCHEDULE_MS,
   SCHEDULE_PRESETS,
   type SchedulePreset,
 } from '@posthorn/contracts';
-import type { EndpointChanges, EndpointRow, NewEndpoint } from '@posthorn/db';
 import { MAX_URL_CHARACTERS } from '@posthorn/egress';
-import Type, { type Static } from 'typebox';
-import { isPlainText, labelFault } from '../../accept/parse-event.ts';
+import { parseSecret } from '@posthorn/signing';
+import Type from 'typebox';
+import { isPlainText, labelFault, TENANT_ID_RULE } from '../../accept/check-fields.ts';
 import { Nullable } from '../../http/validation.ts';
+import { headersFault, MASKED_VALUE, MAX_HEADERS } from './header-rules.ts';
 
-/** What of a webhook a request may set, and how a webhook is shown. */
+/** What of a webhook a request may set, field by field. */
 
 const MAX_EVENT_TYPES = 50;
 const MAX_DESCRIPTION_CHARS = 500;
@@ -21,54 +23,149 @@ const MIN_ATTEMPT_TIMEOUT_MS = 100;
 const MAX_ATTEMPT_TIMEOUT_MS = 60_000;
 const MAX_CONCURRENCY = 10_000;
 const MAX_PER_SEC = 10_000;
+const MAX_METADATA = 20;
+const MAX_METADATA_VALUE_CHARS = 512;
 
 const FILTER_RULE = 'must be an event type, "*", or a prefix such as "order.*"';
 const LABELS_RULE = `must be at most ${MAX_LABELS} strings, with keys and values as of an event's labels`;
+const METADATA_RULE = `must be at most ${MAX_METADATA} strings of at most ${MAX_METADATA_VALUE_CHARS} characters without control characters, with keys as of labels`;
 
 export const urlField = (urlFault: (url: string) => string | null) =>
   Type.Refine(
-    Type.String({ maxLength: MAX_URL_CHARACTERS }),
+    Type.String({
+      maxLength: MAX_URL_CHARACTERS,
+      format: 'uri',
+      description: 'Where requests go, from the next attempt on: `http` or `https`, a public address.',
+    }),
     (url) => url.length > MAX_URL_CHARACTERS || urlFault(url) === null,
     (url) => urlFault(url) ?? '',
   );
 
+export const TenantField = Type.Refine(
+  Type.String({
+    description: 'Needed with an operator key; with others their own tenant.',
+    examples: ['customer-123'],
+  }),
+  isTenantId,
+  () => TENANT_ID_RULE,
+);
+
+export const SecretField = Type.Refine(
+  Type.String({
+    description:
+      'Signs the requests: `whsec_` and base64 of 24–64 bytes, or 16–256 characters of your own. Made for you when left out.',
+  }),
+  (secret) => isPlainText(secret) && parseSecret(secret).ok,
+  (secret) => {
+    const parsed = parseSecret(secret);
+    return parsed.ok ? 'must be without control characters' : parsed.reason;
+  },
+);
+
 const EventTypes = Type.Array(
   Type.Refine(Type.String(), isEventTypeFilter, () => FILTER_RULE),
-  { minItems: 1, maxItems: MAX_EVENT_TYPES },
+  {
+    minItems: 1,
+    maxItems: MAX_EVENT_TYPES,
+    description: 'Which types it gets: exact ones, `*` for all, `order.*` for a prefix.',
+  },
 );
 const EndpointLabels = Type.Refine(
-  Type.Object({}, { additionalProperties: Type.String() }),
+  Type.Object(
+    {},
+    {
+      additionalProperties: Type.String(),
+      description: 'It gets only events that carry all of these.',
+    },
+  ),
   areLabels,
   () => LABELS_RULE,
 );
 const Description = Type.Refine(
-  Type.String({ maxLength: MAX_DESCRIPTION_CHARS }),
+  Type.String({ maxLength: MAX_DESCRIPTION_CHARS, description: 'For people.' }),
   isPlainText,
   () => 'must be plain text',
 );
+type Given = Readonly<Record<string, string>>;
+
+const Headers = Type.Refine(
+  Type.Object(
+    {},
+    {
+      additionalProperties: Type.String(),
+      description: `Sent with every request, at most ${MAX_HEADERS}. Kept sealed and always shown as \`${MASKED_VALUE}\`; where \`${MASKED_VALUE}\` is given, the stored value stays.`,
+    },
+  ),
+  (headers) => headersFault(headers as Given) === null,
+  (headers) => headersFault(headers as Given) ?? '',
+);
+const Method = Type.Enum(['POST', 'PUT'], { description: 'Of the requests; `POST` when left out.' });
+const Metadata = Type.Refine(
+  Type.Object(
+    {},
+    {
+      additionalProperties: Type.String(),
+      description: 'Yours: kept and shown, never sent.',
+    },
+  ),
+  isMetadata,
+  () => METADATA_RULE,
+);
 
 const presets = Object.keys(SCHEDULE_PRESETS) as SchedulePreset[];
-/** Seconds between the attempts, or the name of a preset. */
-const RetrySchedule = Type.Union([
-  Type.Refine(
-    Type.Array(Type.Number({ minimum: 0 }), { maxItems: MAX_RETRIES }),
-    (waits) => sumOf(waits) <= MAX_SCHEDULE_MS / 1_000,
-    () => `must be at most ${MAX_SCHEDULE_MS / 1_000} seconds together`,
-  ),
-  Type.Enum(presets),
-]);
-const AttemptTimeout = Type.Integer({ minimum: MIN_ATTEMPT_TIMEOUT_MS, maximum: MAX_ATTEMPT_TIMEOUT_MS });
-const MaxConcurrency = Type.Integer({ minimum: 1, maximum: MAX_CONCURRENCY });
-const MaxPerSec = Type.Integer({ minimum: 1, maximum: MAX_PER_SEC });
-const MaxRetrySeconds = Type.Integer({ minimum: 1, maximum: MAX_SCHEDULE_MS / 1_000 });
+const RetrySchedule = Type.Union(
+  [
+    Type.Refine(
+      Type.Array(Type.Number({ minimum: 0 }), { maxItems: MAX_RETRIES }),
+      (waits) => sumOf(waits) <= MAX_SCHEDULE_MS / 1_000,
+      () => `must be at most ${MAX_SCHEDULE_MS / 1_000} seconds together`,
+    ),
+    Type.Enum(presets),
+  ],
+  { description: 'Seconds between the attempts, or the name of a preset.' },
+);
+const AttemptTimeout = Type.Integer({
+  minimum: MIN_ATTEMPT_TIMEOUT_MS,
+  maximum: MAX_ATTEMPT_TIMEOUT_MS,
+  description: 'How long one request may take.',
+});
+const MaxConcurrency = Type.Integer({
+  minimum: 1,
+  maximum: MAX_CONCURRENCY,
+  description: 'Requests under way at once.',
+});
+const MaxPerSec = Type.Integer({
+  minimum: 1,
+  maximum: MAX_PER_SEC,
+  description: 'Requests that begin per second.',
+});
+const MaxRetrySeconds = Type.Integer({
+  minimum: 1,
+  maximum: MAX_SCHEDULE_MS / 1_000,
+  description: 'The time budget of a delivery.',
+});
 
-const Subscription = {
+const Filter = Nullable(
+  Type.Object(
+    {},
+    {
+      additionalProperties: true,
+      description: 'Over payload and labels, as in the guide to content filters; `null` for none.',
+    },
+  ),
+);
+
+const Plain = {
   event_types: Type.Optional(EventTypes),
   labels: Type.Optional(EndpointLabels),
+  filter: Type.Optional(Filter),
   description: Type.Optional(Description),
+  method: Type.Optional(Method),
+  headers: Type.Optional(Headers),
+  metadata: Type.Optional(Metadata),
 };
 export const GivenFields = {
-  ...Subscription,
+  ...Plain,
   retry_schedule: Type.Optional(RetrySchedule),
   attempt_timeout_ms: Type.Optional(AttemptTimeout),
   max_concurrency: Type.Optional(MaxConcurrency),
@@ -77,14 +174,22 @@ export const GivenFields = {
 };
 /** Null puts a limit back to its default. */
 export const ChangeableFields = {
-  ...Subscription,
+  ...Plain,
   retry_schedule: Type.Optional(Nullable(RetrySchedule)),
   attempt_timeout_ms: Type.Optional(Nullable(AttemptTimeout)),
   max_concurrency: Type.Optional(Nullable(MaxConcurrency)),
   max_per_sec: Type.Optional(Nullable(MaxPerSec)),
   max_retry_seconds: Type.Optional(Nullable(MaxRetrySeconds)),
 };
-const Changeable = Type.Object({ url: Type.Optional(Type.String()), ...ChangeableFields });
+/** Stays as it is where it is left out, also when all else is replaced. */
+export const StateFields = {
+  enabled: Type.Optional(
+    Type.Boolean({ description: '`false` disables it: what is queued for it is cancelled.' }),
+  ),
+  paused: Type.Optional(
+    Type.Boolean({ description: '`true` pauses it in the mode `hold`, `false` resumes it.' }),
+  ),
+};
 
 const sumOf = (waits: readonly number[]): number => waits.reduce((sum, wait) => sum + wait, 0);
 
@@ -93,76 +198,13 @@ function areLabels(labels: object): boolean {
   return entries.length <= MAX_LABELS && entries.every(([key, value]) => labelFault(key, value) === null);
 }
 
-/** Null is the schedule of the installation (`RETRY_SCHEDULE`), which the preset `default` stands for. */
-function toScheduleMs(given: Static<typeof RetrySchedule> | null | undefined): readonly number[] | null {
-  if (given === undefined || given === null || given === 'default') return null;
-  if (typeof given === 'string') return SCHEDULE_PRESETS[given];
-  return given.map((seconds) => Math.round(seconds * 1_000));
+function isMetadata(metadata: object): boolean {
+  const entries = Object.entries(metadata);
+  return entries.length <= MAX_METADATA && entries.every(([key, value]) => isNote(key, value));
 }
 
-const toMs = (seconds: number | null | undefined): number | null =>
-  seconds === undefined || seconds === null ? null : seconds * 1_000;
-
-/** Only what was given: the rest stays as it is. */
-export function toChanges(body: Static<typeof Changeable>): EndpointChanges {
-  const changes: Record<string, unknown> = {};
-  const set = <T>(name: keyof EndpointChanges, given: T | undefined, value: (given: T) => unknown): void => {
-    if (given !== undefined) changes[name] = value(given);
-  };
-  const same = (given: unknown): unknown => given;
-  set('url', body.url, same);
-  set('eventTypes', body.event_types, same);
-  set('labels', body.labels as Labels | undefined, (labels) => ({ ...labels }));
-  set('description', body.description, same);
-  set('retryScheduleMs', body.retry_schedule, toScheduleMs);
-  set('attemptTimeoutMs', body.attempt_timeout_ms, same);
-  set('maxConcurrency', body.max_concurrency, same);
-  set('maxPerSec', body.max_per_sec, same);
-  set('maxRetryMs', body.max_retry_seconds, toMs);
-  return changes;
-}
-
-type ShownEndpoint = Omit<EndpointRow, 'eventTypes' | 'labels' | 'retryScheduleMs'> &
-  Pick<NewEndpoint, 'eventTypes' | 'labels' | 'retryScheduleMs'>;
-
-const NullableInteger = Nullable(Type.Integer());
-
-export const Webhook = Type.Object({
-  webhook_id: Type.String(),
-  tenant_id: Type.String(),
-  url: Type.String(),
-  event_types: Type.Array(Type.String()),
-  labels: Type.Record(Type.String(), Type.String()),
-  description: Type.String(),
-  retry_schedule: Nullable(Type.Array(Type.Number())),
-  attempt_timeout_ms: NullableInteger,
-  max_concurrency: NullableInteger,
-  max_per_sec: NullableInteger,
-  max_retry_seconds: NullableInteger,
-  state: Type.String(),
-  state_reason: Nullable(Type.String()),
-  pause_mode: Nullable(Type.String()),
-  created_at: Type.String(),
-  updated_at: Type.String(),
-});
-
-export function viewWebhook(row: ShownEndpoint): Static<typeof Webhook> {
-  return {
-    webhook_id: row.endpointId,
-    tenant_id: row.tenantId,
-    url: row.url,
-    event_types: [...row.eventTypes],
-    labels: row.labels,
-    description: row.description,
-    retry_schedule: row.retryScheduleMs?.map((ms) => ms / 1_000) ?? null,
-    attempt_timeout_ms: row.attemptTimeoutMs,
-    max_concurrency: row.maxConcurrency,
-    max_per_sec: row.maxPerSec,
-    max_retry_seconds: row.maxRetryMs === null ? null : row.maxRetryMs / 1_000,
-    state: row.state,
-    state_reason: row.stateReason,
-    pause_mode: row.pauseMode,
-    created_at: row.createdAt.toISOString(),
-    updated_at: row.updatedAt.toISOString(),
-  };
-}
+const isNote = (key: string, value: unknown): boolean =>
+  isLabelKey(key) &&
+  typeof value === 'string' &&
+  value.length <= MAX_METADATA_VALUE_CHARS &&
+  isPlainText(value);

@@ -1,0 +1,84 @@
+import { type EndpointId, type Labels, mintEndpointId } from '@posthorn/contracts';
+import { generateSecret } from '@posthorn/signing';
+import { SIGNING_SECRET_FIELD, sealSecret } from '@posthorn/tenant-config';
+import type { FastifyReply } from 'fastify';
+import { actorOf } from '../../access/actor.ts';
+import { confirmChange, unknownTenant } from '../../access/authorise.ts';
+import { mayActFor } from '../../access/caller.ts';
+import type { App, AppParts } from '../../http/app.ts';
+import { operation } from '../../http/operation.ts';
+import { invalidRequest, isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
+import { entityTag } from './entity-tag.ts';
+import { labelsProblem, stateProblem } from './judge-change.ts';
+import { type NewWebhook, newWebhook } from './schema.ts';
+import { toChanges, UNSET } from './to-changes.ts';
+import { viewWebhook, WebhookWithSecret } from './view-webhook.ts';
+
+const DESCRIPTION = `It gets events from the moment of this answer on. The secret is in the answer and never again.
+
+A portal token makes webhooks for its own tenant that carry the token's labels.`;
+
+export function createWebhook(app: App, parts: AppParts): void {
+  const options = operation({
+    id: 'createWebhook',
+    tag: 'Webhooks',
+    summary: 'Create a webhook',
+    description: DESCRIPTION,
+    access: { scope: 'manage', callers: ['operator', 'tenant', 'portal'] },
+    body: newWebhook(parts.urlFault),
+    answers: { 201: WebhookWithSecret },
+    problems: ['tenant_not_found', 'webhook_quota_exceeded', 'change_unconfirmed'],
+  });
+  app.post('/webhooks', options, async (request, reply) => {
+    const { body, caller } = request;
+    const tenantId = body.tenant_id ?? caller.tenantId;
+    if (tenantId === null) return sendProblem(reply, TENANT_REQUIRED);
+    if (!mayActFor(caller, tenantId)) return sendProblem(reply, unknownTenant(tenantId));
+    const refused = labelsProblem(caller, (body.labels ?? {}) as Labels) ?? stateProblem(null, body);
+    if (refused) return sendProblem(reply, refused);
+    const endpointId = mintEndpointId(parts.clock.nowMs());
+    const secret = body.secret ?? generateSecret();
+    const endpoint = toEndpoint(parts, { tenantId, endpointId, body, secret });
+    if (isProblem(endpoint)) return sendProblem(reply, endpoint);
+    const { enabled, paused } = body;
+    const result = await parts.store.createEndpoint(
+      tenantId,
+      endpoint,
+      { enabled, paused },
+      actorOf(request),
+    );
+    if (result.kind === 'unknown_tenant') return sendProblem(reply, unknownTenant(tenantId));
+    if (result.kind === 'too_many') return sendProblem(reply, tooMany(result.limit));
+    const open = await confirmChange(parts.tenants, result.change, { webhook_id: endpointId, secret });
+    if (open) return sendProblem(reply, open);
+    parts.log.info({ tenant_id: tenantId, webhook_id: endpointId, key_id: caller.keyId }, 'webhook created');
+    return pointTo(reply, result.row).send({ ...viewWebhook(result.row), secret });
+  });
+}
+
+const pointTo = (reply: FastifyReply, row: { endpointId: EndpointId; revision: number }): FastifyReply =>
+  reply.code(201).header('location', `/v1/webhooks/${row.endpointId}`).header('etag', entityTag(row));
+
+interface Wanted {
+  readonly tenantId: string;
+  readonly endpointId: EndpointId;
+  readonly body: NewWebhook;
+  readonly secret: string;
+}
+
+function toEndpoint({ secretsKey }: Pick<AppParts, 'secretsKey'>, wanted: Wanted) {
+  const { tenantId, endpointId, body, secret } = wanted;
+  const changes = toChanges(secretsKey, { tenantId, endpointId, sealedHeaders: {} }, body);
+  if (isProblem(changes)) return changes;
+  const sealedSecrets = [
+    sealSecret(secretsKey, { tenantId, endpointId, field: SIGNING_SECRET_FIELD }, secret),
+  ];
+  return { ...UNSET, ...changes, endpointId, url: body.url, sealedSecrets };
+}
+
+export const TENANT_REQUIRED = invalidRequest([
+  { pointer: '/tenant_id', detail: 'is required with an operator key' },
+]);
+
+const tooMany = (limit: number): Problem =>
+  problem('webhook_quota_exceeded', `max_webhooks is ${limit}`, { members: { limit } });

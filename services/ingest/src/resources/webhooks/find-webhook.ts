@@ -1,0 +1,28 @@
+import { isEndpointId } from '@posthorn/contracts';
+import type { EndpointRow } from '@posthorn/db';
+import Type from 'typebox';
+import { type Caller, visibleTo } from '../../access/caller.ts';
+import { WEBHOOK } from '../../http/examples.ts';
+import { type Problem, problem } from '../../http/problem.ts';
+import type { Store } from '../../store.ts';
+
+export const WebhookParams = Type.Object({ webhook_id: Type.String({ examples: [WEBHOOK] }) });
+
+export interface OfWebhook {
+  Params: { webhook_id: string };
+}
+
+/** Null for one that is not there, was deleted, or is none of the caller's: of another tenant, or without his labels. */
+export async function findWebhook(
+  { store }: { readonly store: Pick<Store, 'findEndpoint'> },
+  caller: Caller,
+  endpointId: string,
+): Promise<EndpointRow | null> {
+  if (!isEndpointId(endpointId)) return null;
+  const row = await store.findEndpoint(caller.tenantId, endpointId);
+  if (row === null || row.state === 'deleted' || !visibleTo(caller, row.labels)) return null;
+  return row;
+}
+
+export const unknownWebhook = (endpointId: string): Problem =>
+  problem('webhook_not_found', `there is no webhook ${JSON.stringify(endpointId.slice(0, 64))}`);

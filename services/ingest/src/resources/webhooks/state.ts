@@ -1,0 +1,50 @@
+import type { App, AppParts } from '../../http/app.ts';
+import { operation } from '../../http/operation.ts';
+import { NoBody } from '../../http/validation.ts';
+import { answerChange, disabledWebhook } from './answer-change.ts';
+import { WebhookParams } from './find-webhook.ts';
+import { Pause } from './schema.ts';
+import { Webhook } from './view-webhook.ts';
+
+const ACCESS = { scope: 'manage', callers: ['operator', 'tenant', 'portal'] } as const;
+const PROBLEMS = ['webhook_not_found', 'webhook_disabled', 'change_unconfirmed'] as const;
+
+export function pauseWebhook(app: App, parts: AppParts): void {
+  const options = operation({
+    id: 'pauseWebhook',
+    tag: 'Webhooks',
+    summary: 'Pause a webhook',
+    description: 'Nothing is sent to it until it is resumed. The mode of a paused one can be changed.',
+    access: ACCESS,
+    params: WebhookParams,
+    body: Pause,
+    answers: { 200: Webhook },
+    problems: PROBLEMS,
+  });
+  app.post('/webhooks/:webhook_id/pause', options, async (request, reply) =>
+    answerChange(parts, request, reply, 'webhook paused', async (found, actor) =>
+      found.state === 'disabled'
+        ? disabledWebhook(found)
+        : parts.store.pauseEndpoint(found, request.body.mode, actor),
+    ),
+  );
+}
+
+export function resumeWebhook(app: App, parts: AppParts): void {
+  const options = operation({
+    id: 'resumeWebhook',
+    tag: 'Webhooks',
+    summary: 'Resume a webhook',
+    description: 'What was held is sent. One that is not paused stays as it is.',
+    access: ACCESS,
+    params: WebhookParams,
+    body: NoBody,
+    answers: { 200: Webhook },
+    problems: PROBLEMS,
+  });
+  app.post('/webhooks/:webhook_id/resume', options, async (request, reply) =>
+    answerChange(parts, request, reply, 'webhook resumed', async (found, actor) =>
+      found.state === 'disabled' ? disabledWebhook(found) : parts.store.resumeEndpoint(found, actor),
+    ),
+  );
+}

@@ -1,0 +1,93 @@
+import { compileFilter, SCHEDULE_PRESETS, type SchedulePreset } from '@posthorn/contracts';
+import type { EndpointChanges, EndpointRow } from '@posthorn/db';
+import { headerField, type SecretsKey, sealSecret } from '@posthorn/tenant-config';
+import Type, { type Static } from 'typebox';
+import { invalidRequest, isProblem, type Problem } from '../../http/problem.ts';
+import { pointerTo } from '../../http/validation.ts';
+import { ChangeableFields } from './fields.ts';
+import { MASKED_VALUE } from './header-rules.ts';
+
+const Changeable = Type.Object({ url: Type.Optional(Type.String()), ...ChangeableFields });
+export type GivenChanges = Static<typeof Changeable>;
+
+/** What a field is where nothing is said of it. */
+export const UNSET = {
+  description: '',
+  eventTypes: ['*'],
+  labels: {},
+  filter: null,
+  method: 'POST',
+  sealedHeaders: {},
+  metadata: {},
+  retryScheduleMs: null,
+  attemptTimeoutMs: null,
+  maxConcurrency: null,
+  maxPerSec: null,
+  maxRetryMs: null,
+} as const satisfies EndpointChanges;
+
+/** Whose headers are sealed, and what is stored of them. */
+export type SealingFor = Pick<EndpointRow, 'tenantId' | 'endpointId' | 'sealedHeaders'>;
+
+/**
+ * Only what was given: the rest stays as it is. A problem for a filter that is none, and where a stored value is asked
+ * for that is not there.
+ */
+export function toChanges(key: SecretsKey, of: SealingFor, given: GivenChanges): EndpointChanges | Problem {
+  const faulty = filterProblem(given.filter);
+  if (faulty) return faulty;
+  const sealedHeaders = given.headers && sealHeaders(key, of, given.headers);
+  if (sealedHeaders && isProblem(sealedHeaders)) return sealedHeaders;
+  const changes = {
+    url: given.url,
+    eventTypes: given.event_types,
+    labels: given.labels && { ...given.labels },
+    filter: given.filter && { ...given.filter },
+    description: given.description,
+    method: given.method,
+    sealedHeaders,
+    metadata: given.metadata && { ...given.metadata },
+    retryScheduleMs: ifGiven(given.retry_schedule, toScheduleMs),
+    attemptTimeoutMs: given.attempt_timeout_ms,
+    maxConcurrency: given.max_concurrency,
+    maxPerSec: given.max_per_sec,
+    maxRetryMs: ifGiven(given.max_retry_seconds, (seconds) => seconds * 1_000),
+  };
+  return Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+}
+
+function filterProblem(filter: object | null | undefined): Problem | null {
+  if (filter === undefined || filter === null) return null;
+  const compiled = compileFilter(filter);
+  if (compiled.kind === 'filter') return null;
+  return invalidRequest(
+    compiled.faults.map(({ pointer, detail }) => ({ pointer: `/filter${pointer}`, detail })),
+  );
+}
+
+const ifGiven = <T, U>(value: T | null | undefined, read: (value: T) => U): U | null | undefined =>
+  value === undefined || value === null ? (value as null | undefined) : read(value);
+
+/** Null is the schedule of the installation (`RETRY_SCHEDULE`), which the preset `default` stands for. */
+function toScheduleMs(given: readonly number[] | SchedulePreset): readonly number[] | null {
+  if (given === 'default') return null;
+  if (typeof given === 'string') return SCHEDULE_PRESETS[given];
+  return given.map((seconds) => Math.round(seconds * 1_000));
+}
+
+function sealHeaders(key: SecretsKey, of: SealingFor, headers: object): Record<string, string> | Problem {
+  const { tenantId, endpointId } = of;
+  const sealed: Record<string, string> = {};
+  for (const [given, value] of Object.entries(headers) as [string, string][]) {
+    const name = given.toLowerCase();
+    const kept = value === MASKED_VALUE ? of.sealedHeaders[name] : undefined;
+    if (value === MASKED_VALUE && kept === undefined) return nothingToKeep(given);
+    sealed[name] = kept ?? sealSecret(key, { tenantId, endpointId, field: headerField(name) }, value);
+  }
+  return sealed;
+}
+
+const nothingToKeep = (name: string): Problem =>
+  invalidRequest([
+    { pointer: pointerTo('headers', name), detail: `is "${MASKED_VALUE}", but no value of it is stored` },
+  ]);
