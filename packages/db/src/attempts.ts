@@ -1,5 +1,5 @@
 import type { Sql } from './database.ts';
-import { recordDay } from './record-day.ts';
+import { eventIdOf, recordDay } from './record-day.ts';
 
 /** A batch of attempts by column. */
 export interface AttemptColumns {
@@ -8,6 +8,7 @@ export interface AttemptColumns {
   readonly tenantId: string[];
   readonly endpointId: string[];
   readonly eventId: string[];
+  readonly eventType: string[];
   readonly run: number[];
   readonly round: number[];
   readonly attempt: number[];
@@ -66,24 +67,24 @@ export interface AttemptRow extends AttemptPhases {
 export async function recordAttempts(sql: Sql, rows: AttemptColumns): Promise<number> {
   if (rows.attemptId.length === 0) return 0;
   const inserted = await sql`
-    insert into attempts (attempt_id, delivery_id, tenant_id, endpoint_id, event_id, run, round, attempt, state,
-                          started_at, duration_ms, status, failure, error, response_body, trace_id,
+    insert into attempts (attempt_id, delivery_id, tenant_id, endpoint_id, event_id, event_type, run, round, attempt,
+                          state, started_at, duration_ms, status, failure, error, response_body, trace_id,
                           response_headers, dns_ms, connect_ms, tls_ms, first_byte_ms, revision,
                           retention_days, day)
-    select attempt_id, delivery_id, tenant_id, endpoint_id, event_id, run, round, attempt, state,
+    select attempt_id, delivery_id, tenant_id, endpoint_id, event_id, event_type, run, round, attempt, state,
            to_timestamp(started_at_ms::float8 / 1000), duration_ms, status, failure, error,
            decode(response_body, 'base64'), trace_id,
            response_headers::json, dns_ms, connect_ms, tls_ms, first_byte_ms, revision,
            retention_days, '1970-01-01'::date + day
     from unnest(
       ${rows.attemptId}::uuid[], ${rows.deliveryId}::text[], ${rows.tenantId}::text[],
-      ${rows.endpointId}::text[], ${rows.eventId}::uuid[], ${rows.run}::int[], ${rows.round}::int[],
+      ${rows.endpointId}::text[], ${rows.eventId}::uuid[], ${rows.eventType}::text[], ${rows.run}::int[], ${rows.round}::int[],
       ${rows.attempt}::int[], ${rows.state}::text[], ${rows.startedAtMs}::bigint[], ${rows.durationMs}::int[],
       ${rows.status}::int[], ${rows.failure}::text[], ${rows.error}::text[], ${rows.responseBody}::text[],
       ${rows.traceId}::text[], ${rows.responseHeaders}::text[], ${rows.dnsMs}::int[], ${rows.connectMs}::int[],
       ${rows.tlsMs}::int[], ${rows.firstByteMs}::int[], ${rows.revision}::bigint[],
       ${rows.retentionDays}::smallint[], ${rows.day}::int[]
-    ) as given (attempt_id, delivery_id, tenant_id, endpoint_id, event_id, run, round, attempt, state,
+    ) as given (attempt_id, delivery_id, tenant_id, endpoint_id, event_id, event_type, run, round, attempt, state,
                 started_at_ms, duration_ms, status, failure, error, response_body, trace_id,
                 response_headers, dns_ms, connect_ms, tls_ms, first_byte_ms, revision, retention_days, day)
     on conflict do nothing`;
@@ -101,7 +102,7 @@ export async function listAttempts(
     select attempt_id, delivery_id, run, round, attempt, state, started_at, duration_ms, status, failure, error,
            response_body, trace_id, response_headers, dns_ms, connect_ms, tls_ms, first_byte_ms, revision
     from attempts
-    where delivery_id = ${deliveryId} and day = '1970-01-01'::date + ${recordDay(deliveryId)}::int and tenant_id = ${tenantId}
+    where event_id = ${eventIdOf(deliveryId)}::uuid and delivery_id = ${deliveryId} and day = '1970-01-01'::date + ${recordDay(deliveryId)}::int and tenant_id = ${tenantId}
     order by round, attempt, attempt_id limit ${limit}`;
 }
 

@@ -146,7 +146,7 @@ const ofEvent = (sql: Sql, eventId: string) => sql`
   delivery_id >= ${`${eventId}_`} and delivery_id < ${`${eventId}\``} and day = '1970-01-01'::date + ${recordDay(eventId)}::int`;
 
 /** Nothing is written when a scheduled delivery becomes due: it is pending from then on. */
-const deliveryColumns = (sql: Sql) => sql`
+export const deliveryColumns = (sql: Sql) => sql`
   delivery_id, tenant_id, event_id, endpoint_id, event_type, run, round, attempt,
   case when state = 'scheduled' and next_due_at <= now() then 'pending' else state end as state, next_due_at,
   last_failure, last_status, last_error, updated_at`;

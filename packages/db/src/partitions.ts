@@ -9,10 +9,13 @@ const DAY_MS = 24 * 3_600_000;
  * schedule's whole span and a day for what receivers ask for by Retry-After.
  */
 export const LONGEST_SCHEDULE_DAYS = MAX_SCHEDULE_MS / DAY_MS + 1;
-/** Room in each page for rows that are written again, so that an update stays on its page and touches no index. */
+/**
+ * Room in each page for rows that are written again, so that an update stays on its page and touches no index. Under
+ * load about every delivery is: what its second version takes it would take in any case.
+ */
 const FILL_FACTOR: Readonly<Record<(typeof RECORD_TABLES)[number], number>> = {
   events: 100,
-  deliveries: 85,
+  deliveries: 55,
   attempts: 100,
   dead_letters: 100,
 };
@@ -78,6 +81,12 @@ export async function dropExpiredPartitions(sql: PoolSql, today: string): Promis
     dropped.push(partition.name);
   }
   return dropped;
+}
+
+/** The days that may have rows, in days since 1970-01-01: from the longest retention to what clocks ahead of ours name. */
+export function keptDays(nowMs: number): { readonly from: number; readonly to: number } {
+  const today = Math.floor(nowMs / DAY_MS);
+  return { from: today - (RETENTION_CLASSES.at(-1)! + LONGEST_SCHEDULE_DAYS), to: today + 1 };
 }
 
 /** Rows that no day's partition took, at most `limit` counted: an alarm when it is not zero. */

@@ -1,5 +1,5 @@
 import type { Sql } from './database.ts';
-import { recordDay } from './record-day.ts';
+import { firstIdOf, recordDay } from './record-day.ts';
 import type { JobCursor, ReplayJobFilters } from './replay-jobs.ts';
 
 /** A dead letter, and where its delivery stood when it was read. */
@@ -97,8 +97,8 @@ export async function pageMissingEvents(
   filters: ReplayJobFilters,
   page: { readonly cursor: JobCursor; readonly limit: number },
 ): Promise<CandidatePage<MissingCandidate>> {
-  const from = (page.cursor as { eventId: string } | null)?.eventId ?? firstEventId(sinceMs(filters));
-  const to = firstEventId(untilMs(filters));
+  const from = (page.cursor as { eventId: string } | null)?.eventId ?? firstIdOf(sinceMs(filters));
+  const to = firstIdOf(untilMs(filters));
   const [scan] = await sql<{ last: string | null; scanned: number; found: MissingCandidate[] }[]>`
     with scanned as materialized (
       select event_id, tenant_id, type, labels, revision, accepted_at, day, retention_days from events
@@ -166,9 +166,3 @@ const MAX_TIME_MS = 2 ** 48 - 1;
 const sinceMs = ({ since }: ReplayJobFilters): number => (since === undefined ? 0 : Date.parse(since));
 const untilMs = ({ until }: ReplayJobFilters): number =>
   until === undefined ? MAX_TIME_MS : Date.parse(until);
-
-/** Less than every id of an event that was accepted then or later. */
-function firstEventId(atMs: number): string {
-  const time = Math.max(0, Math.floor(atMs)).toString(16).padStart(12, '0');
-  return `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-000000000000`;
-}

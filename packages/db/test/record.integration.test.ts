@@ -253,6 +253,7 @@ describe('attempts', () => {
       tenantId: same(tenantId),
       endpointId: same(endpointId),
       eventId: same(eventId),
+      eventType: same('order.created'),
       run: same(0),
       round: same(0),
       attempt: attempts,
@@ -436,7 +437,7 @@ describe('a look-up by id', () => {
     [
       'attempts',
       () =>
-        sql`explain select from attempts where delivery_id = ${`${eventId}_x`} and day = '1970-01-01'::date + ${recordDay(eventId)}::int`,
+        sql`explain select from attempts where event_id = ${eventId}::uuid and day = '1970-01-01'::date + ${recordDay(eventId)}::int`,
     ],
   ])('in %s reads one day of each retention class, by index', async (table, explain) => {
     const plan = (await explain()).map((row) => Object.values(row)[0] as string).join('\n');

@@ -12,6 +12,7 @@ import {
   type RecordedOffsets,
   type RemovedDeadLetters,
   raiseOffset,
+  recordAttemptDays,
   recordAttempts,
   recordCircuits,
   recordDeadLetters,
@@ -152,6 +153,7 @@ export async function recordBatch(
       recordCircuits(transaction, circuitColumns(signals)),
       notePurges(transaction, [...signals.purges.values()]),
       recordOffsets(transaction, rows.offsets),
+      recordAttemptDays(transaction, rows.attempts),
     ]);
     const grown = [...new Set(written.map((letter) => letter.tenantId))];
     const [replayed, trimmed] = await Promise.all([

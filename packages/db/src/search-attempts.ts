@@ -1,0 +1,186 @@
+import type { AttemptPhases, AttemptRow } from './attempts.ts';
+import type { Sql } from './database.ts';
+import { eventIdOf, firstIdOf, recordDay } from './record-day.ts';
+import { daysOf, inClass, type StatusClass, type TimeRange } from './search-deliveries.ts';
+import {
+  type DaySpan,
+  type SpanQuery,
+  type SpanRow,
+  type WalkedPage,
+  type WalkRequest,
+  walkDays,
+} from './walk-record.ts';
+
+/** Times are those at which the requests began; both ends are included. */
+export interface AttemptFilter extends TimeRange {
+  /** Any of these. */
+  readonly endpointIds?: readonly string[] | undefined;
+  readonly eventId?: string | undefined;
+  readonly deliveryId?: string | undefined;
+  readonly eventType?: string | undefined;
+  /** Where the attempt left the delivery. */
+  readonly state?: AttemptRow['state'] | undefined;
+  readonly statusClass?: StatusClass | undefined;
+  readonly failure?: string | undefined;
+}
+
+/** An attempt without what its receiver answered. */
+export interface AttemptSummary extends AttemptPhases {
+  readonly attemptId: string;
+  readonly deliveryId: string;
+  readonly tenantId: string;
+  readonly endpointId: string;
+  readonly eventId: string;
+  /** Null where the release that recorded it did not keep it. */
+  readonly eventType: string | null;
+  readonly run: number;
+  readonly round: number;
+  readonly attempt: number;
+  readonly state: AttemptRow['state'];
+  readonly startedAt: Date;
+  readonly durationMs: number;
+  readonly status: number | null;
+  readonly failure: string | null;
+  readonly error: string | null;
+  readonly traceId: string;
+}
+
+export type FullAttemptRow = AttemptSummary & AttemptRow;
+
+type SearchedAttempt = AttemptSummary & SpanRow;
+
+/** Newest first; of all tenants when `tenantId` is null. The key of a page is an attempt's id. */
+export async function searchAttempts(
+  sql: Sql,
+  tenantId: string | null,
+  filter: AttemptFilter,
+  page: WalkRequest & { readonly nowMs: number },
+): Promise<WalkedPage<AttemptSummary>> {
+  const { deliveryId, eventId = deliveryId && eventIdOf(deliveryId) } = filter;
+  const scoped = { ...filter, eventId };
+  const walked = await walkDays(daysOf(scoped, page, page.nowMs), page, async (span) => {
+    const eventDays = eventId === undefined ? await listEventDays(sql, span) : [recordDay(eventId)];
+    return eventDays.length === 0 ? [] : readSpan(sql, tenantId, scoped, page, span, eventDays);
+  });
+  const rows = walked.rows.map(({ key: _key, matches: _matches, nth: _nth, ...row }) => row);
+  return { ...walked, rows };
+}
+
+/** Null for one that is not recorded, and for another tenant's. Of any tenant when `tenantId` is null. */
+export async function findAttempt(
+  sql: Sql,
+  tenantId: string | null,
+  attemptId: string,
+): Promise<FullAttemptRow | null> {
+  const day = recordDay(attemptId);
+  const eventDays = await listEventDays(sql, { from: day, to: day });
+  const [row] = await sql<FullAttemptRow[]>`
+    select ${summaryColumns(sql)}, response_headers, response_body, revision from attempts
+    where attempt_id = ${attemptId}::uuid and day = any(${dates(sql, eventDays)})
+      ${tenantId === null ? sql`` : sql`and tenant_id = ${tenantId}`}`;
+  return row ?? null;
+}
+
+/** Notes in which days' partitions the attempts of a batch lie. */
+export async function recordAttemptDays(
+  sql: Sql,
+  rows: { readonly attemptId: readonly string[]; readonly day: readonly number[] },
+): Promise<void> {
+  if (rows.attemptId.length === 0) return;
+  const pairs = new Map<string, readonly [number, number]>();
+  rows.attemptId.forEach((attemptId, i) => {
+    const pair = [recordDay(attemptId), rows.day[i]!] as const;
+    pairs.set(pair.join(), pair);
+  });
+  await sql`
+    insert into attempt_days (attempt_day, day)
+    select '1970-01-01'::date + attempt_day, '1970-01-01'::date + day
+    from unnest(
+      ${[...pairs.values()].map(([attemptDay]) => attemptDay)}::int[], ${[...pairs.values()].map(([, day]) => day)}::int[]
+    ) as given (attempt_day, day)
+    order by attempt_day, day on conflict do nothing`;
+}
+
+/** Removes the days of attempts that are kept nowhere any more; gives back how many. */
+export async function removeOldAttemptDays(sql: Sql, oldestDay: number): Promise<number> {
+  const removed = await sql`delete from attempt_days where day < '1970-01-01'::date + ${oldestDay}::int`;
+  return removed.count;
+}
+
+/** Asked for by itself, so that plans are made for these days' partitions alone. */
+async function listEventDays(sql: Sql, { from, to }: DaySpan): Promise<number[]> {
+  const rows = await sql<{ day: number }[]>`
+    select distinct day - '1970-01-01'::date as day from attempt_days
+    where attempt_day between '1970-01-01'::date + ${from}::int and '1970-01-01'::date + ${to}::int`;
+  return rows.map((row) => row.day);
+}
+
+/** The driver would send its own time zone's. */
+const dates = (sql: Sql, days: readonly number[]) =>
+  sql`${days.map((day) => new Date(day * 86_400_000).toISOString().slice(0, 10))}::text[]::date[]`;
+
+async function readSpan(
+  sql: Sql,
+  tenantId: string | null,
+  filter: AttemptFilter,
+  { direction }: WalkRequest,
+  span: SpanQuery,
+  eventDays: readonly number[],
+): Promise<SearchedAttempt[]> {
+  const order = direction === 'older' ? sql`attempt_id desc` : sql`attempt_id asc`;
+  return sql<SearchedAttempt[]>`
+    select * from (
+      select ${summaryColumns(sql)}, attempt_id as key, (${matches(sql, filter)}) is true as matches,
+             row_number() over (order by ${order})::int as nth
+      from attempts
+      where day = any(${dates(sql, eventDays)})
+        ${tenantId === null ? sql`` : sql`and tenant_id = ${tenantId}`}
+        ${onIndex(sql, filter)} ${between(sql, filter, span)} ${beside(sql, direction, span.after)}
+      order by ${order} limit ${span.scan}
+    ) looked_at
+    where matches or nth = ${span.scan}
+    order by ${order} limit ${span.rows}`;
+}
+
+const summaryColumns = (sql: Sql) => sql`
+  attempt_id, delivery_id, tenant_id, endpoint_id, event_id, event_type, run, round, attempt, state, started_at,
+  duration_ms, status, failure, error, trace_id, dns_ms, connect_ms, tls_ms, first_byte_ms`;
+
+/** What an index answers. */
+function onIndex(sql: Sql, filter: AttemptFilter) {
+  const { eventId, endpointIds } = filter;
+  if (eventId !== undefined) return sql`and event_id = ${eventId}::uuid`;
+  if (endpointIds?.length === 1)
+    return sql`and right(endpoint_id, 12) = ${endpointIds[0]!.slice(-12)} and endpoint_id = ${endpointIds[0]!}`;
+  return hasFailed(filter) ? sql`and failure is not null` : sql``;
+}
+
+const hasFailed = ({ state, statusClass, failure }: AttemptFilter): boolean =>
+  failure !== undefined ||
+  state === 'processing' ||
+  state === 'failed' ||
+  (statusClass !== undefined && statusClass !== '2xx');
+
+/** The days of the span, narrowed by the filter's times. Of one event all days at once. */
+function between(sql: Sql, filter: AttemptFilter, span: SpanQuery) {
+  const ofSpan = filter.eventId === undefined;
+  const min = Math.max(filter.minCreatedAtMs ?? 0, ofSpan ? span.from * 86_400_000 : 0);
+  const max = Math.min(filter.maxCreatedAtMs ?? LAST_MS, ofSpan ? (span.to + 1) * 86_400_000 - 1 : LAST_MS);
+  return sql`and attempt_id >= ${firstIdOf(min)}::uuid and attempt_id < ${firstIdOf(max + 1)}::uuid`;
+}
+
+const LAST_MS = 2 ** 48 - 2;
+
+function beside(sql: Sql, direction: WalkRequest['direction'], after: string | null) {
+  if (after === null) return sql``;
+  return direction === 'older' ? sql`and attempt_id < ${after}::uuid` : sql`and attempt_id > ${after}::uuid`;
+}
+
+const matches = (sql: Sql, filter: AttemptFilter) => sql`
+  true
+  ${filter.endpointIds === undefined ? sql`` : sql`and endpoint_id = any(${[...filter.endpointIds]}::text[])`}
+  ${filter.deliveryId === undefined ? sql`` : sql`and delivery_id = ${filter.deliveryId}`}
+  ${filter.eventType === undefined ? sql`` : sql`and event_type = ${filter.eventType}`}
+  ${filter.state === undefined ? sql`` : sql`and state = ${filter.state}`}
+  ${filter.statusClass === undefined ? sql`` : sql`and ${inClass(sql, sql`status`, filter.statusClass)}`}
+  ${filter.failure === undefined ? sql`` : sql`and failure = ${filter.failure}`}`;
