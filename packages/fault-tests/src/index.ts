@@ -1,3 +1,6 @@
+export { judgeLog } from './fuzz/judge-log.ts';
+export { runFuzz } from './fuzz/run-fuzz.ts';
+export { type FuzzTarget, startTarget } from './fuzz/start-target.ts';
 export { complaints, judge, type Verdict } from './oracle/judge.ts';
 export { drainAndJudge } from './oracle/judge-round.ts';
 export { MIXED, makeTenants } from './rig/make-tenants.ts';

