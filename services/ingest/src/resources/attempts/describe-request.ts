@@ -1,0 +1,110 @@
+import {
+  acceptedAtMs,
+  REDACTED,
+  requestHeaders,
+  type SignedHeaders,
+  type TenantId,
+  USER_AGENT,
+} from '@posthorn/contracts';
+import type { EndpointRequestRow } from '@posthorn/db';
+import { type SigningKey, sign } from '@posthorn/signing';
+import Type, { type Static } from 'typebox';
+import { redactUrl } from '../../access/redact.ts';
+import { decodeBody, ShownBody } from './decode-body.ts';
+import { writeCurl } from './write-curl.ts';
+
+export const SentRequest = Type.Object(
+  {
+    method: Type.Enum(['POST', 'PUT']),
+    url: Type.String({ description: 'Without a user name and password.' }),
+    headers: Type.Record(Type.String(), Type.String(), {
+      description:
+        "As they were sent, but `host`, `content-length`, `connection` and `traceparent`. Signatures and the values of the webhook's own headers read `[redacted]`.",
+    }),
+    ...ShownBody.properties,
+    curl: Type.String({
+      description: 'The request as a command; what is redacted is a placeholder in angle brackets.',
+    }),
+  },
+  { title: 'SentRequest' },
+);
+export type SentRequest = Static<typeof SentRequest>;
+
+/** An attempt, and what its request was made of. */
+export interface AttemptFacts {
+  readonly attemptId: string;
+  readonly deliveryId: string;
+  readonly run: number;
+  readonly attempt: number;
+  readonly event: {
+    readonly eventId: string;
+    readonly type: string;
+    readonly contentType: string;
+    readonly payload: Buffer;
+  };
+  /** Of a delivery to a system endpoint: the tenant whose event it is. */
+  readonly sourceTenantId?: TenantId;
+  /** How requests were made at the time (`findEndpointRequest`). */
+  readonly made: EndpointRequestRow;
+}
+
+/**
+ * The request of an attempt, made again by the code that made it: all of it follows from the attempt and from its
+ * endpoint as it was, so nothing of it is stored. With `keys`, which must be those that signed it, the signatures are
+ * the ones that were sent; without, they are redacted.
+ */
+export function describeRequest(facts: AttemptFacts, keys: readonly SigningKey[] | null = null): SentRequest {
+  const { event, made } = facts;
+  const url = redactUrl(made.url);
+  const headers = readHeaders(
+    facts,
+    keys === null ? redactedSignature(facts) : sign(signedParts(facts, keys)),
+  );
+  return {
+    method: made.method,
+    url,
+    headers,
+    ...decodeBody(event.payload, event.contentType),
+    curl: writeCurl({ method: made.method, url, headers: withPlaceholders(headers), body: event.payload }),
+  };
+}
+
+function readHeaders(facts: AttemptFacts, signature: SignedHeaders): Record<string, string> {
+  const { event, made } = facts;
+  const flat = requestHeaders({
+    signature,
+    eventId: event.eventId,
+    eventType: event.type,
+    run: facts.run,
+    attempt: facts.attempt,
+    contentType: event.contentType,
+    sourceTenantId: facts.sourceTenantId,
+    userAgent: USER_AGENT,
+    headers: made.headerNames.map((name) => [name, REDACTED]),
+  });
+  const headers: Record<string, string> = {};
+  for (let i = 0; i < flat.length; i += 2) headers[flat[i]!] = flat[i + 1]!;
+  return headers;
+}
+
+function signedParts({ attemptId, deliveryId, event }: AttemptFacts, keys: readonly SigningKey[]) {
+  return { id: deliveryId, timestampSeconds: startedSeconds(attemptId), body: event.payload, keys };
+}
+
+function redactedSignature({ attemptId, deliveryId }: AttemptFacts): SignedHeaders {
+  return {
+    'webhook-id': deliveryId,
+    'webhook-timestamp': String(startedSeconds(attemptId)),
+    'webhook-signature': `v1,${REDACTED}`,
+    'x-webhook-signature': `sha256=${REDACTED}`,
+  };
+}
+
+/** An attempt's id is made of the moment that its timestamp says. */
+const startedSeconds = (attemptId: string): number => Math.floor(acceptedAtMs(attemptId) / 1_000);
+
+function withPlaceholders(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, value.replace(REDACTED, `<${name}>`)]),
+  );
+}
