@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { ServiceProcess } from '@posthorn/system-tests';
 import { startInfra } from '../rig/start-infra.ts';
 import { judgeLog } from './judge-log.ts';
 import { type FuzzResult, runFuzz } from './run-fuzz.ts';
@@ -57,17 +58,24 @@ async function main(argv: readonly string[]): Promise<number> {
     });
     const result = await runFuzz({ ...target, ...options, requestsPerOperation: options.requests, say });
     const ended = target.service.exitCode;
+    await waitForLine(target.service, result.requestIds.at(-1));
+    const lines = [...target.service.lines];
     await target.stop();
     const faults = [
       ...result.failures,
       ...(ended === null ? [] : [`the service ended with ${ended}`]),
-      ...judgeLog(target.service.lines, result.requestIds),
+      ...judgeLog(lines, result.requestIds),
     ];
     report(result, faults);
     return faults.length > 0 ? 1 : 0;
   } finally {
     await infra.close();
   }
+}
+
+async function waitForLine(service: ServiceProcess, requestId: string | undefined): Promise<void> {
+  if (requestId === undefined || service.exitCode !== null) return;
+  await service.waitForLine((line) => line.request_id === requestId, { what: 'the last line of the log' });
 }
 
 function report({ operations, requests, statuses, closed }: FuzzResult, faults: readonly string[]): void {
