@@ -10,6 +10,7 @@ test('a replay carries its event as of the revision it is asked for at, byte for
   const macKey = Buffer.alloc(32, 1);
   const event = {
     eventId: mintEventId(1_700_000_000_000),
+    tenantId: 'acme',
     type: 'order.created',
     labels: { env: 'prod' },
     contentType: 'application/json',
@@ -38,4 +39,23 @@ test('a replay carries its event as of the revision it is asked for at, byte for
   expect(decodeReplay(record.headers)).toEqual({ replayId: 'r', expect: asked.expect, missing: false });
   expect(record.headers.ph_slots).toBe(asked.slots[0]);
   expect(hasValidMac(macKey, record.headers, payload)).toBe(true);
+});
+
+test('a replay to a system endpoint says whose event it is, under the seal', () => {
+  const macKey = Buffer.alloc(32, 1);
+  const event = {
+    eventId: mintEventId(1_700_000_000_000),
+    tenantId: 'acme',
+    type: 'order.created',
+    labels: {},
+    contentType: 'application/json',
+    retentionDays: 30,
+    occurredAt: new Date(0),
+    payload: Buffer.from('{}'),
+  };
+  const asked = { slots: [mintEndpointId(1)], replayId: 'r', revision: 7, traceparent: '' };
+  const { headers } = buildReplay({ macKey, topic: 'replay', partitions: 16 }, 'posthorn', event, asked);
+  expect(decodeEvent(headers)).toMatchObject({ tenantId: 'posthorn', sourceTenantId: 'acme' });
+  expect(hasValidMac(macKey, headers, event.payload)).toBe(true);
+  expect(hasValidMac(macKey, { ...headers, ph_source_tenant: 'other' }, event.payload)).toBe(false);
 });

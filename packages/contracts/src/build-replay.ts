@@ -9,6 +9,8 @@ import { encodeReplay } from './side-records.ts';
 export interface StoredEvent
   extends Pick<EventMeta, 'eventId' | 'type' | 'labels' | 'contentType' | 'retentionDays'> {
   readonly occurredAt: Date;
+  /** Whose event it is: another's than the delivery's at a system endpoint. */
+  readonly tenantId: TenantId;
   readonly payload: Buffer;
 }
 
@@ -45,6 +47,7 @@ export function buildReplay(
       revision: asked.revision,
       retentionDays: event.retentionDays,
       traceparent: asked.traceparent,
+      ...(event.tenantId === tenantId ? {} : { sourceTenantId: event.tenantId }),
     }),
     ...encodeReplay(asked),
   };

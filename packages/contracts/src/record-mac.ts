@@ -3,7 +3,7 @@ import type { Headers } from './header-fields.ts';
 
 /**
  * What a dead letter carries so that a copy made by hand in Kafka can be told from one that was changed: an HMAC over
- * tenant, event, endpoints and the payload's hash. It says nothing about run, round or attempt: those are decided anew.
+ * tenant, event, endpoints, the payload's hash, and the tenant whose event it is where that is another. It says nothing about run, round or attempt: those are decided anew.
  */
 export const MAC_HEADER = 'ph_mac';
 
@@ -14,10 +14,11 @@ export function deriveMacKey(secretsKey: Uint8Array): Buffer {
   return Buffer.from(hkdfSync('sha256', secretsKey, '', 'posthorn dead letter mac v1', MAC_BYTES));
 }
 
-/** Hex of the HMAC for a record with these headers (`ce_tenant`, `ce_id`, `ph_slots`) and this value. */
+/** Hex of the HMAC for a record with these headers (`ce_tenant`, `ce_id`, `ph_slots`, `ph_source_tenant`) and this value. */
 export function recordMac(key: Uint8Array, headers: Headers, value: Uint8Array): string {
   const payload = createHash('sha256').update(value).digest('hex');
-  const subject = [headers.ce_tenant, headers.ce_id, headers.ph_slots, payload].join('\n');
+  const source = headers.ph_source_tenant === undefined ? [] : [headers.ph_source_tenant];
+  const subject = [headers.ce_tenant, headers.ce_id, headers.ph_slots, payload, ...source].join('\n');
   return createHmac('sha256', key).update(subject).digest('hex');
 }
 

@@ -64,6 +64,15 @@ describe('an event', () => {
     expect(() => decodeEvent({ ...headers, ce_clientid: 'a\nb' })).toThrow(/ce_clientid/);
   });
 
+  test('for system endpoints says which configuration they are matched by, and whose event it is', () => {
+    const stamped = { ...event, systemRevision: 12, systemOnly: true as const };
+    expect(decodeEvent(encodeEvent(stamped))).toEqual(stamped);
+    const copy = { ...event, tenantId: 'posthorn', sourceTenantId: 'acme' };
+    expect(decodeEvent(eventHeaders(encodeEvent({ ...copy, ...stamped, tenantId: 'posthorn' })))).toEqual(
+      copy,
+    );
+  });
+
   test('follows the CloudEvents Kafka binding in binary mode', () => {
     expect(encodeEvent(event)).toMatchObject({
       ce_specversion: '1.0',
@@ -92,6 +101,8 @@ describe('an event', () => {
     ['ph_retention', '1e3', /ph_retention/],
     ['ce_labels', '[]', /ce_labels/],
     ['ph_only', 'ep_1', /ph_only names "ep_1"/],
+    ['ph_system_revision', '-1', /ph_system_revision/],
+    ['ph_source_tenant', '../acme', /ph_source_tenant/],
     ['ph_only', Array.from({ length: MAX_SLOTS + 1 }, (_, i) => mintEndpointId(i)).join(), /65 endpoints/],
     ['ce_labels', 'null', /ce_labels/],
     ['ce_labels', '{', /ce_labels/],

@@ -47,6 +47,15 @@ export interface EventMeta {
   readonly deliverAtMs?: number;
   /** Exactly these of its tenant's endpoints get it (1–64), whatever they subscribed to; left out for those that match. */
   readonly only?: readonly EndpointId[];
+  /**
+   * The second stamp: the revision of the operator's configuration at acceptance, by which system endpoints are matched;
+   * left out while there are none.
+   */
+  readonly systemRevision?: number;
+  /** Its tenant's endpoints have it: what is left is to reach the system endpoints. */
+  readonly systemOnly?: true;
+  /** On what goes to a system endpoint, where the tenant is the operator's own: the tenant whose event it is. */
+  readonly sourceTenantId?: TenantId;
   /** The sender's own id of the event; left out when it gave none. */
   readonly clientEventId?: string;
 }
@@ -102,13 +111,16 @@ export function encodeEvent(meta: EventMeta): Headers {
   if (meta.deliverAtMs !== undefined) headers.ph_deliver_at_ms = String(meta.deliverAtMs);
   if (meta.only !== undefined) headers.ph_only = meta.only.join(',');
   if (meta.clientEventId !== undefined) headers.ce_clientid = meta.clientEventId;
+  if (meta.systemRevision !== undefined) headers.ph_system_revision = String(meta.systemRevision);
+  if (meta.systemOnly) headers.ph_system_only = 'true';
+  if (meta.sourceTenantId !== undefined) headers.ph_source_tenant = meta.sourceTenantId;
   return headers;
 }
 
 /** @throws RecordFormatError naming the header that is missing or malformed. */
 export function decodeEvent(headers: Headers): EventMeta {
   if (headers.ph_v !== RECORD_VERSION) throw new RecordFormatError(`ph_v is ${quote(headers.ph_v)}, not 1`);
-  return {
+  const meta: Decoded = {
     eventId: checked(headers, 'ce_id', isEventId),
     tenantId: checked(headers, 'ce_tenant', isTenantId),
     type: required(headers, 'ce_type'),
@@ -118,13 +130,19 @@ export function decodeEvent(headers: Headers): EventMeta {
     revision: integer(headers, 'ph_revision'),
     retentionDays: integer(headers, 'ph_retention'),
     traceparent: headers.traceparent ?? '',
-    ...(headers.ph_deliver_at_ms === undefined ? {} : { deliverAtMs: integer(headers, 'ph_deliver_at_ms') }),
-    ...(headers.ph_only === undefined ? {} : { only: endpointsOf(headers, 'ph_only') }),
-    ...(headers.ce_clientid === undefined
-      ? {}
-      : { clientEventId: checked(headers, 'ce_clientid', isClientEventId) }),
   };
+  if (headers.ph_deliver_at_ms !== undefined) meta.deliverAtMs = integer(headers, 'ph_deliver_at_ms');
+  if (headers.ph_only !== undefined) meta.only = endpointsOf(headers, 'ph_only');
+  if (headers.ce_clientid !== undefined)
+    meta.clientEventId = checked(headers, 'ce_clientid', isClientEventId);
+  if (headers.ph_system_revision !== undefined) meta.systemRevision = integer(headers, 'ph_system_revision');
+  if (headers.ph_system_only === 'true') meta.systemOnly = true;
+  if (headers.ph_source_tenant !== undefined)
+    meta.sourceTenantId = checked(headers, 'ph_source_tenant', isTenantId);
+  return meta;
 }
+
+type Decoded = { -readonly [Field in keyof EventMeta]: EventMeta[Field] };
 
 /** What is added for `deliveries`, tiers and dead letters. */
 export function encodeDelivery(meta: DeliveryMeta): Headers {
@@ -233,6 +251,7 @@ const EVENT_HEADERS = [
   'content-type',
   'ce_tenant',
   'ce_labels',
+  'ph_source_tenant',
   'ph_v',
   'ph_revision',
   'ph_retention',

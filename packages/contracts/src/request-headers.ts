@@ -16,6 +16,8 @@ export interface RequestFacts {
   readonly run: number;
   readonly attempt: number;
   readonly contentType: string;
+  /** At a system endpoint: the tenant whose event it is. */
+  readonly sourceTenantId?: string | undefined;
   readonly userAgent: string;
   /** The endpoint's own headers; their names are none of ours. */
   readonly headers: readonly (readonly [name: string, value: string])[];
@@ -49,6 +51,7 @@ export function requestHeaders(facts: RequestFacts): string[] {
     'user-agent',
     facts.userAgent,
   ];
+  if (facts.sourceTenantId !== undefined) headers.push('x-webhook-tenant-id', facts.sourceTenantId);
   for (const [name, value] of facts.headers) headers.push(name, value);
   return headers;
 }

@@ -1,3 +1,4 @@
+import { OPERATOR_TENANT_ID } from '@posthorn/contracts';
 import type { Sql } from './database.ts';
 import { recordDay } from './record-day.ts';
 
@@ -33,6 +34,7 @@ export interface EventRow {
 }
 
 export interface EventPayload extends EventRow {
+  readonly tenantId: string;
   readonly payload: Buffer;
 }
 
@@ -76,31 +78,36 @@ export async function findEvent(sql: Sql, tenantId: string, eventId: string): Pr
   return row ?? null;
 }
 
-/** The event with its bytes: what a replay starts from. */
+/** The event with its bytes: what a replay starts from. For the operator's own tenant any tenant's is found. */
 export async function findEventPayload(
   sql: Sql,
   tenantId: string,
   eventId: string,
 ): Promise<EventPayload | null> {
   const [row] = await sql<EventPayload[]>`
-    select event_id, type, labels, content_type, payload, occurred_at, accepted_at, revision, retention_days,
-           client_event_id
+    select tenant_id, event_id, type, labels, content_type, payload, occurred_at, accepted_at, revision,
+           retention_days, client_event_id
     from events
-    where event_id = ${eventId}::uuid and day = '1970-01-01'::date + ${recordDay(eventId)}::int and tenant_id = ${tenantId}`;
+    where event_id = ${eventId}::uuid and day = '1970-01-01'::date + ${recordDay(eventId)}::int
+      and ${ownedBy(sql, tenantId)}`;
   return row ?? null;
 }
 
-/** Those of a tenant's events that are recorded, with their bytes, by id. */
+/** Its system endpoints get events of all tenants. */
+const ownedBy = (sql: Sql, tenantId: string) =>
+  tenantId === OPERATOR_TENANT_ID ? sql`true` : sql`tenant_id = ${tenantId}`;
+
+/** Those of a tenant's events that are recorded, with their bytes, by id; for the operator's own any tenant's. */
 export async function findEventPayloads(
   sql: Sql,
   tenantId: string,
   eventIds: readonly string[],
 ): Promise<Map<string, EventPayload>> {
   const rows = await sql<EventPayload[]>`
-    select event_id, type, labels, content_type, payload, occurred_at, accepted_at, revision, retention_days,
-           client_event_id
+    select tenant_id, event_id, type, labels, content_type, payload, occurred_at, accepted_at, revision,
+           retention_days, client_event_id
     from events
-    where event_id = any(${[...eventIds]}::uuid[]) and tenant_id = ${tenantId}
+    where event_id = any(${[...eventIds]}::uuid[]) and ${ownedBy(sql, tenantId)}
       and day in (select '1970-01-01'::date + n from unnest(${[...new Set(eventIds.map(recordDay))]}::int[]) n)`;
   return new Map(rows.map((row) => [row.eventId, row]));
 }

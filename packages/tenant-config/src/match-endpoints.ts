@@ -6,7 +6,7 @@ import {
   type RoutedEvent,
 } from '@posthorn/contracts';
 import type { EndpointScope } from '@posthorn/db';
-import type { EndpointVersion, TenantConfig } from './tenant-config.ts';
+import type { EndpointConfig, EndpointVersion, TenantConfig } from './tenant-config.ts';
 
 interface Candidate {
   /** The endpoint's place in the configuration: matches come in this order. */
@@ -50,17 +50,19 @@ export const matchingSystemEndpoints = (
   revision: number,
 ): EndpointId[] => match(operator, 'all_tenants', event, revision);
 
+/** Whether any event is to be stamped with the operator's revision at all. */
+export function hasSystemEndpoints(operator: TenantConfig): boolean {
+  const { every, exact, prefix } = indexOf(operator, 'all_tenants');
+  return every.length + exact.size + prefix.size > 0;
+}
+
 function match(
   config: TenantConfig,
   scope: EndpointScope,
   event: RoutedEvent,
   revision: number,
 ): EndpointId[] {
-  let index = indexes[scope].get(config);
-  if (index === undefined) {
-    index = buildIndex(config, scope);
-    indexes[scope].set(config, index);
-  }
+  const index = indexOf(config, scope);
   const { type } = event;
   const found: Candidate[] = [];
   take(found, index.every, event, revision);
@@ -70,6 +72,15 @@ function match(
       take(found, index.prefix.get(type.slice(0, dot)), event, revision);
   }
   return inOrder(found);
+}
+
+function indexOf(config: TenantConfig, scope: EndpointScope): TypeIndex {
+  let index = indexes[scope].get(config);
+  if (index === undefined) {
+    index = buildIndex(config, scope);
+    indexes[scope].set(config, index);
+  }
+  return index;
 }
 
 function take(
@@ -132,4 +143,17 @@ function add(map: Map<string, Candidate[]>, key: string, candidate: Candidate): 
   const there = map.get(key);
   if (there) there.push(candidate);
   else map.set(key, [candidate]);
+}
+
+const lastFilters = new WeakMap<EndpointConfig, Candidate['filter']>();
+
+/** Whether the content filter of an endpoint's last subscription lets an event through; without one it does. */
+export function passesFilter(endpoint: EndpointConfig, event: RoutedEvent): boolean {
+  let filter = lastFilters.get(endpoint);
+  if (filter === undefined) {
+    const last = endpoint.versions.at(-1);
+    filter = last === undefined ? null : readFilter(last);
+    lastFilters.set(endpoint, filter);
+  }
+  return filter === null || filter.matches(event);
 }

@@ -61,6 +61,10 @@ function observeFanOut(metrics: Metrics): FanOutObserver {
     'posthorn_dispatcher_slots_total',
     'Deliveries published to lanes by fan-out.',
   );
+  const systemSlots = metrics.counter(
+    'posthorn_dispatcher_system_slots_total',
+    'Deliveries published to system endpoints by fan-out.',
+  );
   const seconds = metrics.histogram(
     'posthorn_dispatcher_fan_out_seconds',
     "From an event's append to the acknowledgement of all its deliveries.",
@@ -72,6 +76,10 @@ function observeFanOut(metrics: Metrics): FanOutObserver {
       records.inc(recordCount);
       slots.inc(slotCount);
       seconds.observe(Math.max(0, sinceAcceptedMs) / 1_000);
+    },
+    system(recordCount, slotCount) {
+      records.inc(recordCount);
+      systemSlots.inc(slotCount);
     },
     putAside: () => events.inc({ result: 'put_aside' }),
   };

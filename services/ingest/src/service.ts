@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { deriveMacKey, topicNames, topicSpecs } from '@posthorn/contracts';
+import { deriveMacKey, OPERATOR_TENANT_ID, topicNames, topicSpecs } from '@posthorn/contracts';
 import { type Database, openDatabase } from '@posthorn/db';
 import { checkUrl, createAddressPolicy } from '@posthorn/egress';
 import { createJournalWriter, type JournalWriter } from '@posthorn/journal';
@@ -100,7 +100,7 @@ export function createIngest(options: IngestOptions): Ingest {
     },
     { name: 'operator key', start: () => addOperatorKey(store, config, log) },
     { name: 'postgres watch', start: () => postgres.start(), stop: () => postgres.stop() },
-    { name: 'tenant configuration', start: () => configs.start(), stop: () => configs.stop() },
+    { name: 'tenant configuration', start: () => startConfigs(configs), stop: () => configs.stop() },
     { name: 'producer', start: () => producer.start(), stop: () => producer.stop() },
     { name: 'journal', stop: () => journal.stop() },
     { name: 'kafka watch', start: () => kafka.start(), stop: () => kafka.stop() },
@@ -286,6 +286,12 @@ function wireApp(
     lanes: config.lanes,
     maxConnections: config.maxConnections,
   };
+}
+
+/** The operator's own is needed for the second stamp of every event, also when Postgres goes away later. */
+async function startConfigs(configs: TenantConfigs): Promise<void> {
+  await configs.start();
+  await configs.get(OPERATOR_TENANT_ID);
 }
 
 /** Without Postgres events of cached tenants are still accepted, without Kafka none are. */

@@ -105,6 +105,7 @@ const EVENT_TYPE = 'order.created';
 
 function fakeEvent(eventId: string, acceptedAt: Date): EventPayload {
   return {
+    tenantId: 'acme',
     eventId,
     type: EVENT_TYPE,
     labels: { region: 'eu' },

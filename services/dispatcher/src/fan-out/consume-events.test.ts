@@ -4,71 +4,13 @@ import {
   decodeEvent,
   decodeWait,
   encodeEvent,
-  type JournalEntry,
-  parseTiers,
   tenantPartition,
   tierPartitions,
-  topicNames,
 } from '@posthorn/contracts';
 import type { ProduceAck } from '@posthorn/kafka';
-import { createFakeClock } from '@posthorn/testkit';
 import { describe, expect, test } from 'vitest';
-import {
-  eventMeta,
-  fakeLog,
-  fakeProducer,
-  fakeRecord,
-  fakeSetAside,
-  gate,
-  noTracing,
-  TRACEPARENT,
-  tenantConfig,
-} from '../../test/fakes.ts';
-import { createInFlight } from '../in-flight.ts';
-import { createRareWarning } from '../rare-warning.ts';
-import { createSend } from '../send.ts';
-import { createFanOut, type FanOutOptions } from './consume-events.ts';
-
-const names = topicNames('');
-const LANES = 16;
-const BROKER_NOW_MS = 1_700_000_000_000;
-
-function setup(options: Partial<FanOutOptions> = {}) {
-  const producer = fakeProducer();
-  const { log, lines } = fakeLog();
-  const entries: JournalEntry[] = [];
-  const observed: unknown[] = [];
-  const journaled = { append: async (entry: JournalEntry) => void entries.push(entry) };
-  const inFlight = createInFlight({ maxRecords: 2, maxBytes: 1e6, resume: () => undefined });
-  const { setAside, reasons, rows } = fakeSetAside('fan_out', log);
-  const handler = createFanOut({
-    findConfig: () => ({ kind: 'found', config: tenantConfig(3) }),
-    inFlight,
-    send: createSend({ producer, mayAct: () => true, log, onRetry: () => undefined }),
-    journal: journaled as never,
-    deliveriesTopic: names.deliveries,
-    clock: createFakeClock(),
-    setAside,
-    brokerClock: { nowMs: () => BROKER_NOW_MS },
-    tracing: noTracing,
-    warnPutAside: createRareWarning(log, 'events put aside'),
-    tiers: parseTiers('1s,4s,16s,64s,256s'),
-    lanes: LANES,
-    tierTopic: names.tier,
-    observe: {
-      fannedOut: (records, slots) => observed.push({ records, slots }),
-      putAside: () => observed.push('put aside'),
-    },
-    ...options,
-  });
-  return { handler, inFlight, producer, lines, entries, setAsides: reasons, rows, observed, journaled };
-}
-
-async function fanOut(bundle: ReturnType<typeof setup>, record = fakeRecord()) {
-  expect(bundle.handler.offer(record)).toBe(true);
-  await bundle.inFlight.idle();
-  return record;
-}
+import { eventMeta, fakeRecord, gate, TRACEPARENT, tenantConfig } from '../../test/fakes.ts';
+import { BROKER_NOW_MS, fanOut, LANES, setUpFanOut as setup } from '../../test/fan-out.ts';
 
 test("an event's deliveries go to its tenant's lane with the bytes and headers of the event", async () => {
   const config = tenantConfig(3);

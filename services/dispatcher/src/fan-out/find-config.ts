@@ -9,7 +9,9 @@ export interface FindConfigOptions {
   readonly maxWaitMs: number;
 }
 
-export type FindConfig = (event: EventMeta) => Lookup | Promise<Lookup>;
+/** Which tenant's, and as of which revision at least. */
+type Wanted = Pick<EventMeta, 'tenantId' | 'revision'>;
+export type FindConfig = (wanted: Wanted) => Lookup | Promise<Lookup>;
 
 /** Look-ups that are waited for at once while Postgres is away: enough to notice when it is back. */
 const MAX_PROBES = 16;
@@ -17,7 +19,7 @@ const MAX_PROBES = 16;
 const AWAY_MS = 1_000;
 
 /**
- * A tenant's configuration at an event's revision or later: from the cache at once, else within a bounded wait.
+ * A tenant's configuration at a revision or later: from the cache at once, else within a bounded wait.
  *
  * Modes: usual (every look-up is waited for) → away (one could not be answered: a few more are waited for, the rest is
  * unavailable at once, so that the cached tenants behind keep moving) → usual, by an answer or after a second.
@@ -26,32 +28,32 @@ export function createFindConfig({ configs, monotonicMs, maxWaitMs }: FindConfig
   let waiting = 0;
   let awayUntilMs = Number.NEGATIVE_INFINITY;
 
-  async function look(event: EventMeta): Promise<Lookup> {
+  async function look(wanted: Wanted): Promise<Lookup> {
     waiting += 1;
-    const lookup = await answerOf(configs, event, maxWaitMs);
+    const lookup = await answerOf(configs, wanted, maxWaitMs);
     waiting -= 1;
     awayUntilMs = lookup.kind === 'unavailable' ? monotonicMs() + AWAY_MS : Number.NEGATIVE_INFINITY;
     return lookup;
   }
 
-  return (event) => {
-    const cached = configs.peek(event.tenantId);
-    if (cached && cached.revision >= event.revision) return { kind: 'found', config: cached };
+  return (wanted) => {
+    const cached = configs.peek(wanted.tenantId);
+    if (cached && cached.revision >= wanted.revision) return { kind: 'found', config: cached };
     if (waiting >= MAX_PROBES && monotonicMs() < awayUntilMs) {
       return { kind: 'unavailable', reason: 'the look-up before could not be answered' };
     }
-    return look(event);
+    return look(wanted);
   };
 }
 
 async function answerOf(
   configs: Pick<TenantConfigs, 'get'>,
-  event: EventMeta,
+  wanted: Wanted,
   maxWaitMs: number,
 ): Promise<Lookup> {
   const reason = `no configuration within ${maxWaitMs} ms`;
   try {
-    const lookup = configs.get(event.tenantId, event.revision);
+    const lookup = configs.get(wanted.tenantId, wanted.revision);
     return await within(maxWaitMs, lookup, () => ({ kind: 'unavailable', reason }) as const);
   } catch (error) {
     return { kind: 'unavailable', reason: String(error) };

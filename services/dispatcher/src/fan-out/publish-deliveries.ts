@@ -44,7 +44,7 @@ export async function publishDeliveries(
   event: EventMeta,
   records: readonly LaneSlots[],
 ): Promise<void> {
-  const headers = { ...eventHeaders(source.headers), traceparent: event.traceparent };
+  const headers = headersOf(source.headers, event);
   const waitMs = waitOf(options, event);
   const under: Promise<unknown>[] = records.map((each) =>
     options.send(source, {
@@ -58,6 +58,18 @@ export async function publishDeliveries(
     under.push(writeEntry(options.journal, source, entry));
   }
   await Promise.all(under);
+}
+
+/** The event's own; what goes to a system endpoint is the operator's, and says whose it was. */
+function headersOf(source: Headers, { tenantId, sourceTenantId, revision, traceparent }: EventMeta): Headers {
+  const headers = { ...eventHeaders(source), traceparent };
+  if (sourceTenantId === undefined) return headers;
+  return {
+    ...headers,
+    ce_tenant: tenantId,
+    ph_revision: String(revision),
+    ph_source_tenant: sourceTenantId,
+  };
 }
 
 /** What is left of a scheduled event's wait, by the clock that the tiers go by; 0 for what is due. */

@@ -14,6 +14,7 @@ function target(at: number, expected: ReplayTarget['expect'] = { run: 0, round: 
 }
 
 const eventOf = (eventId: string): EventPayload => ({
+  tenantId: 'acme',
   eventId,
   type: 'order.created',
   labels: { env: 'prod' },

@@ -19,6 +19,7 @@ import { isProblem, type Problem, type ProblemCode, problem, retryAfter } from '
 import type { AdmitOnce } from './admit-once.ts';
 import type { PostedEvent } from './posted-event.ts';
 import type { RateWindow } from './rate-window.ts';
+import { type SystemStamp, systemStamp } from './system-stamp.ts';
 
 export interface AcceptParts {
   readonly tenants: TenantLookups;
@@ -96,10 +97,13 @@ async function acceptNew(
   eventId: EventId,
   sendByMs = Number.POSITIVE_INFINITY,
 ): Promise<AcceptedEvent | Problem> {
+  const asked = systemStamp(parts.tenants);
+  const system = asked instanceof Promise ? await asked : asked;
+  if (system.kind === 'problem') return system;
   const refusal = admit(parts, tenant);
   if (refusal) return refusal;
   const endpointIds = match(tenant, event, tenant.revision);
-  const stamped = { eventId, tenant, event, traceparent: parts.tracing.begin(traceparent) };
+  const stamped = { eventId, tenant, event, system, traceparent: parts.tracing.begin(traceparent) };
   failpoint('before-produce');
   if (parts.clock.monotonicMs() > sendByMs) return produceProblem('not_accepted');
   const failure = await produce(parts, stamped);
@@ -152,11 +156,12 @@ interface StampedEvent {
   readonly eventId: EventId;
   readonly tenant: TenantConfig;
   readonly event: PostedEvent;
+  readonly system: SystemStamp;
   readonly traceparent: string;
 }
 
 async function produce(parts: AcceptParts, stamped: StampedEvent): Promise<Problem | null> {
-  const { eventId, tenant, event } = stamped;
+  const { eventId, tenant, event, system } = stamped;
   const hop = parts.tracing.hop('accept event', stamped.traceparent, { event_id: eventId });
   let failure: ProblemCode | undefined;
   try {
@@ -177,6 +182,7 @@ async function produce(parts: AcceptParts, stamped: StampedEvent): Promise<Probl
         traceparent: hop.traceparent,
         ...(event.deliverAtMs === null ? {} : { deliverAtMs: event.deliverAtMs }),
         ...(event.clientEventId === null ? {} : { clientEventId: event.clientEventId }),
+        ...(system.revision === null ? {} : { systemRevision: system.revision }),
       }),
     });
     return null;
