@@ -26,6 +26,7 @@ const BODY_ROUTES: [Method, string][] = [
   ['PATCH', '/quotas/acme'],
   ['POST', '/webhooks'],
   ['PATCH', `/webhooks/${A_WEBHOOK}`],
+  ['POST', `/webhooks/${A_WEBHOOK}/secret/rotate`],
   ['DELETE', `/webhooks/${A_WEBHOOK}`],
   ['POST', `/webhooks/${A_WEBHOOK}/pause`],
   ['POST', `/webhooks/${A_WEBHOOK}/resume`],
@@ -313,12 +314,7 @@ describe('a wrong value of a field is refused by its pointer', () => {
 
   it('and every missing field with it', async () => {
     const { body } = await send('POST', '/webhooks', { payload: '{"event_types":["!"],"nope":1}' });
-    expect(body.errors?.map((fault) => fault.pointer).sort()).toEqual([
-      '/event_types/0',
-      '/nope',
-      '/tenant_id',
-      '/url',
-    ]);
+    expect(body.errors?.map((fault) => fault.pointer).sort()).toEqual(['/event_types/0', '/nope', '/url']);
   });
 });
 
@@ -468,9 +464,12 @@ describe('a query that cannot be', () => {
     },
   );
 
-  it('names the tenant where a list needs one', async () => {
-    expectProblem(await send('GET', '/webhooks'), 'invalid_request');
-    expectProblem(await send('GET', '/webhooks?tenant_id=a.b'), 'tenant_not_found');
+  it('names the tenant where one is needed', async () => {
+    expectProblem(
+      await send('POST', '/webhooks', { payload: '{"url":"https://a.example/"}' }),
+      'invalid_request',
+    );
+    expectProblem(await send('GET', '/webhooks?tenant_id=a.b'), 'invalid_request');
     expectProblem(await send('GET', '/deliveries'), 'invalid_request');
   });
 });
@@ -491,7 +490,7 @@ describe('a request that no route takes', () => {
   it.each([
     ['GET', '/v1/events', 'POST'],
     ['PUT', '/events', 'POST'],
-    ['PUT', '/webhooks/x', 'DELETE, GET, HEAD, PATCH'],
+    ['POST', '/webhooks/x', 'DELETE, GET, HEAD, PATCH, PUT'],
     ['GET', '/webhooks/x/pause', 'POST'],
     ['DELETE', '/jobs/x', 'GET, HEAD'],
     ['POST', '/tenants/acme/lanes', 'GET, HEAD, PUT'],
