@@ -126,6 +126,7 @@ function buildHeaders(
     run: delivery.run,
     attempt: delivery.attempt,
     contentType: event.contentType,
+    sourceTenantId: event.sourceTenantId,
     userAgent: options.userAgent,
     headers: own,
   });
