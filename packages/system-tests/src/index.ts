@@ -1,5 +1,7 @@
 export * from './api.ts';
 export * from './inherited-environment.ts';
+export { inheritedEnvironment } from './inherited-environment.ts';
 export * from './ledger.ts';
+export * from './run-guide.ts';
 export * from './service-process.ts';
 export * from './system.ts';
