@@ -99,11 +99,12 @@ const parse = (text: string): unknown => {
 };
 
 const ANY = '…';
+const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 
 function compare(wanted: unknown, found: unknown, at: string): string[] {
   if (wanted === ANY) return [];
   if (typeof wanted === 'string' && typeof found === 'string' && wanted.includes(ANY)) {
-    const pattern = wanted.split(ANY).map(RegExp.escape).join('[\\s\\S]*');
+    const pattern = wanted.split(ANY).map(escaped).join('[\\s\\S]*');
     return new RegExp(`^${pattern}$`).test(found) ? [] : [`${at}: ${JSON.stringify(found)}, not ${wanted}`];
   }
   if (Array.isArray(wanted) && Array.isArray(found)) {
