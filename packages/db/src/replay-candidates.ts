@@ -89,7 +89,8 @@ const filtered = (sql: Sql, filters: ReplayJobFilters) => sql`
 
 /**
  * A tenant's events that an endpoint's subscription matches and that were never sent to it, in the order of their ids,
- * accepted from `since` up to `until`. `endpointId` is required. Each page looks through a bounded number of events.
+ * accepted from `since` up to `until`. `endpointId` is required. Each page looks through a bounded number of events. A
+ * content filter is not looked at: that is for whoever has the payloads.
  */
 export async function pageMissingEvents(
   sql: Sql,
@@ -120,7 +121,9 @@ export async function pageMissingEvents(
 }
 
 const isMissing = (sql: Sql, tenantId: string, filters: ReplayJobFilters) => sql`
-  tenant_id = ${tenantId}
+  -- Of a system endpoint it is the other tenants' events.
+  (e.tenant_id = ${tenantId}) is distinct from coalesce(
+    (select scope = 'all_tenants' from endpoints where endpoint_id = ${filters.endpointId ?? null}), false)
   ${filters.eventType === undefined ? sql`` : sql`and type = ${filters.eventType}`}
   and exists (
     select 1 from (

@@ -219,3 +219,19 @@ test('what would fail again ends the job, and it says why', async () => {
   expect(await run({ store: { ...store, page: () => Promise.reject(bad) } })).toBe('failed');
   expect(row).toMatchObject({ state: 'failed', error: 'Error: invalid input syntax' });
 });
+
+test('what was never sent is asked for as far as the content filter of its endpoint wants it', async () => {
+  const missing = [target(1, null), target(2, null), target(3)];
+  const config = tenantConfig(1);
+  const [endpoint] = [...config.endpoints.values()];
+  const run = async (condition: object) => {
+    const bundle = setup(missing, { kind: 'missing' });
+    const versions = [{ ...endpoint!.versions[0]!, filter: { payload: { n: condition } } }];
+    const endpoints = new Map([[endpointId, { ...endpoint!, endpointId, versions }]]);
+    const get = async () => ({ kind: 'found' as const, config: { ...config, endpoints } });
+    await bundle.run({ configs: { get, poll: async () => true } });
+    return bundle.row;
+  };
+  expect(await run({ $gt: Number.MAX_SAFE_INTEGER })).toMatchObject({ state: 'done', done: 3, refused: 0 });
+  expect(await run({ $lt: Number.MAX_SAFE_INTEGER })).toMatchObject({ state: 'done', done: 1, refused: 2 });
+});

@@ -1,8 +1,8 @@
-import { buildReplay, type ReplayLayout } from '@posthorn/contracts';
-import { isDataError, type JobCursor } from '@posthorn/db';
+import { buildReplay, type ReplayLayout, routedEvent } from '@posthorn/contracts';
+import { type EventPayload, isDataError, type JobCursor } from '@posthorn/db';
 import type { OutboundRecord, Producer } from '@posthorn/kafka';
 import type { Clock, Logger, Tracing } from '@posthorn/runtime';
-import type { TenantConfigs } from '@posthorn/tenant-config';
+import { passesFilter, type TenantConfig, type TenantConfigs } from '@posthorn/tenant-config';
 import type { Job, JobStore, ReplayTarget } from './job-store.ts';
 
 export interface RunJobOptions extends ReplayLayout {
@@ -18,7 +18,7 @@ export interface RunJobOptions extends ReplayLayout {
 }
 
 export interface JobObserver {
-  /** Deliveries that were asked for, and those that cannot be: their payload is past its retention. */
+  /** Deliveries that were asked for, and those that were not: the payload is past its retention, or not wanted. */
   asked(done: number, refused: number): void;
   ended(result: JobResult): void;
 }
@@ -89,7 +89,7 @@ async function walk(
   return 'withdrawn';
 }
 
-/** Gives back how many were asked for; the payload of the others is past its retention. */
+/** Gives back how many were asked for; of the others the payload is past its retention, or a filter refuses it. */
 async function producePage(
   options: RunJobOptions,
   job: Job,
@@ -109,30 +109,37 @@ async function toRecords(
   { jobId, tenantId }: Job,
   targets: readonly ReplayTarget[],
 ): Promise<OutboundRecord[]> {
-  const revision = await revisionOf(options, tenantId);
-  if (revision === null) return [];
+  const config = await configOf(options, tenantId);
+  if (config === null) return [];
   const eventIds = [...new Set(targets.map(({ eventId }) => eventId))];
   const events = await options.store.loadEvents(tenantId, eventIds);
   return targets.flatMap((target) => {
     const { endpointId, expect } = target;
     const event = events.get(target.eventId);
-    if (event === undefined) return [];
+    if (event === undefined || !isWanted(config, target, event)) return [];
     const asked = {
       slots: [endpointId],
       replayId: jobId,
       ...(expect ? { expect } : { missing: true }),
-      revision,
+      revision: config.revision,
       traceparent: options.tracing.begin(undefined),
     };
     return [buildReplay(options, tenantId, event, asked)];
   });
 }
 
-/** Of the tenant's configuration now, since it is now that this is asked for; null for a tenant that is gone. */
-async function revisionOf({ configs }: RunJobOptions, tenantId: string): Promise<number | null> {
+/** The tenant's configuration now, since it is now that this is asked for; null for a tenant that is gone. */
+async function configOf({ configs }: RunJobOptions, tenantId: string): Promise<TenantConfig | null> {
   const found = await configs.get(tenantId);
   if (found.kind === 'unavailable') throw new Error(found.reason);
-  return found.kind === 'found' ? found.config.revision : null;
+  return found.kind === 'found' ? found.config : null;
+}
+
+/** What was never sent is chosen by type and labels; a content filter is looked at here, where the payload is. */
+function isWanted(config: TenantConfig, { endpointId, expect }: ReplayTarget, event: EventPayload): boolean {
+  if (expect !== null) return true;
+  const endpoint = config.endpoints.get(endpointId);
+  return endpoint === undefined || passesFilter(endpoint, routedEvent(event, event.payload));
 }
 
 /** What would be the same again: an error about the job's own data, a statement Postgres cannot read, a bug. */
