@@ -62,8 +62,25 @@ test('an event arrives byte for byte, signed so that an independent library acce
       status: 200,
       attempt: 1,
       traceId: '0af7651916cd43dd8448eb211c80319c',
+      phases: { connectMs: expect.any(Number), firstByteMs: expect.any(Number) },
+      revision: expect.any(Number),
     },
   ]);
+});
+
+test("an endpoint's method and headers are used, and what its receiver answers is kept without its secrets", async () => {
+  await world.addTenant('own');
+  const headers = { authorization: 'Bearer of-the-receiver', 'x-region': 'eu' };
+  const endpoint = await world.addEndpoint('own', receiver.url('/own'), { method: 'PUT', headers });
+  receiver.answer('/own', { status: 200, headers: { 'x-request-id': 'r-1', 'set-cookie': 'session=1' } });
+  const { eventId } = await world.post('own', [endpoint]);
+  const [arrival] = await receiver.waitForCount(1, '/own');
+  expect(arrival).toMatchObject({ method: 'PUT', headers });
+  await journaled(eventId, 1);
+  expect(entriesOf(eventId)).toMatchObject([
+    { state: 'success', responseHeaders: { 'x-request-id': 'r-1', 'set-cookie': '[redacted]' } },
+  ]);
+  expect(JSON.stringify(entriesOf(eventId))).not.toContain('of-the-receiver');
 });
 
 test('a failing delivery walks its schedule tier by tier and ends in the dead letters', async () => {
@@ -193,6 +210,13 @@ test('an endpoint that is down is sent single probes, until one comes through', 
   await journaled(eventId, 1);
   expect(entriesOf(eventId)).toMatchObject([{ state: 'success', attempt: 1 }]);
   expect(worker.lines).toContainEqual(expect.objectContaining({ msg: 'circuit closed' }));
+  const circuits = () => world.entries.items.filter((entry) => entry.kind === 'circuit');
+  await world.entries.waitFor(() => circuits().length >= 2, { what: 'a circuit that was closed again' });
+  const { endpointId } = endpoint;
+  expect(circuits()).toMatchObject([
+    { tenantId: 'down', endpointId, nextProbeAtMs: expect.any(Number) },
+    { tenantId: 'down', endpointId, nextProbeAtMs: null },
+  ]);
 });
 
 test('an attempt ends with its deadline and is retried', async () => {

@@ -33,7 +33,7 @@ import {
 } from '@posthorn/kafka';
 import { createLogger, createMetrics, createTracing, systemClock } from '@posthorn/runtime';
 import { generateSecret } from '@posthorn/signing';
-import { parseSecretsKey, SIGNING_SECRET_FIELD, sealSecret } from '@posthorn/tenant-config';
+import { headerField, parseSecretsKey, SIGNING_SECRET_FIELD, sealSecret } from '@posthorn/tenant-config';
 import { createSignalledList, databaseUrl, kafkaBrokers, topicPrefix } from '@posthorn/testkit';
 import { readServiceConfig } from '../src/config.ts';
 import { createWorker } from '../src/service.ts';
@@ -163,6 +163,9 @@ async function addTenant(
 interface EndpointOptions {
   readonly retryScheduleMs?: readonly number[];
   readonly attemptTimeoutMs?: number;
+  readonly method?: 'POST' | 'PUT';
+  /** In the clear. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 async function addEndpoint(
@@ -173,14 +176,18 @@ async function addEndpoint(
 ): Promise<Endpoint> {
   const endpointId = mintEndpointId(Date.now());
   const secret = generateSecret();
-  const sealedFor = { tenantId, endpointId, field: SIGNING_SECRET_FIELD };
+  const seal = (field: string, text: string) =>
+    sealSecret(parseSecretsKey(SECRETS_KEY), { tenantId, endpointId, field }, text);
+  const headers = Object.entries(options.headers ?? {});
   const made = await createEndpoint(database.sql, tenantId, {
     endpointId,
     url,
     description: '',
     eventTypes: ['*'],
     labels: {},
-    sealedSecrets: [sealSecret(parseSecretsKey(SECRETS_KEY), sealedFor, secret)],
+    sealedSecrets: [seal(SIGNING_SECRET_FIELD, secret)],
+    method: options.method ?? 'POST',
+    sealedHeaders: Object.fromEntries(headers.map(([name, value]) => [name, seal(headerField(name), value)])),
     retryScheduleMs: options.retryScheduleMs ?? null,
     attemptTimeoutMs: options.attemptTimeoutMs ?? null,
   });
