@@ -1,20 +1,25 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import type { JournalEntry } from '@posthorn/contracts';
+import type { JournalEntry, Tier } from '@posthorn/contracts';
 import type { HealthCheck } from '@posthorn/runtime';
 import type { TenantConfigs } from '@posthorn/tenant-config';
 import Fastify, { type FastifyRequest } from 'fastify';
 import type { AcceptParts } from '../accept/accept-event.ts';
+import { refuseActorName } from '../access/actor.ts';
 import type { Caller, Keys } from '../access/auth.ts';
 import type { TenantLookups } from '../access/authorise.ts';
 import { refuseAccess } from '../access/refuse-access.ts';
 import type { IngestMetrics } from '../metrics.ts';
+import { attemptRoutes } from '../resources/attempts/routes.ts';
+import { auditRoutes } from '../resources/audit-log/routes.ts';
 import { cancelRoutes } from '../resources/cancellations/routes.ts';
 import { deadLetterRoutes } from '../resources/dead-letters/routes.ts';
 import { deliveryRoutes } from '../resources/deliveries/routes.ts';
 import { eventRoutes } from '../resources/events/routes.ts';
 import { jobRoutes } from '../resources/jobs/routes.ts';
 import { startJobRoutes } from '../resources/jobs/start-routes.ts';
+import { keyRoutes } from '../resources/keys/routes.ts';
 import { laneRoutes } from '../resources/lanes/routes.ts';
+import { type PortalTokenParts, portalTokenRoutes } from '../resources/portal-tokens/routes.ts';
 import { quotaRoutes } from '../resources/quotas/routes.ts';
 import { setAsideRoutes } from '../resources/set-aside/routes.ts';
 import { tenantRoutes } from '../resources/tenants/routes.ts';
@@ -39,7 +44,7 @@ declare module 'fastify' {
 }
 
 /** What the routes work with; `createApp` reads no configuration and opens nothing. */
-export interface AppParts extends AcceptParts, WebhookParts {
+export interface AppParts extends AcceptParts, WebhookParts, PortalTokenParts {
   readonly keys: Keys;
   readonly store: Store;
   readonly tenants: TenantLookups & Pick<TenantConfigs, 'whenApplied'>;
@@ -56,6 +61,7 @@ export interface AppParts extends AcceptParts, WebhookParts {
   readonly journalPartitions: number;
   /** Partitions of `deliveries`: new tenants are pinned to one of them. */
   readonly lanes: number;
+  readonly tiers: readonly Tier[];
   readonly maxConnections: number;
   /** Holds every answer to the schema that documents it: for tests, in which one that differs is a 500. */
   readonly checkAnswers?: boolean;
@@ -170,10 +176,14 @@ function apiRoutes(app: App, parts: AppParts): void {
   webhookRoutes(app, parts);
   quotaRoutes(app, parts);
   deliveryRoutes(app, parts);
+  attemptRoutes(app, parts);
   deadLetterRoutes(app, parts);
   startJobRoutes(app, parts);
   jobRoutes(app, parts);
   cancelRoutes(app, parts);
+  keyRoutes(app, parts);
+  portalTokenRoutes(app, parts);
+  auditRoutes(app, parts);
   setAsideRoutes(app, parts);
   eventRoutes(app, parts);
 }
@@ -201,11 +211,10 @@ function declaredBytes({ headers }: FastifyRequest): number {
 function requireKey(app: App, keys: Keys): void {
   app.addHook('onRequest', (request, reply, done) => {
     const settle = (found: Awaited<ReturnType<Keys['authenticate']>>): void => {
-      if (isProblem(found)) sendProblem(reply, found);
-      else {
-        request.caller = found;
-        done();
-      }
+      const refused = isProblem(found) ? found : refuseActorName(request.headers['x-actor']);
+      if (refused) return void sendProblem(reply, refused);
+      request.caller = found as Caller;
+      done();
     };
     const found = keys.authenticate(request.headers.authorization);
     if (found instanceof Promise) found.then(settle, done);

@@ -123,7 +123,7 @@ export function cutPage<Row>(request: PageRequest<Row>, found: readonly Row[]): 
   };
 }
 
-function pathOf({ path, query }: Pick<PageRequest<never>, 'path' | 'query'>, cursor: string): string {
+export function pathOf({ path, query }: Pick<PageRequest<never>, 'path' | 'query'>, cursor: string): string {
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
     if (value !== undefined && name !== 'cursor') search.set(name, value);

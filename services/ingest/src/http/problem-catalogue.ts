@@ -45,14 +45,14 @@ export const PROBLEMS = {
   unauthenticated: {
     status: 401,
     title: 'A valid API key is required',
-    when: 'No `Authorization: Bearer <key>`, or a key that is malformed, unknown or revoked.',
+    when: 'No `Authorization: Bearer <key>`, or a key or portal token that is malformed, unknown, revoked or expired.',
     remedy: 'Use a valid key. A new one is effective at once, a revoked one stops within 5 s.',
   },
   forbidden: {
     status: 403,
     title: 'This key may not do that',
-    when: 'The route needs an operator key.',
-    remedy: 'Use one.',
+    when: 'The operation is for another kind of caller, or for a scope that the key is without; or the key would give more than it has.',
+    remedy: 'Use a key that may: docs/guides/access.md has the table.',
   },
   tenant_reserved: {
     status: 403,
@@ -89,6 +89,18 @@ export const PROBLEMS = {
     title: 'There is no such delivery',
     when: 'The same for a delivery.',
     remedy: '',
+  },
+  attempt_not_found: {
+    status: 404,
+    title: 'There is no such attempt',
+    when: 'The same for an attempt.',
+    remedy: '',
+  },
+  key_not_found: {
+    status: 404,
+    title: 'There is no such key',
+    when: 'No key has that id, it is revoked, or it is one that this key may not see.',
+    remedy: 'Check the id.',
   },
   job_not_found: {
     status: 404,
@@ -131,6 +143,18 @@ export const PROBLEMS = {
     title: 'The webhook is disabled',
     when: 'The webhook is disabled (`detail` says by what): it can be neither paused nor resumed, and nothing is replayed to it.',
     remedy: 'Enable it first: `PATCH /webhooks/:id` with `{"enabled": true}`.',
+  },
+  too_many_keys: {
+    status: 409,
+    title: 'There are too many keys',
+    when: 'A tenant, or the operators, have 100 keys that are good.',
+    remedy: 'Revoke one that is not used any more.',
+  },
+  last_admin_key: {
+    status: 409,
+    title: 'This is the last admin key',
+    when: 'Nobody would be left who may make keys of operators.',
+    remedy: 'Make another key with the scope `admin` and no end first.',
   },
   too_many_lanes: {
     status: 409,

@@ -134,7 +134,7 @@ function toFaults(error: SchemaError, isBody: boolean): Fault[] {
 }
 
 /** The body of a request that says all by its path. */
-export const NoBody = Type.Optional(Type.Object({}, { additionalProperties: false }));
+export const NoBody = Type.Optional(Type.Object({}, { additionalProperties: false, examples: [{}] }));
 
 /** A field that may also be null. */
 export const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
