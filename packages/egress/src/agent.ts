@@ -1,8 +1,9 @@
+import { isIP } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import type { AddressPolicy } from './address-policy.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
-import { type DialFailure, type Dialled, type DialOptions, dial, NO_PHASES } from './dial.ts';
+import { BLOCKED_PHASES, type DialFailure, type Dialled, type DialOptions, dial, NO_PHASES } from './dial.ts';
 import { OpenConnections, type Origin } from './open-connections.ts';
 import type { DialPhases, OutboundRequest, SendFailure, SendResult, Target } from './outbound.ts';
 import { CONNECTION_REFUSED, createResolver, type Resolver } from './resolve.ts';
@@ -206,8 +207,9 @@ class Agent implements GuardedAgent {
   async #judgeAndDial(target: Target, deadlineMs: number): Promise<Dialled> {
     const verdict = this.#policy.judgeTarget(target);
     if (verdict.allowed) return dial(target, this.#dialOptions, deadlineMs);
+    const phases = { ...BLOCKED_PHASES, dnsMs: isIP(target.hostname) === 0 ? 0 : null };
     const operatorDetail = verdict.detail;
-    return { ok: false, failure: 'blocked', detail: CONNECTION_REFUSED, operatorDetail, phases: NO_PHASES };
+    return { ok: false, failure: 'blocked', detail: CONNECTION_REFUSED, operatorDetail, phases };
   }
 
   #release(origin: Origin, connection: Connection): void {

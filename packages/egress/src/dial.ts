@@ -27,6 +27,8 @@ export interface DialOptions {
 const MAX_ADDRESSES_TRIED = 3;
 const TCP_KEEP_ALIVE_MS = 60_000;
 export const NO_PHASES: DialPhases = { dnsMs: null, connectMs: null, tlsMs: null };
+/** A blocked address went through what a refused connection goes through: its timing is the tenant's to read. */
+export const BLOCKED_PHASES: DialPhases = { ...NO_PHASES, connectMs: 0 };
 
 /**
  * Opens a connection to one of the addresses that the resolver has vetted. Names never reach `net` or `tls`: those call
@@ -38,7 +40,10 @@ export async function dial(target: Target, options: DialOptions, deadlineMs: num
   const resolvedAtMs = performance.now();
   const dnsMs = net.isIP(target.hostname) === 0 ? resolvedAtMs - startedAtMs : null;
   if (resolution === null) return { ...SLOW_DNS, phases: { ...NO_PHASES, dnsMs } };
-  if (!resolution.ok) return { ...resolution, phases: { ...NO_PHASES, dnsMs } };
+  if (!resolution.ok) {
+    const phases = resolution.failure === 'blocked' ? BLOCKED_PHASES : NO_PHASES;
+    return { ...resolution, phases: { ...phases, dnsMs } };
+  }
   const remainingMs = deadlineMs - (resolvedAtMs - startedAtMs);
   const lastMomentMs = resolvedAtMs + Math.min(options.connectTimeoutMs, remainingMs);
   const { connectMs, tlsMs, ...outcome } = await openOneOf(

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import type { SendTiming } from '../src/index.ts';
+import { createAddressPolicy, type SendTiming } from '../src/index.ts';
 import { OK, respond, startRawReceiver } from './raw-receiver.ts';
 import { DEADLINE_MS, setupAgent } from './setup-agent.ts';
 
@@ -42,6 +42,22 @@ test('a name that does not resolve ends in DNS', async () => {
     lookup: () => Promise.reject(Object.assign(new Error(), { code: 'ENOTFOUND' })),
   });
   expect(phasesOf(await setup.send('http://gone.example.com/'))).toEqual(['dnsMs']);
+});
+
+test.each([
+  ['a name', 'http://hooks.example', ['dnsMs', 'connectMs']],
+  ['an address', 'http://127.0.0.1', ['connectMs']],
+])('a blocked address goes through what a refused connection does: %s', async (_what, origin, phases) => {
+  const receiver = await startRawReceiver({});
+  const { port } = receiver;
+  await receiver[Symbol.asyncDispose]();
+  await using closed = setupAgent({ lookup });
+  await using blocked = setupAgent({ lookup, allowedCidrs: [] });
+  const policy = createAddressPolicy({ allowedCidrs: ['127.0.0.0/8'], deniedPorts: [port] });
+  await using denied = setupAgent({ lookup, policy });
+  const answers = await Promise.all([closed, blocked, denied].map(({ send }) => send(`${origin}:${port}/`)));
+  expect(answers).toMatchObject([{ failure: 'connect' }, { failure: 'blocked' }, { failure: 'blocked' }]);
+  for (const answer of answers) expect(phasesOf(answer)).toEqual(phases);
 });
 
 test('a handshake that fails ends in TLS, after the connection', async () => {
