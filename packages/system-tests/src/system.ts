@@ -23,6 +23,8 @@ export interface SystemOptions {
 /** The four services as processes of their own, on topics and a database that no other test file has. */
 export interface System {
   readonly api: Api;
+  /** Of the API. */
+  readonly url: string;
   readonly operatorKey: string;
   readonly topicPrefix: string;
   readonly databaseUrl: string;
@@ -40,6 +42,7 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
   const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
   const operatorKey = `phk_op_${randomBytes(24).toString('hex')}`;
   const topicPrefix = `sys-${randomBytes(4).toString('hex')}.`;
   const database = options.environment?.DATABASE_URL ?? (await databaseUrl());
@@ -98,7 +101,8 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     throw error;
   }
   return {
-    api: createApi(`http://127.0.0.1:${port}`, operatorKey),
+    api: createApi(url, operatorKey),
+    url,
     operatorKey,
     topicPrefix,
     databaseUrl: database,

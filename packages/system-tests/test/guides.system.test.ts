@@ -1,0 +1,32 @@
+import { type Receiver, startReceiver } from '@posthorn/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { differences, runGuide, type System, startSystem } from '../src/index.ts';
+
+let system: System;
+let receiver: Receiver;
+
+beforeAll(async () => {
+  receiver = await startReceiver();
+  system = await startSystem();
+});
+
+afterAll(async () => {
+  await system?.close();
+  await receiver?.close();
+});
+
+/** Runs a page as it is printed; what it shows is what it prints. */
+async function follow(page: string): Promise<void> {
+  const blocks = await runGuide(page, {
+    POSTHORN: system.url,
+    KEY: system.operatorKey,
+    RECEIVER: receiver.url(''),
+  });
+  expect(blocks.flatMap(differences)).toEqual([]);
+}
+
+test.concurrent('the integration of a platform with many customers works as it is printed', async () => {
+  await follow('guides/multi-tenant.md');
+  const paths = receiver.arrivals().map(({ path }) => path);
+  for (const path of ['/project', '/group', '/all', '/system']) expect(paths).toContain(path);
+});
