@@ -136,17 +136,6 @@ describe('posting an event', () => {
     }
     expect(bundle.sent).toEqual([]);
   });
-
-  it('is refused with an idempotency key, which would promise what is not kept', async () => {
-    const response = await bundle.app.inject({
-      method: 'POST',
-      url: '/events',
-      headers: { authorization: `Bearer ${ACME_KEY}`, 'idempotency-key': 'x' },
-      payload: event,
-    });
-    expect(response.json().code).toBe('idempotency_key_unsupported');
-    expect(bundle.sent).toEqual([]);
-  });
 });
 
 describe('an event with a delivery time', () => {

@@ -11,12 +11,16 @@ const PRINTABLE_ASCII = /^[\x20-\x7e]+$/;
 export function readIdempotencyKey(request: IncomingMessage): string | null | Problem {
   const key = request.headers['idempotency-key'];
   if (key === undefined) return null;
-  // Node joins headers of one name with a comma.
-  if (request.headersDistinct['idempotency-key']!.length > 1) return refused('was sent more than once');
+  // Joined with a comma, two of them would look like one.
+  if (request.rawHeaders.filter(isItsName).length > 1) return refused('was sent more than once');
   if (key.length === 0 || key.length > MAX_IDEMPOTENCY_KEY_CHARS || !PRINTABLE_ASCII.test(key as string))
     return refused(`must be 1–${MAX_IDEMPOTENCY_KEY_CHARS} printable ASCII characters`);
   return key as string;
 }
+
+/** Of an array of names and values in turn. */
+const isItsName = (text: string, i: number): boolean =>
+  i % 2 === 0 && text.toLowerCase() === 'idempotency-key';
 
 const refused = (rule: string): Problem =>
   problem('invalid_idempotency_key', `the Idempotency-Key header ${rule}`);
