@@ -1,3 +1,4 @@
+export * from './api-key.ts';
 export * from './build-replay.ts';
 export * from './content-filter.ts';
 export * from './delivery-state.ts';

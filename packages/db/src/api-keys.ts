@@ -45,11 +45,101 @@ export async function findApiKey(sql: Sql, keyHash: Uint8Array): Promise<ApiKeyR
   return row ?? null;
 }
 
+/** As it is listed. */
+export interface ApiKeyEntry extends ApiKeyRow {
+  readonly name: string;
+  readonly createdAt: Date;
+  /** Microseconds since 1970: what pages are cut by. */
+  readonly createdMicros: string;
+  readonly revokedAt: Date | null;
+}
+
+export interface ApiKeyFilter {
+  /** Null for those of all tenants. */
+  readonly tenantId: string | null;
+  readonly kind: 'operator' | 'tenant' | null;
+}
+
+export interface ApiKeyPage {
+  readonly limit: number;
+  /** The newest first; `prev` reads backwards from the key at the cursor. */
+  readonly direction: 'next' | 'prev';
+  readonly at: { readonly createdMicros: string; readonly keyId: string } | null;
+}
+
+const columns = (sql: Sql) => sql`
+  key_id, kind, tenant_id, scopes, expires_at, name, created_at, revoked_at,
+  (extract(epoch from created_at) * 1000000)::bigint::text as created_micros`;
+
+/** Up to `limit + 1`, in the order of reading. */
+export async function listApiKeys(
+  sql: Sql,
+  { tenantId, kind }: ApiKeyFilter,
+  { limit, direction, at }: ApiKeyPage,
+): Promise<ApiKeyEntry[]> {
+  const isForward = direction === 'next';
+  const beyond = at
+    ? sql`(created_at, key_id) ${isForward ? sql`<` : sql`>`}
+          (timestamptz 'epoch' + ${at.createdMicros}::bigint * interval '1 microsecond', ${at.keyId})`
+    : sql`true`;
+  const order = isForward ? sql`created_at desc, key_id desc` : sql`created_at, key_id`;
+  return sql<ApiKeyEntry[]>`
+    select ${columns(sql)} from api_keys
+    where (${tenantId}::text is null or tenant_id = ${tenantId})
+      and (${kind}::text is null or kind = ${kind}) and ${beyond}
+    order by ${order} limit ${limit + 1}`;
+}
+
+export async function findApiKeyEntry(sql: Sql, keyId: string): Promise<ApiKeyEntry | null> {
+  const [row] = await sql<ApiKeyEntry[]>`select ${columns(sql)} from api_keys where key_id = ${keyId}`;
+  return row ?? null;
+}
+
+export interface ApiKeyChanges {
+  readonly name?: string;
+  readonly expiresAt?: Date | null;
+}
+
+/** Null when there is no such key, or it is revoked. */
+export async function updateApiKey(
+  sql: Sql,
+  keyId: string,
+  { name, expiresAt }: ApiKeyChanges,
+): Promise<ApiKeyEntry | null> {
+  const [row] = await sql<ApiKeyEntry[]>`
+    update api_keys set
+      name = coalesce(${name ?? null}, name),
+      expires_at = case when ${expiresAt === undefined}::boolean then expires_at else ${expiresAt ?? null}::timestamptz end
+    where key_id = ${keyId} and revoked_at is null returning ${columns(sql)}`;
+  return row ?? null;
+}
+
 /** False when there is no such key, or it was revoked before. */
 export async function revokeApiKey(sql: Sql, keyId: string): Promise<boolean> {
   const revoked = await sql`
     update api_keys set revoked_at = now() where key_id = ${keyId} and revoked_at is null returning key_id`;
   return revoked.length > 0;
+}
+
+/**
+ * Those that are good and do not end by themselves. Whoever asks holds them until his transaction ends: of two who would
+ * each take the other's away, the second waits and then sees one less.
+ */
+export async function lockLastingAdminKeys(sql: Sql): Promise<string[]> {
+  const rows = await sql<{ keyId: string }[]>`
+    select key_id from api_keys
+    where kind = 'operator' and 'admin' = any(scopes) and revoked_at is null and expires_at is null
+    order by key_id for update`;
+  return rows.map(({ keyId }) => keyId);
+}
+
+/** Those that are good; of operators when `tenantId` is null. */
+export async function countLiveApiKeys(sql: Sql, tenantId: string | null): Promise<number> {
+  const [row] = await sql<{ count: number }[]>`
+    select count(*)::int as count from api_keys
+    where tenant_id is not distinct from ${tenantId} and revoked_at is null
+      and (expires_at is null or expires_at > now())`;
+  return row!.count;
 }
 
 /** Those that are not revoked. */

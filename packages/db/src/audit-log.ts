@@ -48,3 +48,70 @@ export async function insertAuditEntry(sql: Sql, entry: AuditEntry): Promise<voi
 /** Named as columns and the API name them; what a field holds is the caller's own and stays as it is. */
 const snakeCased = (view: AuditView): AuditView =>
   Object.fromEntries(Object.entries(view).map(([name, value]) => [postgres.fromCamel(name), value]));
+
+export interface AuditRow {
+  /** Its place in the chain. */
+  readonly seq: number;
+  readonly at: Date;
+  readonly actor: string;
+  readonly actorName: string | null;
+  readonly ip: string | null;
+  readonly requestId: string | null;
+  readonly action: string;
+  readonly tenantId: string | null;
+  readonly subject: string;
+  readonly before: AuditView | null;
+  readonly after: AuditView | null;
+  readonly detail: AuditView;
+  /** Hex. */
+  readonly hash: string;
+  /** Whether the key that acted is one of the tenant's own. */
+  readonly isOfTenant: boolean;
+}
+
+export interface AuditFilter {
+  /** Null for those of all tenants and of the installation. */
+  readonly tenantId: string | null;
+  /** `endpoint.updated`, or all of one noun: `endpoint.*`. */
+  readonly action?: string | undefined;
+  /** The id of a key, a token or a process. */
+  readonly actor?: string | undefined;
+  readonly subject?: string | undefined;
+  readonly since?: string | undefined;
+  readonly until?: string | undefined;
+}
+
+export interface AuditPage {
+  readonly limit: number;
+  readonly order: 'newest' | 'oldest';
+  /** Exclusive; null from the end at which the order begins. */
+  readonly beyond: number | null;
+}
+
+/** In the order of the chain. */
+export async function pageAuditLog(
+  sql: Sql,
+  filter: AuditFilter,
+  { limit, order, beyond }: AuditPage,
+): Promise<AuditRow[]> {
+  const isNewest = order === 'newest';
+  const start = beyond ?? (isNewest ? Number.MAX_SAFE_INTEGER : 0);
+  return sql<AuditRow[]>`
+    select seq, at, actor, actor_name, ip, request_id, action, tenant_id, subject, before, after, detail,
+           encode(hash, 'hex') as hash,
+           exists (select 1 from api_keys k where k.key_id = log.actor and k.tenant_id = log.tenant_id) as is_of_tenant
+    from audit_log log
+    where seq ${isNewest ? sql`<` : sql`>`} ${start}::bigint and ${conditions(sql, filter)}
+    order by seq ${isNewest ? sql`desc` : sql`asc`} limit ${limit}`;
+}
+
+function conditions(sql: Sql, { tenantId, action, actor, subject, since, until }: AuditFilter) {
+  const noun = action?.endsWith('.*') ? action.slice(0, -1) : null;
+  return sql`
+    (${tenantId}::text is null or tenant_id = ${tenantId})
+    and ${noun === null ? sql`(${action ?? null}::text is null or action = ${action ?? null})` : sql`starts_with(action, ${noun})`}
+    and (${actor ?? null}::text is null or actor = ${actor ?? null})
+    and (${subject ?? null}::text is null or subject = ${subject ?? null})
+    and (${since ?? null}::timestamptz is null or at >= ${since ?? null}::timestamptz)
+    and (${until ?? null}::timestamptz is null or at < ${until ?? null}::timestamptz)`;
+}

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { deriveMacKey, OPERATOR_TENANT_ID, topicNames, topicSpecs } from '@posthorn/contracts';
@@ -29,13 +28,16 @@ import {
 import { createTenantConfigs, type TenantConfigs } from '@posthorn/tenant-config';
 import { type AdmitOnce, createAdmitOnce } from './accept/admit-once.ts';
 import { openClaims } from './accept/claims.ts';
-import { createRateWindow } from './accept/rate-window.ts';
+import { createRateWindow, type RateWindow } from './accept/rate-window.ts';
 import { createKeys, hashKey } from './access/auth.ts';
+import { createPortalTokens } from './access/portal-token.ts';
 import type { IngestConfig } from './config.ts';
 import { type AppParts, createApp } from './http/app.ts';
 import { createLoadShedder } from './http/shed-load.ts';
 import { createIngestMetrics, type IngestMetrics } from './metrics.ts';
+import { createOutcomeWaits } from './resources/webhooks/outcome-waits.ts';
 import { openStore, type Store } from './store.ts';
+import { createNearLimits } from './watch/tell-near-limits.ts';
 import { createKafkaWatch, type KafkaWatch } from './watch/watch-kafka.ts';
 import { createPostgresWatch, type PostgresWatch } from './watch/watch-postgres.ts';
 
@@ -62,6 +64,7 @@ interface Resources {
   readonly claims: Database;
   readonly store: Store;
   readonly configs: TenantConfigs;
+  readonly rate: RateWindow;
   readonly client: KafkaClient;
   readonly admin: Admin;
   readonly producer: Producer;
@@ -146,6 +149,8 @@ function openResources({ config, log, clock }: IngestOptions, ingestMetrics: Ing
     log,
   });
   const store = openStore(database, lookups);
+  const near = createNearLimits({ keep: store.quotas.keepWarnings, clock, log });
+  const rate = createRateWindow({ onNear: near.tell });
   const client = connectKafka({ brokers: [...config.kafkaBrokers], clientId: 'posthorn-ingest' }, log);
   const admin = createAdmin(client);
   const topics = topicNames(config.topicPrefix);
@@ -161,6 +166,7 @@ function openResources({ config, log, clock }: IngestOptions, ingestMetrics: Ing
   return {
     database,
     lookups,
+    rate,
     claims,
     store,
     client,
@@ -173,7 +179,8 @@ function openResources({ config, log, clock }: IngestOptions, ingestMetrics: Ing
       clock,
       maxEndpoints: config.maxCachedEndpoints,
       maxAgeMs: config.configMaxAgeMs,
-      replicaId: `ingest-${randomBytes(8).toString('hex')}`,
+      replicaId: rate.replicaId,
+      rates: rate,
     }),
     producer,
     journal: createJournalWriter({
@@ -227,17 +234,20 @@ function wireApp(
   isReady: () => boolean,
 ): AppParts {
   const { config, log, clock, tracing } = options;
-  const { store, configs, producer, journal, kafka, postgres } = resources;
+  const { store, configs, rate, producer, journal, kafka, postgres } = resources;
   const topics = topicNames(config.topicPrefix);
   const policy = createAddressPolicy({ allowedCidrs: config.egressAllowedCidrs });
   const once = openAdmitOnce(options, resources, ingestMetrics);
-  const rate = createRateWindow();
   const shedder = createLoadShedder({
     maxRequests: config.maxRequestsInFlight,
     maxBytes: config.maxRequestBytesInFlight,
   });
+  const outcomeWaits = createOutcomeWaits({ clock, pause: delay, isStopping: () => !isReady() });
+  const portalTokens = createPortalTokens(config.secretsKey.bytes);
   const keys = createKeys({
     findKey: (keyHash) => store.findApiKey(keyHash),
+    findPortalGuard: (tenantId) => store.findPortalGuard(tenantId),
+    tokens: portalTokens,
     isDatabaseUp: () => postgres.up,
     reportDatabaseDown: () => postgres.reportDown(),
     clock,
@@ -253,15 +263,18 @@ function wireApp(
     cachedKeys: () => keys.size,
     rateWindows: () => rate.tenants,
     keyedWaiting: () => once.waiting,
+    testsWaiting: () => outcomeWaits.waiting,
     postgresUp: () => postgres.up,
     kafkaUp: () => kafka.up,
   });
   return {
     keys,
+    portalTokens,
     store,
     rate,
     once,
     shedder,
+    outcomeWaits,
     clock,
     tracing,
     log,
@@ -284,6 +297,7 @@ function wireApp(
     replayTopic: topics.replay,
     journalPartitions: config.journalPartitions,
     lanes: config.lanes,
+    tiers: config.tiers,
     maxConnections: config.maxConnections,
   };
 }

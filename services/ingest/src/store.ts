@@ -16,6 +16,7 @@ import {
   type EndpointRow,
   type EventPayload,
   findApiKey,
+  findPortalGuard,
   findDeadLetter,
   findDelivery,
   findDeliveryTenant,
@@ -32,6 +33,7 @@ import {
   listDeliveriesOfEvent,
   listEndpoints,
   listSetAside,
+  type PortalGuard,
   type Quotas,
   type SetAsideRow,
   type TenantDeadLetters,
@@ -41,7 +43,11 @@ import {
 } from '@posthorn/db';
 import type { MintedKey } from './access/auth.ts';
 import { type ConfigurationChanges, openChanges } from './change-configuration.ts';
+import { type AuditStore, openAuditStore } from './resources/audit-log/store.ts';
 import { type Jobs, openJobs } from './resources/jobs/start-job.ts';
+import { openRecordStore, type RecordStore } from './resources/record/store.ts';
+import { type KeyStore, openKeyStore } from './resources/keys/store.ts';
+import { openPortalTokenStore, type PortalTokenStore } from './resources/portal-tokens/store.ts';
 import { openWebhookStore, type WebhookStore } from './resources/webhooks/store.ts';
 
 /**
@@ -49,7 +55,13 @@ import { openWebhookStore, type WebhookStore } from './resources/webhooks/store.
  * is who asked.
  */
 export interface Store extends ConfigurationChanges, WebhookStore, Jobs {
+  readonly record: RecordStore;
+  readonly keys: KeyStore;
+  readonly portalTokens: PortalTokenStore;
+  readonly auditLog: AuditStore;
   findApiKey(keyHash: Buffer): Promise<ApiKeyRow | null>;
+  /** Null for a tenant that there is not. */
+  findPortalGuard(tenantId: string): Promise<PortalGuard | null>;
   /** An operator key that is there already stays as it is. */
   addOperatorKey(key: Omit<MintedKey, 'key'>): Promise<void>;
   countOperatorKeys(): Promise<number>;
@@ -93,7 +105,12 @@ export function openStore({ sql }: Pick<Database, 'sql'>, lookups: Pick<Database
     ...bounded(openChanges(sql)),
     ...bounded(openWebhookStore(sql)),
     ...bounded(openJobs(sql)),
+    keys: bounded(openKeyStore(sql)),
+    portalTokens: bounded(openPortalTokenStore(sql)),
+    auditLog: bounded(openAuditStore(sql)),
+    record: bounded(openRecordStore(sql)),
     findApiKey: (keyHash) => within(KEY_LOOKUP_TIMEOUT_MS, findApiKey(lookups.sql, keyHash)),
+    findPortalGuard: (tenantId) => within(KEY_LOOKUP_TIMEOUT_MS, findPortalGuard(lookups.sql, tenantId)),
     addOperatorKey: ({ keyId, keyHash }) =>
       ask(insertApiKey(sql, { keyId, keyHash, kind: 'operator', tenantId: null })).then(() => undefined),
     countOperatorKeys: () => ask(countOperatorKeys(sql)),

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { deriveMacKey, type JournalEntry } from '@posthorn/contracts';
+import { DEFAULT_TIERS, deriveMacKey, type JournalEntry, parseTiers } from '@posthorn/contracts';
 import { type Database, openDatabase, type Quotas } from '@posthorn/db';
 import type { OutboundRecord, ProduceAck } from '@posthorn/kafka';
 import { createLogger, createMetrics, createTracing, systemClock } from '@posthorn/runtime';
@@ -10,9 +10,11 @@ import { createAdmitOnce } from '../src/accept/admit-once.ts';
 import { openClaims } from '../src/accept/claims.ts';
 import { createRateWindow } from '../src/accept/rate-window.ts';
 import { createKeys, hashKey, mintKey } from '../src/access/auth.ts';
+import { createPortalTokens } from '../src/access/portal-token.ts';
 import { type App, type AppParts, createApp } from '../src/http/app.ts';
 import { createLoadShedder } from '../src/http/shed-load.ts';
 import { createIngestMetrics } from '../src/metrics.ts';
+import { createOutcomeWaits } from '../src/resources/webhooks/outcome-waits.ts';
 import { openStore } from '../src/store.ts';
 
 const LANES = 16;
@@ -65,18 +67,23 @@ export async function startApi(change: (parts: AppParts) => AppParts = (parts) =
   const store = openStore(database, database);
   const sent = createSignalledList<OutboundRecord>();
   const journaled = createSignalledList<JournalEntry>();
+  const portalTokens = createPortalTokens(secretsKey.bytes);
   const parts = change({
     keys: createKeys({
       findKey: (keyHash) => store.findApiKey(keyHash),
+      findPortalGuard: (tenantId) => store.findPortalGuard(tenantId),
+      tokens: portalTokens,
       isDatabaseUp: () => true,
       reportDatabaseDown: () => undefined,
       clock: systemClock,
       maxKeys: 100,
       maxAgeMs: 60_000,
     }),
+    portalTokens,
     store,
     tenants: configs,
     rate: createRateWindow(),
+    outcomeWaits: createOutcomeWaits({ clock: systemClock, pause: delay, isStopping: () => false }),
     once: createAdmitOnce({
       claims: openClaims(database, 'events'),
       endOffset: async () => 0,
@@ -109,6 +116,7 @@ export async function startApi(change: (parts: AppParts) => AppParts = (parts) =
     macKey: deriveMacKey(secretsKey.bytes),
     journalPartitions: 4,
     lanes: LANES,
+    tiers: parseTiers(DEFAULT_TIERS),
     maxConnections: 10,
     checkAnswers: true,
     log,

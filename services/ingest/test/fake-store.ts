@@ -23,8 +23,9 @@ export function createFakeStore(tables: FakeTables): { readonly store: Store; re
   const engine = createFakeEngine(tables);
   const { answer } = tables;
   const store = {
-    findApiKey: (keyHash) =>
+    findApiKey: (keyHash: Buffer) =>
       answer(() => [...KEYS].find(([key]) => hashKey(key).equals(keyHash))?.[1] ?? null),
+    findPortalGuard: (tenantId: string) => answer(() => (tables.tenants.has(tenantId) ? { notBefore: null } : null)),
     addOperatorKey: () => answer(() => undefined),
     countOperatorKeys: () => answer(() => 1),
     ...tenantsOf(tables),

@@ -9,9 +9,11 @@ import { createFakeClock, type FakeClock } from '@posthorn/testkit';
 import { createAdmitOnce } from '../src/accept/admit-once.ts';
 import { createRateWindow } from '../src/accept/rate-window.ts';
 import { createKeys } from '../src/access/auth.ts';
+import { createPortalTokens } from '../src/access/portal-token.ts';
 import { type App, type AppParts, createApp } from '../src/http/app.ts';
 import { createLoadShedder } from '../src/http/shed-load.ts';
 import { createIngestMetrics } from '../src/metrics.ts';
+import { createOutcomeWaits } from '../src/resources/webhooks/outcome-waits.ts';
 import { createFakeClaims, type FakeClaims } from './fake-claims.ts';
 import type { FakeEngine } from './fake-engine.ts';
 import { ACME_KEY, createFakeStore, OPERATOR_KEY, OTHER_KEY } from './fake-store.ts';
@@ -20,7 +22,8 @@ import { createFakeTables, type FakeEvent, type FakeTables, QUOTAS } from './fak
 export { ACME_KEY, OPERATOR_KEY, OTHER_KEY, QUOTAS };
 
 const ONCE_TIMES = { produceTimeoutMs: 5_000, marginMs: 5_000, waitMs: 5_000 };
-export const MAC_KEY = deriveMacKey(Buffer.alloc(32));
+const SECRETS_KEY = Buffer.alloc(32);
+export const MAC_KEY = deriveMacKey(SECRETS_KEY);
 
 // One for all: each registry starts observers of the process.
 const ingestMetrics = createIngestMetrics(createMetrics('ingest'));
@@ -74,15 +77,23 @@ export async function setup(limits?: { maxRequests?: number; maxBytes?: number }
   const parts: AppParts = {
     keys: createKeys({
       findKey: (keyHash) => store.findApiKey(keyHash),
+      findPortalGuard: (tenantId) => store.findPortalGuard(tenantId),
+      tokens: createPortalTokens(SECRETS_KEY),
       isDatabaseUp: () => fakes.state.failStore === null,
       reportDatabaseDown: () => undefined,
       clock,
       maxKeys: 100,
       maxAgeMs: 60_000,
     }),
+    portalTokens: createPortalTokens(SECRETS_KEY),
     store,
     tenants: fakes.tenantLookups,
     rate: createRateWindow(),
+    outcomeWaits: createOutcomeWaits({
+      clock,
+      pause: async (ms) => clock.advance(ms),
+      isStopping: () => false,
+    }),
     once: createAdmitOnce({
       ...ONCE_TIMES,
       claims: fakes.claims,
@@ -94,7 +105,7 @@ export async function setup(limits?: { maxRequests?: number; maxBytes?: number }
       reportDatabaseDown: () => undefined,
     }),
     shedder: createLoadShedder({ maxRequests, maxBytes }),
-    secretsKey: parseSecretsKey(Buffer.alloc(32).toString('base64')),
+    secretsKey: parseSecretsKey(SECRETS_KEY.toString('base64')),
     urlFault: (url) => (/^https?:\/\/[a-z0-9.-]+\.example(:\d+)?(\/|$)/.test(url) ? null : 'may not be used'),
     countDeadLetters: (tenantId) => tables.counts.get(tenantId) ?? 0,
     reportDatabaseDown: () => undefined,
@@ -110,6 +121,7 @@ export async function setup(limits?: { maxRequests?: number; maxBytes?: number }
     journal: fakes.journal,
     journalPartitions: 4,
     lanes: 16,
+    tiers: [],
     maxConnections: 10,
     checkAnswers: true,
     log,

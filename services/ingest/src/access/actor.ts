@@ -1,7 +1,8 @@
 import { isIP } from 'node:net';
 import type { Actor } from '@posthorn/db';
 import type { FastifyRequest } from 'fastify';
-import { isPlainText } from '../accept/parse-event.ts';
+import { isPlainText } from '../accept/check-fields.ts';
+import { invalidRequest, type Problem } from '../http/problem.ts';
 
 export type { Actor } from '@posthorn/db';
 
@@ -26,6 +27,14 @@ export function readActorName(header: string | readonly string[] | undefined): s
   if (name === '') return null;
   return name.length <= MAX_ACTOR_CHARS && isPlainText(name) && !name.includes('�') ? name : undefined;
 }
+
+/** A name that the audit log could not show as it was sent is refused, whatever the request does. */
+export const refuseActorName = (header: string | readonly string[] | undefined): Problem | null =>
+  header === undefined || readActorName(header) !== undefined ? null : UNFIT_NAME;
+
+const UNFIT_NAME = invalidRequest([
+  { pointer: 'X-Actor', detail: `must be plain text in UTF-8 of at most ${MAX_ACTOR_CHARS} characters` },
+]);
 
 /** Where proxies are trusted it comes out of a header, in which anything may stand. */
 function addressOf(request: FastifyRequest): string | null {

@@ -2,6 +2,7 @@ import type { ApiKeyRow } from '@posthorn/db';
 import { createFakeClock } from '@posthorn/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createKeys, FRESH_MS, hashKey, type Keys, MAX_LOOKUPS_UNDER_WAY, mintKey } from './auth.ts';
+import { createPortalTokens, type PortalGrant } from './portal-token.ts';
 
 const KEY = 'phk_tn_0123456789abcdef';
 const ROW: ApiKeyRow = {
@@ -22,19 +23,28 @@ interface Setup {
   isAway: boolean;
   /** As the watch sees it. */
   isUp: boolean;
+  /** Tokens of acme that were issued until then are revoked. */
+  notBefore: Date | null;
 }
 
+const tokens = createPortalTokens(Buffer.alloc(32));
 let bundle: Setup;
 beforeEach(() => {
   const clock = createFakeClock();
   const known = new Map([[hashKey(KEY).toString('hex'), ROW]]);
-  const state = { lookups: 0, isAway: false, isUp: true };
+  const state = { lookups: 0, isAway: false, isUp: true, notBefore: null as Date | null };
   const keys = createKeys({
     async findKey(keyHash) {
       state.lookups += 1;
       if (state.isAway) throw new Error('away');
       return known.get(keyHash.toString('hex')) ?? null;
     },
+    findPortalGuard: async (tenantId) => {
+      state.lookups += 1;
+      if (state.isAway) throw new Error('away');
+      return tenantId === 'acme' ? { notBefore: state.notBefore } : null;
+    },
+    tokens,
     isDatabaseUp: () => state.isUp,
     reportDatabaseDown: () => {
       state.isUp = false;
@@ -138,5 +148,77 @@ describe('API keys', () => {
     expect(minted.key).toBe(`phk_op_${Buffer.alloc(32, 7).toString('base64url')}`);
     expect(minted.keyHash).toEqual(hashKey(minted.key));
     expect(minted.keyHash).toHaveLength(32);
+  });
+});
+
+describe('portal tokens', () => {
+  const grant = (over: Partial<PortalGrant> = {}): PortalGrant => ({
+    tokenId: 'ptk_1',
+    tenantId: 'acme',
+    scopes: ['read'],
+    labels: { project: 'p1' },
+    name: 'zoe',
+    issuedAtMs: bundle.clock.nowMs(),
+    expiresAtMs: bundle.clock.nowMs() + 600_000,
+    ...over,
+  });
+  const present = async (over?: Partial<PortalGrant>) => ask(await tokens.issue(grant(over)));
+
+  it('are callers of one tenant, with what they are narrowed to', async () => {
+    expect(await present()).toEqual({
+      keyId: 'ptk_1',
+      kind: 'portal',
+      tenantId: 'acme',
+      scopes: new Set(['read']),
+      labels: { project: 'p1' },
+      name: 'zoe',
+      expiresAtMs: grant().expiresAtMs,
+    });
+  });
+
+  it('of a tenant that there is not are refused', async () => {
+    expect(await present({ tenantId: 'nobody' })).toMatchObject({ code: 'unauthenticated' });
+  });
+
+  it('that were issued before a revocation stop within five seconds, later ones are good', async () => {
+    const token = await tokens.issue(grant());
+    expect(await ask(token)).toMatchObject({ kind: 'portal' });
+    bundle.notBefore = new Date(bundle.clock.nowMs());
+    bundle.clock.advance(FRESH_MS + 1);
+    expect(await ask(token)).toMatchObject({ code: 'unauthenticated' });
+    expect(await present()).toMatchObject({ kind: 'portal' });
+  });
+
+  it('share one lookup of their tenant, and are believed while Postgres is away', async () => {
+    await present();
+    await present({ tokenId: 'ptk_2' });
+    expect(bundle.lookups).toBe(1);
+    bundle.isUp = false;
+    bundle.clock.advance(FRESH_MS + 1);
+    expect(await present()).toMatchObject({ kind: 'portal' });
+    bundle.clock.advance(MAX_AGE_MS);
+    expect(await present()).toMatchObject({ code: 'database_unavailable' });
+  });
+
+  it('that are too long, or only look like one, are no keys either', async () => {
+    const name = 'x'.repeat(5_000);
+    for (const token of [
+      await tokens.issue(grant({ name })),
+      'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhY21lIn0.',
+      'x'.repeat(300),
+    ])
+      expect(await ask(token)).toMatchObject({ code: 'unauthenticated' });
+    expect(bundle.lookups).toBe(0);
+  });
+});
+
+describe('a key with an end', () => {
+  it('stops at that moment, without a lookup', async () => {
+    const expiresAt = new Date(bundle.clock.nowMs() + 1_000);
+    bundle.known.set(hashKey(KEY).toString('hex'), { ...ROW, expiresAt });
+    expect(await ask()).toMatchObject({ keyId: 'key_1' });
+    bundle.clock.advance(1_000);
+    expect(await ask()).toMatchObject({ code: 'unauthenticated' });
+    expect(bundle.lookups).toBe(1);
   });
 });

@@ -11,8 +11,11 @@ interface Finding {
 /** Ids are minted by clocks of ours that differ a little; what claims to be from further ahead was never minted. */
 const MAX_CLOCK_LEAD_MS = 3_600_000;
 
-const couldBe = (id: string, valid: (id: string) => boolean, { clock }: Finding): boolean =>
-  valid(id) && acceptedAtMs(id) < clock.nowMs() + MAX_CLOCK_LEAD_MS;
+export const couldBe = (
+  id: string,
+  valid: (id: string) => boolean,
+  { clock }: Pick<Finding, 'clock'>,
+): boolean => valid(id) && acceptedAtMs(id) < clock.nowMs() + MAX_CLOCK_LEAD_MS;
 
 /**
  * The tenant in whose name an event is looked up: the key's own, so that another tenant's is as absent as one that

@@ -78,6 +78,12 @@ export const PROBLEMS = {
     when: 'There is no such webhook, or it was deleted.',
     remedy: '',
   },
+  event_type_not_found: {
+    status: 404,
+    title: 'There is no such event type',
+    when: 'There is no such event type in the catalogue, or not the version that was asked for.',
+    remedy: '',
+  },
   event_not_found: {
     status: 404,
     title: 'There is no such event',
@@ -131,6 +137,18 @@ export const PROBLEMS = {
     title: 'A request with the same key is not settled yet',
     when: 'Another request with the same `Idempotency-Key` or `event_id` is under way, or it is not certain yet what became of it.',
     remedy: 'Ask again with the same one after `Retry-After`.',
+  },
+  event_type_exists: {
+    status: 409,
+    title: 'The event type exists already',
+    when: 'There is an event type of this name already; it may be archived.',
+    remedy: 'Change it, or add a version to it.',
+  },
+  too_many_event_types: {
+    status: 409,
+    title: 'The catalogue of event types is full',
+    when: 'The catalogue has `limit` types, or the type `limit` versions.',
+    remedy: 'Types are never removed: use one type with labels for what differs little.',
   },
   webhook_quota_exceeded: {
     status: 409,
@@ -234,6 +252,18 @@ export const PROBLEMS = {
     when: '`PUT /webhooks/:id` without `If-Match`.',
     remedy: 'Send the `ETag` of what you replace, or `*` for whatever is there.',
   },
+  event_type_unknown: {
+    status: 422,
+    title: 'The event type is not in the catalogue',
+    when: 'The type is not in the catalogue of event types, or archived, and the tenant’s policy `unknown_event_types` is `reject`.',
+    remedy: 'Add the type to the catalogue, or change the policy.',
+  },
+  payload_invalid: {
+    status: 422,
+    title: 'The payload does not fit the schema of its type',
+    when: 'The event type enforces its JSON Schema; `errors` says where the payload does not fit it.',
+    remedy: 'Mend the payload, or the type’s schema.',
+  },
   rate_limited: {
     status: 429,
     title: 'The tenant sends more events than its quota allows',
@@ -282,6 +312,12 @@ export const PROBLEMS = {
     title: 'The change is made, but not yet known to be effective everywhere',
     when: 'The change is made and stored, but not every replica has said that it works with it. What was made is in the members (`webhook_id` and `secret`, `tenant_id` and `api_key`).',
     remedy: 'Do not repeat it; it becomes effective within seconds.',
+  },
+  payload_not_checked: {
+    status: 503,
+    title: 'The payload could not be checked against the schema of its type',
+    when: 'The event type enforces its JSON Schema, and the check took too long, or too many wait. The event was not accepted.',
+    remedy: 'Send it again; if that does not help, simplify the schema.',
   },
   database_unavailable: {
     status: 503,

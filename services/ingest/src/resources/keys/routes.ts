@@ -1,0 +1,216 @@
+import { mintKey } from '@posthorn/contracts';
+import type { ApiKeyEntry, ApiKeyFilter } from '@posthorn/db';
+import Type from 'typebox';
+import { actorOf } from '../../access/actor.ts';
+import { authorise, unknownTenant } from '../../access/authorise.ts';
+import { type Caller, mayActFor } from '../../access/caller.ts';
+import type { App, AppParts } from '../../http/app.ts';
+import { cutPage, DEFAULT_PAGE, decodeCursor } from '../../http/cursor.ts';
+import { operation } from '../../http/operation.ts';
+import { invalidRequest, isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
+import { NoBody } from '../../http/validation.ts';
+import { refuseGrant, refuseOperatorKeys } from './judge-grant.ts';
+import { CreatedKey, Key, KeyChanges, KeyPage, KeyParams, KeyQuery, NewKey, viewKey } from './schema.ts';
+import { MAX_LIVE_KEYS, type RefusedKeyChange } from './store.ts';
+
+export function keyRoutes(app: App, parts: AppParts): void {
+  createKey(app, parts);
+  listKeys(app, parts);
+  getKey(app, parts);
+  changeKey(app, parts);
+  revokeKey(app, parts);
+}
+
+function createKey(app: App, parts: AppParts): void {
+  const declared = operation({
+    id: 'createKey',
+    tag: 'Keys',
+    summary: 'Create a key',
+    description: `A key is a tenant's, or an operator's where no tenant is named with an operator key. It can be given no scope that the key which makes it is without, and no longer life. At most ${MAX_LIVE_KEYS} of a tenant are good at a time.`,
+    access: { scope: 'manage' },
+    body: NewKey,
+    answers: { 201: CreatedKey },
+    problems: ['tenant_not_found', 'too_many_keys'],
+  });
+  app.post('/keys', declared, async (request, reply) => {
+    const { body, caller } = request;
+    const tenantId = body.tenant_id ?? caller.tenantId;
+    const owner = tenantId === null ? null : await authorise(parts.tenants, caller, tenantId);
+    if (owner !== null && isProblem(owner)) return sendProblem(reply, owner);
+    const expiresAt = toDate(body.expires_at);
+    const refused =
+      (tenantId === null ? refuseOperatorKeys(caller) : null) ??
+      faultsOf(body, tenantId, parts.clock.nowMs()) ??
+      refuseGrant(caller, { scopes: body.scopes, expiresAtMs: expiresAt?.getTime() ?? null });
+    if (refused) return sendProblem(reply, refused);
+    const kind = tenantId === null ? 'operator' : 'tenant';
+    const { keyId, key, keyHash } = mintKey(kind);
+    const { name = '', scopes } = body;
+    const wish = { keyId, keyHash, kind, tenantId, name, scopes, expiresAt } as const;
+    const made = await parts.store.keys.create(wish, actorOf(request));
+    if (made === null) return sendProblem(reply, TOO_MANY);
+    parts.log.info({ tenant_id: tenantId, made_key_id: keyId, key_id: caller.keyId }, 'key created');
+    return reply.code(201).send({ ...viewKey(made, parts.clock.nowMs()), key });
+  });
+}
+
+const toDate = (time: string | null | undefined): Date | null =>
+  time === undefined || time === null ? null : new Date(time);
+
+/** What a schema cannot say of a key that is asked for. */
+function faultsOf(
+  { scopes = [], expires_at }: { scopes?: readonly string[]; expires_at?: string | null },
+  tenantId: string | null,
+  nowMs: number,
+): Problem | null {
+  const faults = [];
+  if (tenantId !== null && scopes.includes('admin'))
+    faults.push({ pointer: '/scopes', detail: 'admin is for operator keys alone' });
+  if ((toDate(expires_at)?.getTime() ?? Number.POSITIVE_INFINITY) <= nowMs)
+    faults.push({ pointer: '/expires_at', detail: 'is past: revoke a key that is to end now' });
+  return faults.length > 0 ? invalidRequest(faults) : null;
+}
+
+const TOO_MANY = problem('too_many_keys', `${MAX_LIVE_KEYS} are good: revoke one of them`, {
+  members: { limit: MAX_LIVE_KEYS },
+});
+
+function listKeys(app: App, parts: AppParts): void {
+  const declared = operation({
+    id: 'listKeys',
+    tag: 'Keys',
+    summary: 'List keys',
+    description:
+      'The newest first, with those that were revoked or have expired. An operator without the scope `admin` sees the keys of tenants alone.',
+    access: { scope: 'manage' },
+    querystring: KeyQuery,
+    answers: { 200: KeyPage },
+    problems: ['tenant_not_found'],
+  });
+  app.get('/keys', declared, async (request, reply) => {
+    const { query, caller } = request;
+    if (query.tenant_id !== undefined && !mayActFor(caller, query.tenant_id))
+      return sendProblem(reply, unknownTenant(query.tenant_id));
+    const filter = visibleKeys(caller, query.tenant_id);
+    const of = { of: 'keys', tenantId: filter.tenantId };
+    const cursor = decodeCursor(query.cursor, of);
+    if (cursor !== null && isProblem(cursor)) return sendProblem(reply, cursor);
+    const [createdMicros = '', keyId = ''] = cursor?.at ?? ['0'];
+    if (!MICROS.test(createdMicros)) return sendProblem(reply, INVALID_CURSOR);
+    const limit = Number(query.limit ?? DEFAULT_PAGE);
+    const rows = await parts.store.keys.list(filter, {
+      limit,
+      direction: cursor?.direction ?? 'next',
+      at: cursor && { createdMicros, keyId },
+    });
+    const keyOf = (row: ApiKeyEntry) => [row.createdMicros, row.keyId];
+    const page = cutPage({ path: '/keys', query, ...of, cursor, limit, keyOf }, rows);
+    const data = page.rows.map((row) => viewKey(row, parts.clock.nowMs()));
+    return reply.send({ data, next: page.next, prev: page.prev });
+  });
+}
+
+const MICROS = /^\d{1,16}$/;
+const INVALID_CURSOR = invalidRequest([
+  { pointer: '?cursor', detail: 'is not a cursor of this list: start without one' },
+]);
+
+function visibleKeys(caller: Caller, tenantId: string | undefined): ApiKeyFilter {
+  if (caller.tenantId !== null) return { tenantId: caller.tenantId, kind: 'tenant' };
+  return { tenantId: tenantId ?? null, kind: refuseOperatorKeys(caller) ? 'tenant' : null };
+}
+
+const ONE = { params: KeyParams, problems: ['key_not_found'] } as const;
+
+function getKey(app: App, parts: AppParts): void {
+  const declared = operation({
+    id: 'getKey',
+    tag: 'Keys',
+    summary: 'Get a key',
+    access: { scope: 'manage' },
+    params: KeyParams,
+    answers: { 200: Key },
+    problems: ONE.problems,
+  });
+  app.get('/keys/:key_id', declared, async (request, reply) => {
+    const found = await findKey(parts, request.caller, request.params.key_id);
+    return isProblem(found) ? sendProblem(reply, found) : reply.send(viewKey(found, parts.clock.nowMs()));
+  });
+}
+
+function changeKey(app: App, parts: AppParts): void {
+  const declared = operation({
+    id: 'changeKey',
+    tag: 'Keys',
+    summary: 'Rename a key, or give it an end',
+    description:
+      'Scopes are not changed: make another key. A key is changed only with all scopes that it has itself. `expires_at: null` takes the end away.',
+    access: { scope: 'manage' },
+    params: KeyParams,
+    body: KeyChanges,
+    answers: { 200: Key },
+    problems: ['key_not_found', 'last_admin_key'],
+  });
+  app.patch('/keys/:key_id', declared, async (request, reply) => {
+    const { body, caller } = request;
+    const found = await findKey(parts, caller, request.params.key_id);
+    if (isProblem(found)) return sendProblem(reply, found);
+    if (found.revokedAt) return sendProblem(reply, unknownKey(found.keyId));
+    const expiresAt = body.expires_at === undefined ? undefined : toDate(body.expires_at);
+    const end = expiresAt === undefined ? found.expiresAt : expiresAt;
+    // To rename a key that outlives the one that asks promotes nobody.
+    const grant = { scopes: found.scopes, expiresAtMs: end?.getTime() ?? null };
+    const refused =
+      faultsOf(body, found.tenantId, parts.clock.nowMs()) ??
+      refuseGrant(expiresAt === undefined ? { ...caller, expiresAtMs: null } : caller, grant);
+    if (refused) return sendProblem(reply, refused);
+    const changes = { ...(body.name === undefined ? {} : { name: body.name }), expiresAt };
+    const changed = await parts.store.keys.change(found, changes as never, actorOf(request));
+    if (typeof changed === 'string') return sendProblem(reply, refusalOf(changed, found.keyId));
+    parts.log.info({ changed_key_id: found.keyId, key_id: caller.keyId }, 'key changed');
+    return reply.send(viewKey(changed, parts.clock.nowMs()));
+  });
+}
+
+function revokeKey(app: App, parts: AppParts): void {
+  const declared = operation({
+    id: 'revokeKey',
+    tag: 'Keys',
+    summary: 'Revoke a key',
+    description:
+      'It stops within 5 s on every replica, and is not good again. The last admin key without an end cannot be revoked.',
+    access: { scope: 'manage' },
+    params: KeyParams,
+    body: NoBody,
+    answers: { 204: Type.Null({ description: 'It is revoked.' }) },
+    problems: ['key_not_found', 'last_admin_key'],
+  });
+  app.delete('/keys/:key_id', declared, async (request, reply) => {
+    const { caller } = request;
+    const found = await findKey(parts, caller, request.params.key_id);
+    if (isProblem(found)) return sendProblem(reply, found);
+    const revoked = await parts.store.keys.revoke(found, actorOf(request));
+    if (revoked !== 'revoked') return sendProblem(reply, refusalOf(revoked, found.keyId));
+    parts.log.info({ revoked_key_id: found.keyId, key_id: caller.keyId }, 'key revoked');
+    return reply.code(204).send(null);
+  });
+}
+
+/** One that the caller may see. */
+async function findKey({ store }: AppParts, caller: Caller, keyId: string): Promise<ApiKeyEntry | Problem> {
+  const found = KEY_ID.test(keyId) ? await store.keys.find(keyId) : null;
+  if (found === null) return unknownKey(keyId);
+  const isVisible =
+    found.tenantId === null ? refuseOperatorKeys(caller) === null : mayActFor(caller, found.tenantId);
+  return isVisible ? found : unknownKey(keyId);
+}
+
+const KEY_ID = /^key_[0-9a-z_-]{1,64}$/;
+
+const unknownKey = (keyId: string): Problem =>
+  problem('key_not_found', `there is no key ${JSON.stringify(keyId.slice(0, 64))}, or it is revoked`);
+
+const refusalOf = (refusal: RefusedKeyChange, keyId: string): Problem =>
+  refusal === 'gone'
+    ? unknownKey(keyId)
+    : problem('last_admin_key', 'no admin key without an end would be left: make another one first');
