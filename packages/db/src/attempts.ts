@@ -47,6 +47,11 @@ export interface AttemptPhases {
 export interface AttemptRow extends AttemptPhases {
   readonly attemptId: string;
   readonly deliveryId: string;
+  readonly tenantId: string;
+  readonly endpointId: string;
+  readonly eventId: string;
+  /** Null where the release that recorded it did not keep it. */
+  readonly eventType: string | null;
   readonly run: number;
   readonly round: number;
   readonly attempt: number;
@@ -62,6 +67,9 @@ export interface AttemptRow extends AttemptPhases {
   readonly traceId: string;
   readonly revision: number | null;
 }
+
+/** An attempt without what its receiver answered. */
+export type AttemptSummary = Omit<AttemptRow, 'responseHeaders' | 'responseBody' | 'revision'>;
 
 /** Inserts what is not there yet; gives back how many that were. */
 export async function recordAttempts(sql: Sql, rows: AttemptColumns): Promise<number> {
@@ -99,11 +107,14 @@ export async function listAttempts(
   limit = MAX_ATTEMPTS_LISTED,
 ): Promise<AttemptRow[]> {
   return sql<AttemptRow[]>`
-    select attempt_id, delivery_id, run, round, attempt, state, started_at, duration_ms, status, failure, error,
-           response_body, trace_id, response_headers, dns_ms, connect_ms, tls_ms, first_byte_ms, revision
-    from attempts
+    select ${attemptColumns(sql)}, response_headers, response_body, revision from attempts
     where event_id = ${eventIdOf(deliveryId)}::uuid and delivery_id = ${deliveryId} and day = '1970-01-01'::date + ${recordDay(deliveryId)}::int and tenant_id = ${tenantId}
     order by round, attempt, attempt_id limit ${limit}`;
 }
+
+/** Of an `AttemptSummary`. */
+export const attemptColumns = (sql: Sql) => sql`
+  attempt_id, delivery_id, tenant_id, endpoint_id, event_id, event_type, run, round, attempt, state, started_at,
+  duration_ms, status, failure, error, trace_id, dns_ms, connect_ms, tls_ms, first_byte_ms`;
 
 export const MAX_ATTEMPTS_LISTED = 1_000;

@@ -31,6 +31,8 @@ export interface EventRow {
   readonly revision: number;
   readonly retentionDays: number;
   readonly clientEventId: string | null;
+  /** Since when its payload is gone by request. */
+  readonly payloadExpungedAt: Date | null;
 }
 
 export interface EventPayload extends EventRow {
@@ -72,21 +74,34 @@ export async function recordEvents(sql: Sql, rows: EventColumns): Promise<number
 export async function findEvent(sql: Sql, tenantId: string, eventId: string): Promise<EventRow | null> {
   const [row] = await sql<EventRow[]>`
     select event_id, type, labels, content_type, occurred_at, accepted_at, revision, retention_days,
-           client_event_id
+           client_event_id, payload_expunged_at
     from events
     where event_id = ${eventId}::uuid and day = '1970-01-01'::date + ${recordDay(eventId)}::int and tenant_id = ${tenantId}`;
   return row ?? null;
 }
 
-/** The event with its bytes: what a replay starts from. For the operator's own tenant any tenant's is found. */
+/**
+ * The event with its bytes: what a replay starts from. Null for one whose bytes were expunged. For the operator's own
+ * tenant any tenant's is found.
+ */
 export async function findEventPayload(
+  sql: Sql,
+  tenantId: string,
+  eventId: string,
+): Promise<EventPayload | null> {
+  const event = await findWholeEvent(sql, tenantId, eventId);
+  return event?.payloadExpungedAt === null ? event : null;
+}
+
+/** The event with its bytes, or with none where they were expunged. */
+export async function findWholeEvent(
   sql: Sql,
   tenantId: string,
   eventId: string,
 ): Promise<EventPayload | null> {
   const [row] = await sql<EventPayload[]>`
     select tenant_id, event_id, type, labels, content_type, payload, occurred_at, accepted_at, revision,
-           retention_days, client_event_id
+           retention_days, client_event_id, payload_expunged_at
     from events
     where event_id = ${eventId}::uuid and day = '1970-01-01'::date + ${recordDay(eventId)}::int
       and ${ownedBy(sql, tenantId)}`;
@@ -105,9 +120,9 @@ export async function findEventPayloads(
 ): Promise<Map<string, EventPayload>> {
   const rows = await sql<EventPayload[]>`
     select tenant_id, event_id, type, labels, content_type, payload, occurred_at, accepted_at, revision,
-           retention_days, client_event_id
+           retention_days, client_event_id, payload_expunged_at
     from events
-    where event_id = any(${[...eventIds]}::uuid[]) and ${ownedBy(sql, tenantId)}
+    where event_id = any(${[...eventIds]}::uuid[]) and ${ownedBy(sql, tenantId)} and payload_expunged_at is null
       and day in (select '1970-01-01'::date + n from unnest(${[...new Set(eventIds.map(recordDay))]}::int[]) n)`;
   return new Map(rows.map((row) => [row.eventId, row]));
 }

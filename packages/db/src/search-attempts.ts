@@ -1,4 +1,4 @@
-import type { AttemptPhases, AttemptRow } from './attempts.ts';
+import { type AttemptRow, type AttemptSummary, attemptColumns } from './attempts.ts';
 import type { Sql } from './database.ts';
 import { eventIdOf, firstIdOf, recordDay } from './record-day.ts';
 import { daysOf, inClass, type StatusClass, type TimeRange } from './search-deliveries.ts';
@@ -24,29 +24,6 @@ export interface AttemptFilter extends TimeRange {
   readonly failure?: string | undefined;
 }
 
-/** An attempt without what its receiver answered. */
-export interface AttemptSummary extends AttemptPhases {
-  readonly attemptId: string;
-  readonly deliveryId: string;
-  readonly tenantId: string;
-  readonly endpointId: string;
-  readonly eventId: string;
-  /** Null where the release that recorded it did not keep it. */
-  readonly eventType: string | null;
-  readonly run: number;
-  readonly round: number;
-  readonly attempt: number;
-  readonly state: AttemptRow['state'];
-  readonly startedAt: Date;
-  readonly durationMs: number;
-  readonly status: number | null;
-  readonly failure: string | null;
-  readonly error: string | null;
-  readonly traceId: string;
-}
-
-export type FullAttemptRow = AttemptSummary & AttemptRow;
-
 type SearchedAttempt = AttemptSummary & SpanRow;
 
 /** Newest first; of all tenants when `tenantId` is null. The key of a page is an attempt's id. */
@@ -71,11 +48,11 @@ export async function findAttempt(
   sql: Sql,
   tenantId: string | null,
   attemptId: string,
-): Promise<FullAttemptRow | null> {
+): Promise<AttemptRow | null> {
   const day = recordDay(attemptId);
   const eventDays = await listEventDays(sql, { from: day, to: day });
-  const [row] = await sql<FullAttemptRow[]>`
-    select ${summaryColumns(sql)}, response_headers, response_body, revision from attempts
+  const [row] = await sql<AttemptRow[]>`
+    select ${attemptColumns(sql)}, response_headers, response_body, revision from attempts
     where attempt_id = ${attemptId}::uuid and day = any(${dates(sql, eventDays)})
       ${tenantId === null ? sql`` : sql`and tenant_id = ${tenantId}`}`;
   return row ?? null;
@@ -130,7 +107,7 @@ async function readSpan(
   const order = direction === 'older' ? sql`attempt_id desc` : sql`attempt_id asc`;
   return sql<SearchedAttempt[]>`
     select * from (
-      select ${summaryColumns(sql)}, attempt_id as key, (${matches(sql, filter)}) is true as matches,
+      select ${attemptColumns(sql)}, attempt_id as key, (${matches(sql, filter)}) is true as matches,
              row_number() over (order by ${order})::int as nth
       from attempts
       where day = any(${dates(sql, eventDays)})
@@ -141,10 +118,6 @@ async function readSpan(
     where matches or nth = ${span.scan}
     order by ${order} limit ${span.rows}`;
 }
-
-const summaryColumns = (sql: Sql) => sql`
-  attempt_id, delivery_id, tenant_id, endpoint_id, event_id, event_type, run, round, attempt, state, started_at,
-  duration_ms, status, failure, error, trace_id, dns_ms, connect_ms, tls_ms, first_byte_ms`;
 
 /** What an index answers. */
 function onIndex(sql: Sql, filter: AttemptFilter) {

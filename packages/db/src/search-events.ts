@@ -68,7 +68,7 @@ async function readSpan(
 
 const columns = (sql: Sql) => sql`
   event_id, tenant_id, type, labels, content_type, occurred_at, accepted_at, revision, retention_days,
-  client_event_id`;
+  client_event_id, payload_expunged_at`;
 
 function beside(sql: Sql, direction: WalkRequest['direction'], after: string | null) {
   if (after === null) return sql``;

@@ -1,71 +1,118 @@
-import type { AttemptRow, DeliveryRow } from '@posthorn/db';
-import Type, { type Static } from 'typebox';
-import { findTenantOfDelivery, findTenantOfEvent } from '../../access/find-tenant.ts';
+import { isDeliveryId } from '@posthorn/contracts';
+import type { DeliveryRow } from '@posthorn/db';
+import type { Caller } from '../../access/caller.ts';
+import { findTenantOfDelivery } from '../../access/find-tenant.ts';
+import { seesEndpoint } from '../../access/visible-endpoints.ts';
 import type { App, AppParts } from '../../http/app.ts';
-import { type Problem, problem, sendProblem } from '../../http/problem.ts';
+import { operation } from '../../http/operation.ts';
+import { isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
+import { timeRange, WALK } from '../record/filters.ts';
+import { readPage, scopeOf } from '../record/read-page.ts';
+import { describeWaiting, isWaiting } from './describe-waiting.ts';
+import {
+  DeliveryPage,
+  DeliveryParams,
+  DeliveryQuery,
+  DeliveryWithAttempts,
+  viewAttempt,
+  viewDelivery,
+} from './schema.ts';
 
-const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
-const NullableText = Nullable(Type.String());
+export { viewDelivery } from './schema.ts';
 
-export const Delivery = Type.Object({
-  delivery_id: Type.String(),
-  tenant_id: Type.String(),
-  event_id: Type.String(),
-  webhook_id: Type.String(),
-  event_type: Type.String(),
-  state: Type.String(),
-  run: Type.Integer(),
-  round: Type.Integer(),
-  attempt: Type.Integer(),
-  next_due_at: NullableText,
-  last_status: Nullable(Type.Integer()),
-  last_failure: NullableText,
-  last_error: NullableText,
-  created_at: Type.String(),
-  updated_at: Type.String(),
-});
-
-const Attempt = Type.Object({
-  attempt_id: Type.String(),
-  run: Type.Integer(),
-  round: Type.Integer(),
-  attempt: Type.Integer(),
-  state: Type.String(),
-  status: Nullable(Type.Integer()),
-  failure: NullableText,
-  error: NullableText,
-  started_at: Type.String(),
-  duration_ms: Type.Integer(),
-  response_body: NullableText,
-  trace_id: Type.String(),
-});
-
-const DeliveryWithAttempts = Type.Intersect([Delivery, Type.Object({ attempts: Type.Array(Attempt) })]);
-const OfEvent = Type.Object({ event_id: Type.String() }, { additionalProperties: false });
+const EVERYBODY = ['operator', 'tenant', 'portal'] as const;
 
 export function deliveryRoutes(app: App, parts: AppParts): void {
-  app.get<{ Params: { delivery_id: string } }>(
-    '/deliveries/:delivery_id',
-    { schema: { response: { 200: DeliveryWithAttempts } } },
-    async (request, reply) => {
-      const { delivery_id: deliveryId } = request.params;
-      const tenantId = await findTenantOfDelivery(parts, request.caller, deliveryId);
-      const delivery = tenantId === null ? null : await parts.store.findDelivery(tenantId, deliveryId);
-      if (tenantId === null || delivery === null) return sendProblem(reply, unknownDelivery(deliveryId));
-      const attempts = await parts.store.listAttempts(tenantId, deliveryId);
-      return reply.send({ ...viewDelivery(delivery), attempts: attempts.map(viewAttempt) });
-    },
-  );
-  app.get(
-    '/deliveries',
-    { schema: { querystring: OfEvent, response: { 200: Type.Object({ data: Type.Array(Delivery) }) } } },
-    async (request) => {
-      const { event_id: eventId } = request.query;
-      const tenantId = await findTenantOfEvent(parts, request.caller, eventId);
-      const rows = tenantId === null ? [] : await parts.store.listDeliveriesOfEvent(tenantId, eventId);
-      return { data: rows.map(viewDelivery) };
-    },
-  );
+  listDeliveries(app, parts);
+  getDelivery(app, parts);
+}
+
+function listDeliveries(app: App, parts: AppParts): void {
+  const declared = operation({
+    id: 'listDeliveries',
+    tag: 'Deliveries',
+    summary: 'List deliveries',
+    description: `${WALK} Times are those at which the events were accepted.`,
+    access: { scope: 'read', callers: EVERYBODY },
+    querystring: DeliveryQuery,
+    answers: { 200: DeliveryPage },
+    problems: ['tenant_not_found'],
+  });
+  app.get('/deliveries', declared, async (request, reply) => {
+    const { query, caller } = request;
+    const scope = await scopeOf(parts.tenants, caller, query);
+    if (isProblem(scope)) return sendProblem(reply, scope);
+    const filter = {
+      ...timeRange(query),
+      endpointIds: scope.endpointIds ?? undefined,
+      eventId: query.event_id,
+      eventType: query.event_type,
+      state: query.state,
+      statusClass: query.status_class,
+      failure: query.failure,
+    };
+    const page = await readPage<DeliveryRow>(
+      {
+        path: '/deliveries',
+        of: 'deliveries',
+        query,
+        tenantId: scope.tenantId,
+        nowMs: parts.clock.nowMs(),
+        isKey: isDeliveryId,
+        keyOf: (row) => row.deliveryId,
+      },
+      (walk) => parts.store.record.searchDeliveries(scope.tenantId, filter, walk),
+    );
+    return isProblem(page)
+      ? sendProblem(reply, page)
+      : reply.send({ ...page, data: page.data.map(viewDelivery) });
+  });
+}
+
+function getDelivery(app: App, parts: AppParts): void {
+  const declared = operation({
+    id: 'getDelivery',
+    tag: 'Deliveries',
+    summary: 'Get a delivery with its attempts, and where it waits',
+    description: 'The attempts are the oldest 1,000; `GET /attempts?delivery_id=…` has all of them.',
+    access: { scope: 'read', callers: EVERYBODY },
+    params: DeliveryParams,
+    answers: { 200: DeliveryWithAttempts },
+    problems: ['delivery_not_found'],
+  });
+  app.get('/deliveries/:delivery_id', declared, async (request, reply) => {
+    const { delivery_id: deliveryId } = request.params;
+    const delivery = await findSeenDelivery(parts, request.caller, deliveryId);
+    if (delivery === null) return sendProblem(reply, unknownDelivery(deliveryId));
+    const { tenantId } = delivery;
+    const [attempts, waiting] = await Promise.all([
+      parts.store.listAttempts(tenantId, deliveryId),
+      isWaiting(delivery) ? findWaiting(parts, delivery) : null,
+    ]);
+    return reply.send({ ...viewDelivery(delivery), waiting, attempts: attempts.map(viewAttempt) });
+  });
+}
+
+/** Null for one that the caller is not to know of. */
+export async function findSeenDelivery(
+  parts: AppParts,
+  caller: Caller,
+  deliveryId: string,
+): Promise<DeliveryRow | null> {
+  const tenantId = await findTenantOfDelivery(parts, caller, deliveryId);
+  const delivery = tenantId === null ? null : await parts.store.findDelivery(tenantId, deliveryId);
+  if (tenantId === null || delivery === null) return null;
+  return (await seesEndpoint(parts.tenants, caller, tenantId, delivery.endpointId)) ? delivery : null;
+}
+
+async function findWaiting(parts: AppParts, delivery: DeliveryRow) {
+  const { tenantId, endpointId } = delivery;
+  const [obstacles, webhook] = await Promise.all([
+    parts.store.record.findObstacles(tenantId, endpointId),
+    parts.store.findEndpoint(tenantId, endpointId),
+  ]);
+  const found = { ...obstacles, webhookState: webhook?.state ?? null };
+  return describeWaiting(delivery, found, { tiers: parts.tiers, nowMs: parts.clock.nowMs() });
 }
 
 export const unknownDelivery = (deliveryId: string): Problem =>
@@ -73,41 +120,3 @@ export const unknownDelivery = (deliveryId: string): Problem =>
     'delivery_not_found',
     `there is no delivery ${JSON.stringify(deliveryId.slice(0, 64))}, or it is not recorded yet`,
   );
-
-export function viewDelivery(row: DeliveryRow): Static<typeof Delivery> {
-  return {
-    delivery_id: row.deliveryId,
-    tenant_id: row.tenantId,
-    event_id: row.eventId,
-    webhook_id: row.endpointId,
-    event_type: row.eventType,
-    state: row.state,
-    run: row.run,
-    round: row.round,
-    attempt: row.attempt,
-    next_due_at: row.nextDueAt?.toISOString() ?? null,
-    last_status: row.lastStatus,
-    last_failure: row.lastFailure,
-    last_error: row.lastError,
-    created_at: row.createdAt.toISOString(),
-    updated_at: row.updatedAt.toISOString(),
-  };
-}
-
-/** A response body is shown as text: what is no UTF-8 in it as U+FFFD. */
-function viewAttempt(row: AttemptRow): Static<typeof Attempt> {
-  return {
-    attempt_id: row.attemptId,
-    run: row.run,
-    round: row.round,
-    attempt: row.attempt,
-    state: row.state,
-    status: row.status,
-    failure: row.failure,
-    error: row.error,
-    started_at: row.startedAt.toISOString(),
-    duration_ms: row.durationMs,
-    response_body: row.responseBody?.toString('utf8') ?? null,
-    trace_id: row.traceId,
-  };
-}
