@@ -115,6 +115,7 @@ function fakeEvent(eventId: string, acceptedAt: Date): EventPayload {
     revision: 7,
     retentionDays: 30,
     clientEventId: null,
+    payloadExpungedAt: null,
     payload: Buffer.from('{"id": 12345678901234567890}'),
   };
 }

@@ -25,6 +25,7 @@ const eventOf = (eventId: string): EventPayload => ({
   revision: 2,
   retentionDays: 30,
   clientEventId: null,
+  payloadExpungedAt: null,
 });
 
 /** The table of jobs with one job, whose cursor is how many of its targets are behind it. */
