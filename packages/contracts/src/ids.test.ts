@@ -4,6 +4,7 @@ import {
   acceptedAtMs,
   dayOf,
   deriveDeliveryId,
+  deriveEventId,
   isClientEventId,
   isDeliveryId,
   isEndpointId,
@@ -104,4 +105,19 @@ test.each(['1', 'order 42', 'größe', '{"a":1}', 'x'.repeat(256)])(
 
 test.each(['', 'x'.repeat(257), 'a\nb', 'a\u0000', '\u009b1m', '\ud800'])('%j is none', (text) => {
   expect(isClientEventId(text)).toBe(false);
+});
+
+test('an event of somebody else has the id of its place and time, the same at every look', () => {
+  const place = { topic: 'inbound', partition: 3, offset: 41 };
+  const id = deriveEventId(1_700_000_000_000, place);
+  expect(isEventId(id)).toBe(true);
+  expect(acceptedAtMs(id)).toBe(1_700_000_000_000);
+  expect(deriveEventId(1_700_000_000_000, { ...place })).toBe(id);
+  const others = [
+    deriveEventId(1_700_000_000_001, place),
+    deriveEventId(1_700_000_000_000, { ...place, offset: 42 }),
+    deriveEventId(1_700_000_000_000, { ...place, partition: 34, offset: 1 }),
+    deriveEventId(1_700_000_000_000, { ...place, topic: 'other' }),
+  ];
+  expect(new Set([id, ...others]).size).toBe(5);
 });

@@ -33,9 +33,22 @@ function takeRandomHex(bytes: number): string {
 }
 
 /** A UUIDv7 whose first 48 bits are `nowMs` (Unix milliseconds). */
-export function mintEventId(nowMs: number): EventId {
-  const time = nowMs.toString(16).padStart(12, '0');
-  const random = takeRandomHex(10);
+export const mintEventId = (nowMs: number): EventId => toEventId(nowMs, takeRandomHex(10));
+
+/**
+ * The id of an event that somebody else put into a topic: a UUIDv7 of when the broker appended it, its random bits out of
+ * SHA-256(topic, partition, offset). The same however often the record is read.
+ */
+export function deriveEventId(
+  appendTimeMs: number,
+  record: { readonly topic: string; readonly partition: number; readonly offset: number },
+): EventId {
+  const place = `${record.topic}\n${record.partition}\n${record.offset}`;
+  return toEventId(appendTimeMs, createHash('sha256').update(place).digest('hex'));
+}
+
+function toEventId(atMs: number, random: string): EventId {
+  const time = atMs.toString(16).padStart(12, '0');
   const variant = ((Number.parseInt(random[3]!, 16) & 0x3) | 0x8).toString(16);
   return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(0, 3)}-${variant}${random.slice(4, 7)}-${random.slice(7, 19)}`;
 }

@@ -28,7 +28,7 @@ test('every topic has its partitions', () => {
 });
 
 test('every topic has the settings that the promises rest on', () => {
-  for (const spec of topicSpecs(layout)) {
+  for (const spec of topicSpecs({ ...layout, inboundPartitions: 2 })) {
     expect(spec.replicationFactor).toBe(3);
     expect(spec.config).toMatchObject({
       'cleanup.policy': 'delete',
@@ -57,4 +57,12 @@ test.each([
   [64, 16],
 ])('%d lanes share %d partitions of a tier', (lanes, partitions) => {
   expect(tierPartitions(lanes)).toBe(partitions);
+});
+
+test('there is a topic for events of others only where it was asked for', () => {
+  const inbound = (inboundPartitions?: number) =>
+    topicSpecs({ ...layout, ...(inboundPartitions === undefined ? {} : { inboundPartitions }) })
+      .filter(({ name }) => name === topicNames(layout.topicPrefix).inbound)
+      .map(({ partitions }) => partitions);
+  expect([inbound(), inbound(0), inbound(3)]).toEqual([[], [], [3]]);
 });

@@ -9,12 +9,16 @@ export interface TopicLayout {
   readonly lanes: number;
   readonly eventPartitions: number;
   readonly journalPartitions: number;
+  /** Partitions of `inbound`; 0, or left out: there is no such topic. */
+  readonly inboundPartitions?: number;
   readonly replicationFactor: number;
   readonly minInSyncReplicas: number;
 }
 
 export interface TopicNames {
   readonly events: string;
+  /** Where a product's own producers put events, if they may: `events` itself is written by this system alone. */
+  readonly inbound: string;
   readonly deliveries: string;
   /** The side topic of the lanes: partition i belongs to the worker of lane i. */
   readonly overflow: string;
@@ -56,6 +60,7 @@ const DAY_MS = 24 * HOUR_MS;
 export function topicNames(prefix: string): TopicNames {
   return {
     events: `${prefix}events`,
+    inbound: `${prefix}inbound`,
     deliveries: `${prefix}deliveries`,
     overflow: `${prefix}overflow`,
     journal: `${prefix}journal`,
@@ -87,7 +92,9 @@ export function topicSpecs(layout: TopicLayout): TopicSpec[] {
     },
     promises: PROMISED_SETTINGS,
   });
+  const { inboundPartitions = 0 } = layout;
   return [
+    ...(inboundPartitions > 0 ? [spec(names.inbound, inboundPartitions, 7 * DAY_MS)] : []),
     spec(names.events, layout.eventPartitions, 7 * DAY_MS),
     spec(names.deliveries, layout.lanes, 7 * DAY_MS),
     spec(names.overflow, layout.lanes, 7 * DAY_MS),

@@ -92,6 +92,13 @@ export const layoutConfig = <T>(parseTiers: (value: string) => T, defaultTiers: 
       unit: 'partitions',
       doc: 'Partitions of `journal`, `dead-letters` and `replay`.',
     }),
+    inboundPartitions: integer('INBOUND_PARTITIONS', {
+      fallback: '0',
+      min: 0,
+      max: 1024,
+      unit: 'partitions',
+      doc: 'Partitions of `inbound`, from which events of your own producers are taken; 0: there is no such topic.',
+    }),
     tiers: parsed('RETRY_TIERS', 'ascending delays such as 1s,4s,16s', parseTiers, {
       fallback: defaultTiers,
       doc: 'The retry topics, one fixed delay each.',

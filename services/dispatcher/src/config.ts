@@ -47,6 +47,13 @@ export const spec = {
     unit: 'ms',
     doc: "Longest wait for a tenant's configuration that is not cached; after it the event is put aside on a tier.",
   }),
+  maxInboundRecords: integer('INBOUND_MAX_RECORDS', {
+    fallback: '500',
+    min: 1,
+    max: 100_000,
+    unit: 'records',
+    doc: 'Events of your own producers that are taken in at once; beyond it their partitions are paused.',
+  }),
   maxTierRecords: integer('RELEASE_MAX_TIER_RECORDS', {
     fallback: '10000',
     min: 1,

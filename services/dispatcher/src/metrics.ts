@@ -3,6 +3,7 @@ import type { ConsumerStats } from '@posthorn/kafka';
 import type { Metrics } from '@posthorn/runtime';
 import type { FanOutObserver } from './fan-out/consume-events.ts';
 import type { InFlight } from './in-flight.ts';
+import type { InboundRate } from './inbound/inbound-rate.ts';
 import type { Releaser } from './release/consume-tiers.ts';
 import type { ReleaseRate } from './release/release-rate.ts';
 import type { ReleaseObserver } from './release/release-record.ts';
@@ -17,6 +18,7 @@ export interface DispatcherMetrics {
   readonly fanOut: FanOutObserver;
   readonly release: ReleaseObserver;
   replayed(result: ReplayResult): void;
+  inbound(): void;
   readonly jobs: JobObserver;
   setAside(phase: Phase, reason: SetAsideReason): void;
   unkept(phase: Phase): void;
@@ -25,6 +27,10 @@ export interface DispatcherMetrics {
 
 export function createDispatcherMetrics(metrics: Metrics): DispatcherMetrics {
   const replays = metrics.counter('posthorn_dispatcher_replays_total', 'Replays by result.', ['result']);
+  const inbound = metrics.counter(
+    'posthorn_dispatcher_inbound_events_total',
+    'Events that were taken from the inbound topic.',
+  );
   const setAside = metrics.counter(
     'posthorn_dispatcher_set_aside_total',
     'Records that can never be handled.',
@@ -43,6 +49,7 @@ export function createDispatcherMetrics(metrics: Metrics): DispatcherMetrics {
     release: observeRelease(metrics),
     jobs: observeJobs(metrics),
     replayed: (result) => replays.inc({ result }),
+    inbound: () => inbound.inc(),
     setAside: (phase, reason) => setAside.inc({ phase, reason }),
     unkept: (phase) => unkept.inc({ phase }),
     retried: (phase) => retries.inc({ phase }),
@@ -138,6 +145,8 @@ export interface Gauged {
   readonly maxTierRecords: number;
   readonly rate: Pick<ReleaseRate, 'tenants'>;
   readonly maxRatedTenants: number;
+  /** Null where nothing is taken from `inbound`. */
+  readonly inboundRate: Pick<InboundRate, 'tenants'> | null;
   readonly unknown: Replays['unknown'];
   readonly maxUnknownRecords: number;
   readonly jobs: Pick<ReplayJobs, 'running'>;
@@ -154,6 +163,11 @@ export function registerGauges(metrics: Metrics, gauged: Gauged): void {
     'posthorn_dispatcher_rated_tenants',
     'Tenants whose rate of releases is remembered.',
     () => gauged.rate.tenants,
+  );
+  metrics.gaugeOf(
+    'posthorn_dispatcher_inbound_rated_tenants',
+    'Tenants whose rate of events from the inbound topic is remembered.',
+    () => gauged.inboundRate?.tenants ?? 0,
   );
   metrics.gaugeOf(
     'posthorn_dispatcher_max_rated_tenants',

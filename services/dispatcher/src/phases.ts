@@ -28,7 +28,7 @@ import { createReplayJobs, type ReplayJobs } from './replay/run-jobs.ts';
 import { createSend, type Send } from './send.ts';
 import { createSetAside, type Phase, type SetAside } from './set-aside.ts';
 
-/** What all three phases work with. */
+/** What all phases work with. */
 export interface PhaseContext {
   readonly config: DispatcherConfig;
   readonly kafka: KafkaClient;
@@ -44,14 +44,14 @@ export interface PhaseContext {
   onFatal(error: Error): void;
 }
 
-/** One consumer group with its handlers. The three are apart so that scaling one never stops the others. */
+/** One consumer group with its handlers. They are apart so that scaling one never stops the others. */
 export interface WiredPhase {
   readonly group: string;
   readonly consumer: Consumer;
   stop(): Promise<void>;
 }
 
-interface PhaseParts {
+export interface PhaseParts {
   readonly handle: ConsumerHandle;
   readonly send: Send;
   readonly setAside: SetAside;
@@ -184,7 +184,7 @@ export function wireJobs(context: PhaseContext): ReplayJobs {
   });
 }
 
-function partsOf(context: PhaseContext, phase: Phase): PhaseParts {
+export function partsOf(context: PhaseContext, phase: Phase): PhaseParts {
   const { producer, log, metrics } = context;
   const handle = createConsumerHandle();
   return {
@@ -219,14 +219,14 @@ function wireSetAside({ config, database, clock, log, metrics }: PhaseContext, p
 const maxReplayRows = ({ maxReplayRecords, maxUnknownRecords }: DispatcherConfig): number =>
   2 * maxReplayRecords + maxUnknownRecords;
 
-interface Consumption {
+export interface Consumption {
   readonly name: string;
   readonly topics: string[];
   assigned(topic: string, partition: number): PartitionHandler;
   idle(): Promise<void>;
 }
 
-function consume(context: PhaseContext, handle: ConsumerHandle, options: Consumption): WiredPhase {
+export function consume(context: PhaseContext, handle: ConsumerHandle, options: Consumption): WiredPhase {
   const { name, topics, assigned, idle } = options;
   const group = `${context.config.topicPrefix}${name}`;
   const consumer = handle.attach(

@@ -14,6 +14,7 @@ import {
 } from '@posthorn/runtime';
 import { createTenantConfigs, type SecretsKey } from '@posthorn/tenant-config';
 import type { DispatcherConfig } from './config.ts';
+import { type WiredInbound, wireInbound } from './inbound/wire-inbound.ts';
 import { createDispatcherMetrics, registerGauges } from './metrics.ts';
 import {
   namesOf,
@@ -52,12 +53,16 @@ const DELIVERY_TIMEOUT_MS = 5_000;
  */
 const NO_SECRETS: SecretsKey = { keyId: 'none', bytes: Buffer.alloc(32) };
 
-/** Three consumer groups in one process (fan-out, release of retries, replay) and the bulk replays. */
+/**
+ * Three consumer groups in one process (fan-out, release of retries, replay), a fourth where events of others are taken
+ * from Kafka, and the bulk replays.
+ */
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { config, log } = options;
   const context = openContext(options);
   const jobs = wireJobs(context);
-  const phases = wirePhases(context, options.metrics, jobs);
+  const inbound = wireInbound(context);
+  const phases = wirePhases(context, options.metrics, jobs, inbound);
   const admin = createAdminPart({
     host: config.adminHost,
     port: config.adminPort,
@@ -74,7 +79,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     stop: () => settled(phases.map((phase) => phase.stop())),
   };
   const jobsPart: Part = { name: 'replay jobs', start: async () => jobs.start(), stop: () => jobs.stop() };
-  const lifecycle = createLifecycle([...listParts(context, admin), consumers, jobsPart], log);
+  const lifecycle = createLifecycle(
+    [...listParts(context, admin), ...(inbound?.parts ?? []), consumers, jobsPart],
+    log,
+  );
   return {
     lifecycle,
     get adminPort() {
@@ -108,22 +116,31 @@ function openContext(options: DispatcherOptions): PhaseContext {
   };
 }
 
-function wirePhases(context: PhaseContext, metrics: Metrics, jobs: ReplayJobs): readonly WiredPhase[] {
+function wirePhases(
+  context: PhaseContext,
+  metrics: Metrics,
+  jobs: ReplayJobs,
+  inbound: WiredInbound | null,
+): readonly WiredPhase[] {
   const { config, journal } = context;
   const fanOut = wireFanOut(context);
   const release = wireRelease(context);
   const replay = wireReplay(context);
-  const phases = [fanOut, release, replay];
+  const phases = [fanOut, release, replay, ...(inbound ? [inbound] : [])];
   registerGauges(metrics, {
     groups: phases.map(({ group, consumer }) => ({ group, stats: () => consumer.stats() })),
     inFlight: [
       { phase: 'fan_out', work: fanOut.inFlight, maxRecords: config.maxFanOutRecords },
       { phase: 'replay', work: replay.inFlight, maxRecords: config.maxReplayRecords },
+      ...(inbound
+        ? [{ phase: 'inbound' as const, work: inbound.inFlight, maxRecords: config.maxInboundRecords }]
+        : []),
     ],
     releaser: release.releaser,
     maxTierRecords: config.maxTierRecords,
     rate: release.rate,
     maxRatedTenants: config.maxRatedTenants,
+    inboundRate: inbound?.rate ?? null,
     unknown: replay.unknown,
     maxUnknownRecords: config.maxUnknownRecords,
     jobs,

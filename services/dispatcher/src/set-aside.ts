@@ -4,13 +4,18 @@ import type { TrackedRecord } from '@posthorn/kafka';
 import type { Logger } from '@posthorn/runtime';
 import { createBackOff } from './back-off.ts';
 
-export type Phase = 'fan_out' | 'release' | 'replay';
+export type Phase = 'fan_out' | 'release' | 'replay' | 'inbound';
 export type SetAsideReason =
   | 'malformed'
   | 'unknown_tenant'
   | 'no_such_lane'
   /** A replay that we have not made, or that was changed since. */
   | 'bad_mac'
+  /** Of events that ingest has not written: it would not have let them in. */
+  | 'too_large'
+  | 'over_quota'
+  | 'unknown_type'
+  | 'tenant_reserved'
   | 'internal_error';
 
 /**

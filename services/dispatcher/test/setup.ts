@@ -68,7 +68,7 @@ export interface Surroundings {
   stop(): Promise<void>;
 }
 
-export async function setUp(): Promise<Surroundings> {
+export async function setUp(more: Record<string, string> = {}): Promise<Surroundings> {
   const environment = {
     KAFKA_BROKERS: kafkaBrokers().join(),
     DATABASE_URL: await databaseUrl(),
@@ -80,6 +80,7 @@ export async function setUp(): Promise<Surroundings> {
     REPLAY_JOB_POLL_MS: '100',
     ADMIN_PORT: '0',
     SECRETS_KEY: randomBytes(32).toString('base64'),
+    ...more,
   };
   const config = readServiceConfig(environment);
   const names = namesOf(config);
