@@ -1,7 +1,7 @@
 import {
-  type Actor,
   type ApiKeyRow,
   type AttemptRow,
+  type AuditEntry,
   countDeadLetters,
   countDeadLettersByTenant,
   countOperatorKeys,
@@ -16,7 +16,6 @@ import {
   type EndpointRow,
   type EventPayload,
   findApiKey,
-  findPortalGuard,
   findDeadLetter,
   findDelivery,
   findDeliveryTenant,
@@ -24,6 +23,7 @@ import {
   findEndpointOfAnyTenant,
   findEventPayload,
   findEventTenant,
+  findPortalGuard,
   findQuotas,
   findTenant,
   insertApiKey,
@@ -45,9 +45,9 @@ import type { MintedKey } from './access/auth.ts';
 import { type ConfigurationChanges, openChanges } from './change-configuration.ts';
 import { type AuditStore, openAuditStore } from './resources/audit-log/store.ts';
 import { type Jobs, openJobs } from './resources/jobs/start-job.ts';
-import { openRecordStore, type RecordStore } from './resources/record/store.ts';
 import { type KeyStore, openKeyStore } from './resources/keys/store.ts';
 import { openPortalTokenStore, type PortalTokenStore } from './resources/portal-tokens/store.ts';
+import { openRecordStore, type RecordStore } from './resources/record/store.ts';
 import { openWebhookStore, type WebhookStore } from './resources/webhooks/store.ts';
 
 /**
@@ -90,7 +90,7 @@ export interface Store extends ConfigurationChanges, WebhookStore, Jobs {
   findUsage(tenantId: string): Promise<{ deadLetters: number; inFlight: number; queued: number }>;
   listSetAside(page: { readonly limit: number; readonly offset: number }): Promise<SetAsideRow[]>;
   /** Of what changes no configuration. */
-  audit(tenantId: string, action: string, subject: string, actor: Actor): Promise<void>;
+  audit(entry: AuditEntry): Promise<void>;
 }
 
 /** Longer than a statement may take in the server, so that its own answer comes first. */
@@ -147,8 +147,7 @@ export function openStore({ sql }: Pick<Database, 'sql'>, lookups: Pick<Database
       return { deadLetters, ...load };
     },
     listSetAside: (page) => ask(listSetAside(sql, page)),
-    audit: (tenantId, action, subject, actor) =>
-      ask(insertAuditEntry(sql, { actor, action, tenantId, subject })),
+    audit: (entry) => ask(insertAuditEntry(sql, entry)),
   };
 }
 

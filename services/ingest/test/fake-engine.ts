@@ -127,7 +127,7 @@ export function createFakeEngine(tables: Tables): FakeEngine {
     findUsage: (tenantId) =>
       answer(() => ({ deadLetters: tables.counts.get(tenantId) ?? 0, inFlight: 4, queued: 7 })),
     listSetAside: ({ limit }) => answer(() => setAside.slice(0, limit)),
-    audit: (_tenantId, action, subject, actor) =>
+    audit: ({ action, subject, actor }) =>
       answer(() => void audited.push({ action, subject, actor: actor.keyId })),
   };
   return { store, audited, cancellations, jobs, candidates, setAside };

@@ -4,6 +4,7 @@ import { actorOf } from '../../access/actor.ts';
 import { unknownTenant } from '../../access/authorise.ts';
 import { type Caller, mayActFor } from '../../access/caller.ts';
 import { findTenantOfDelivery } from '../../access/find-tenant.ts';
+import { tellIntent } from '../../access/tell-intent.ts';
 import { seesEndpoint, visibleEndpoints } from '../../access/visible-endpoints.ts';
 import type { App, AppParts } from '../../http/app.ts';
 import { operation } from '../../http/operation.ts';
@@ -181,10 +182,18 @@ function removeDeadLetter(app: App, parts: AppParts): void {
     const delivery = await findFailed(parts, request.caller, deliveryId);
     if (isProblem(delivery)) return sendProblem(reply, delivery);
     const { tenantId } = delivery;
-    await parts.store.audit(tenantId, 'dead_letter.removed', deliveryId, actorOf(request));
+    const intent = {
+      actor: actorOf(request),
+      tenantId,
+      subject: deliveryId,
+      asked: 'dead_letter.removal_requested',
+      failed: 'dead_letter.removal_failed',
+    };
     const atMs = parts.clock.nowMs();
-    const unwritten = await journalProblem(
-      parts.journal({ kind: 'dead_letter_removed', tenantId, deliveryId, reason: 'person', atMs }),
+    const unwritten = await tellIntent(parts, intent, () =>
+      journalProblem(
+        parts.journal({ kind: 'dead_letter_removed', tenantId, deliveryId, reason: 'person', atMs }),
+      ),
     );
     if (unwritten) return sendProblem(reply, unwritten);
     parts.log.info({ tenant_id: tenantId, delivery_id: deliveryId, key_id: keyId }, 'dead letter removed');

@@ -7,6 +7,7 @@ import { produceProblem } from '../../accept/accept-event.ts';
 import type { Actor } from '../../access/actor.ts';
 import type { Caller } from '../../access/auth.ts';
 import { authorise } from '../../access/authorise.ts';
+import { tellIntent } from '../../access/tell-intent.ts';
 import type { AppParts } from '../../http/app.ts';
 import { EVENT } from '../../http/examples.ts';
 import { isProblem, type Problem } from '../../http/problem.ts';
@@ -54,20 +55,28 @@ export async function requestReplay(
   const tenant = await authorise(parts.tenants, caller, tenantId);
   if (isProblem(tenant)) return tenant;
   const replayId = randomUUID();
-  await parts.store.audit(tenantId, 'replay.requested', subject, actor);
-  try {
-    const records = toRecords(parts, request, replayId, tenant.revision);
-    await Promise.all(records.map((record) => parts.send(record)));
-  } catch (error) {
-    if (error instanceof ProduceError) return produceProblem(error.code);
-    throw error;
-  }
+  const detail = { replayId, eventId: event.eventId, webhookIds: endpointIds };
+  const intent = { actor, tenantId, subject, detail, asked: 'replay.requested', failed: 'replay.failed' };
+  const unwritten = await tellIntent(parts, intent, () =>
+    sendAll(parts, toRecords(parts, request, replayId, tenant.revision)),
+  );
+  if (unwritten) return unwritten;
   const queued = endpointIds.length;
   parts.log.info(
     { tenant_id: tenantId, event_id: event.eventId, replay_id: replayId, webhooks_queued: queued },
     'replay requested',
   );
   return { event_id: event.eventId, replay_id: replayId, webhooks_queued: queued };
+}
+
+async function sendAll({ send }: ReplayParts, records: readonly OutboundRecord[]): Promise<Problem | null> {
+  try {
+    await Promise.all(records.map((record) => send(record)));
+    return null;
+  } catch (error) {
+    if (error instanceof ProduceError) return produceProblem(error.code);
+    throw error;
+  }
 }
 
 function toRecords(

@@ -149,7 +149,7 @@ describe('what is cancelled', () => {
 });
 
 describe('a dead letter', () => {
-  it('is removed by an entry in the journal, with an audit row', async () => {
+  it('is removed by an entry in the journal, after an audit row', async () => {
     const eventId = bundle.addEvent('acme', ['failed', 'success']);
     const [dead, alive] = bundle.events.get(eventId)!.deliveries;
     const { status, body } = await bundle.call('DELETE', `/v1/dlq/${dead!.deliveryId}`, undefined, ACME_KEY);
@@ -164,7 +164,7 @@ describe('a dead letter', () => {
       },
     ]);
     expect(bundle.engine.audited).toEqual([
-      { action: 'dead_letter.removed', subject: dead!.deliveryId, actor: 'key_acme' },
+      { action: 'dead_letter.removal_requested', subject: dead!.deliveryId, actor: 'key_acme' },
     ]);
     const refused = await bundle.call('DELETE', `/dlq/${alive!.deliveryId}`);
     expect([refused.status, refused.body.code]).toEqual([409, 'not_a_dead_letter']);
