@@ -114,7 +114,7 @@ export const DISPATCHER_PARTS: readonly Part[] = [
       fixed(
         '`deliver_at` ahead',
         'ms',
-        'services/ingest/src/accept/parse-event.ts',
+        'services/ingest/src/accept/check-fields.ts',
         'MAX_DELIVER_AHEAD_MS',
         'The latest delivery time that an event may ask for.',
       ),

@@ -15,11 +15,13 @@ const MAX_POINTER_CHARS = 128;
 /** An RFC 6901 pointer to a member, cut where a hostile key would blow up the answer. */
 export function pointerTo(...path: readonly string[]): string {
   const pointer = path.map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
-  return cut(pointer.toWellFormed());
+  return cutPointer(pointer);
 }
 
-const cut = (pointer: string): string =>
-  pointer.length > MAX_POINTER_CHARS ? `${pointer.slice(0, MAX_POINTER_CHARS)}…` : pointer;
+export function cutPointer(pointer: string): string {
+  const whole = pointer.toWellFormed();
+  return whole.length > MAX_POINTER_CHARS ? `${whole.slice(0, MAX_POINTER_CHARS).toWellFormed()}…` : whole;
+}
 
 /**
  * Compiles a route's schema at the first request that needs it, once for all paths of the route: a hundred schemas
@@ -112,8 +114,7 @@ function allowed(params: { allowedValue?: unknown; allowedValues?: readonly unkn
 }
 
 function toFaults(error: SchemaError, isBody: boolean): Fault[] {
-  const at = (pointer: string): string =>
-    isBody ? cut(pointer.toWellFormed()) : `?${cut(pointer.slice(1).toWellFormed())}`;
+  const at = (pointer: string): string => (isBody ? cutPointer(pointer) : `?${cutPointer(pointer.slice(1))}`);
   switch (error.keyword) {
     // Comes with one 'boolean' per unknown member, which name them.
     case 'additionalProperties':

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import swaggerUiPath from 'swagger-ui-dist/absolute-path.js';
 import Type from 'typebox';
 import type { App } from '../app.ts';
 import { operation } from '../operation.ts';
 
-const require = createRequire(import.meta.url);
 const UI_FILES = {
   'swagger-ui.css': 'text/css; charset=utf-8',
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
@@ -102,7 +102,7 @@ const loaded = new Map<UiFile, string>();
 function readUi(file: UiFile): string {
   let text = loaded.get(file);
   if (text === undefined) {
-    text = readFileSync(require.resolve(`swagger-ui-dist/${file}`), 'utf8');
+    text = readFileSync(join(swaggerUiPath(), file), 'utf8');
     loaded.set(file, text);
   }
   return text;

@@ -10,7 +10,7 @@ import { EVENT, TENANT, WEBHOOK } from '../../http/examples.ts';
 import { type CallerKind, operation, type Tag } from '../../http/operation.ts';
 import { type Problem, type ProblemCode, problem, sendProblem } from '../../http/problem.ts';
 import { NoBody, Nullable } from '../../http/validation.ts';
-import { unknownEvent } from '../events/routes.ts';
+import { unknownEvent } from '../events/read.ts';
 import { findWebhook, unknownWebhook } from '../webhooks/find-webhook.ts';
 import { journalProblem } from './journal-problem.ts';
 

@@ -6,8 +6,8 @@ import type { App, AppParts } from '../../http/app.ts';
 import { EVENT, WEBHOOK } from '../../http/examples.ts';
 import { operation } from '../../http/operation.ts';
 import { invalidRequest, isProblem, type Problem, sendProblem } from '../../http/problem.ts';
+import { unknownEvent } from './read.ts';
 import { ReplayStarted, requestReplay } from './request-replay.ts';
-import { unknownEvent } from './routes.ts';
 
 const MAX_REPLAYED_WEBHOOKS = 100;
 const ReplayRequest = Type.Optional(

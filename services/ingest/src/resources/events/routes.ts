@@ -4,8 +4,6 @@ import { postEvent } from './post.ts';
 import { getEvent, listEvents } from './read.ts';
 import { replayEvent } from './replay.ts';
 
-export { unknownEvent } from './read.ts';
-
 export function eventRoutes(app: App, parts: AppParts): void {
   void app.register(async (scope) => postEvent(scope as App, parts));
   void app.register(async (scope) => postBatch(scope as App, parts));
