@@ -143,7 +143,7 @@ begin
   end if;
   select array_agg(key) into changed from jsonb_object_keys(whole) key
   where was -> key is distinct from becomes -> key
-    and key not in ('revision', 'lanes_revision', 'updated_at');
+    and key not in ('revision', 'lanes_revision', 'updated_at', 'skeleton');
   if changed is null then
     return null;
   end if;
@@ -178,7 +178,10 @@ begin
 end $$;
 
 select audit_changes_of('tenants', 'tenant', 'tenant_id');
+select audit_changes_of('plans', 'plan', 'plan_id');
 select audit_changes_of('quotas', 'quotas', 'tenant_id');
+select audit_changes_of('event_types', 'event_type', 'name');
+select audit_changes_of('event_type_versions', 'event_type_version', 'name');
 select audit_changes_of('endpoints', 'endpoint', 'endpoint_id', '{sealed_secrets,sealed_headers}');
 select audit_changes_of('endpoint_versions', 'subscription', 'endpoint_id');
 select audit_changes_of('cancellations', 'cancellation', 'tenant_id');

@@ -157,6 +157,13 @@ describe('a change by SQL behind the API', () => {
     ]);
   });
 
+  test('is one row with all that follows from it in other tables', async () => {
+    await sql`update plans set max_webhooks = max_webhooks + 1 where plan_id = 'default'`;
+    const [row] = await sql`select action, subject, after from audit_log order by seq desc limit 1`;
+    expect(row).toEqual({ action: 'plan.updated', subject: 'default', after: { max_webhooks: 1001 } });
+    expect((await rows()).map(({ action }) => action)).toEqual(['tenant.created']);
+  });
+
   test('adds nothing to a change that was told about', async () => {
     await inTransaction(sql, async (transaction) => {
       await updateQuotas(transaction, tenantId, { maxDlqSize: 1 });
