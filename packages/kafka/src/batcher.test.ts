@@ -202,6 +202,18 @@ test('what was never written was not accepted, and is not written afterwards', a
   expect(() => sent[0]!.beforeWrite()).toThrow('timed out');
 });
 
+test('nothing is written past its deadline, though a process that was stopped has not timed it out yet', async () => {
+  let nowMs = 0;
+  const { batcher, sent, turn } = setup({ deliveryTimeoutMs: 1_000, nowMs: () => nowMs });
+  const lost = failure(batcher.send(record()));
+  await turn();
+  nowMs = 1_000;
+  expect(() => sent[0]!.beforeWrite()).toThrow('timed out');
+  await sent[0]!.answer({ kind: 'failed', cause: new Error('not written') });
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect((await lost)?.code).toBe('not_accepted');
+});
+
 test('what waits for a leader is not accepted when its time is up, and says why', async () => {
   const { batcher, sent, cluster } = setup({}, () => null);
   cluster.refresh = () => Promise.reject(new Error('no broker answers'));

@@ -160,7 +160,7 @@ export class Batcher {
 
   async #run(node: number, attempt: ProduceAttempt): Promise<void> {
     const { mayStart, nowMs, onRequest } = this.#options;
-    const beforeWrite = () => attempt.passToSocket(mayStart());
+    const beforeWrite = () => attempt.passToSocket(mayStart(), nowMs());
     const result = await this.#transport.send(node, attempt.batches(), beforeWrite);
     this.#attempts.delete(attempt);
     const outcome = this.#conclude(attempt, result);
