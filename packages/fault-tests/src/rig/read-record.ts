@@ -26,3 +26,15 @@ export async function readRecord(databaseUrl: string, fromEventId: string | null
     await sql.end();
   }
 }
+
+/** Of one tenant, by the system's own record. */
+export async function countRecordedEvents(databaseUrl: string, tenantId: string): Promise<number> {
+  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
+  try {
+    const [row] = await sql<{ n: number }[]>`
+      select count(*)::int as n from events where tenant_id = ${tenantId}`;
+    return row!.n;
+  } finally {
+    await sql.end();
+  }
+}
