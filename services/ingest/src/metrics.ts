@@ -11,6 +11,7 @@ export interface Gauged {
   cachedKeys(): number;
   rateWindows(): number;
   keyedWaiting(): number;
+  testsWaiting(): number;
   postgresUp(): boolean;
   kafkaUp(): boolean;
 }
@@ -88,6 +89,11 @@ function registerGauges(metrics: Metrics, gauged: Gauged): void {
     'posthorn_ingest_keyed_waiting_requests',
     'Requests that wait for the outcome of another with the same key or id.',
     gauged.keyedWaiting,
+  );
+  metrics.gaugeOf(
+    'posthorn_ingest_tests_waiting_requests',
+    'Tests of webhooks that wait for their outcome.',
+    gauged.testsWaiting,
   );
   metrics.gaugeOf('posthorn_ingest_postgres_up', '1 when Postgres answered last.', () =>
     Number(gauged.postgresUp()),

@@ -100,7 +100,7 @@ const Headers = Type.Refine(
   (headers) => headersFault(headers as Given) ?? '',
 );
 const Method = Type.Enum(['POST', 'PUT'], { description: 'Of the requests; `POST` when left out.' });
-const Metadata = Type.Refine(
+export const Metadata = Type.Refine(
   Type.Object(
     {},
     {

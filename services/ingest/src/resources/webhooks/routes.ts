@@ -2,14 +2,18 @@ import type { SecretsKey } from '@posthorn/tenant-config';
 import type { App, AppParts } from '../../http/app.ts';
 import { changeWebhook, deleteWebhook, replaceWebhook } from './change.ts';
 import { createWebhook } from './create.ts';
+import type { OutcomeWaits } from './outcome-waits.ts';
 import { getWebhook, listWebhooks } from './read.ts';
 import { endGrace, rotateSecret } from './secret.ts';
+import { testWebhook } from './send-test.ts';
 import { pauseWebhook, resumeWebhook } from './state.ts';
 
 export interface WebhookParts {
   readonly secretsKey: SecretsKey;
   /** Why a URL may not be an endpoint, without asking DNS; null when it may. */
   readonly urlFault: (url: string) => string | null;
+  /** Of requests that wait for what comes of a test. */
+  readonly outcomeWaits: OutcomeWaits;
 }
 
 export function webhookRoutes(app: App, parts: AppParts): void {
@@ -23,4 +27,5 @@ export function webhookRoutes(app: App, parts: AppParts): void {
   resumeWebhook(app, parts);
   rotateSecret(app, parts);
   endGrace(app, parts);
+  testWebhook(app, parts);
 }

@@ -43,7 +43,7 @@ export type CreatedEndpoint =
   | { readonly kind: 'created'; readonly change: number; readonly row: EndpointRow }
   | Exclude<CreateEndpointResult, { kind: 'created' }>;
 
-/** Every change of an endpoint, in one transaction with its audit row: `actor` is who asked. */
+/** Each change of an endpoint is one transaction with its audit row: `actor` is who asked. */
 export interface WebhookStore {
   createEndpoint(
     tenantId: string,
