@@ -389,3 +389,56 @@ test('another tenant’s webhook is a 404 on every path, like one that never was
   }
   expect((await call('GET', `/${id}`)).status).toBe(200);
 });
+
+describe('a portal token that is narrowed by labels', () => {
+  const labels = { project: '7' };
+  const tokenOf = async (scopes: string[]) =>
+    (await api.call('POST', '/v1/portal-tokens', { tenant_id: tenantId, scopes, labels })).body.token;
+  const as = (token: string, method: string, path: string, body?: unknown) =>
+    api.call(method, `/v1/webhooks${path}`, body, { key: token, headers: { 'if-match': '*' } });
+
+  test('sees the webhooks that carry them, and no others', async () => {
+    const mine = await made({ labels: { project: '7', region: 'eu' } });
+    const others = [await made(), await made({ labels: { project: '8' } })];
+    const token = await tokenOf(['read', 'manage']);
+    const listed = await as(token, 'GET', '');
+    expect(listed.body.data.map((each: { webhook_id: string }) => each.webhook_id)).toEqual([mine]);
+    expect((await as(token, 'GET', `/${mine}`)).status).toBe(200);
+    for (const id of others)
+      for (const [method, path, body] of [
+        ['GET', '', undefined],
+        ['PATCH', '', { labels }],
+        ['PUT', '', { url: 'https://hooks.example/b', labels }],
+        ['DELETE', '', undefined],
+        ['POST', '/pause', { mode: 'hold' }],
+        ['POST', '/secret/rotate', undefined],
+        ['POST', '/test', undefined],
+      ] as const)
+        expect(codeOf(await as(token, method, `/${id}${path}`, body))).toEqual([404, 'webhook_not_found']);
+  });
+
+  test('makes and keeps webhooks within them', async () => {
+    const token = await tokenOf(['read', 'manage']);
+    const url = 'https://hooks.example/a';
+    const outside = await as(token, 'POST', '', { url });
+    expect(outside.body.errors).toMatchObject([{ pointer: '/labels' }]);
+    const inside = await as(token, 'POST', '', { url, labels: { ...labels, region: 'eu' } });
+    expect([inside.status, inside.body.tenant_id]).toEqual([201, tenantId]);
+    const path = `/${inside.body.webhook_id}`;
+    for (const [method, body] of [
+      ['PATCH', { labels: {} }],
+      ['PUT', { url }],
+    ] as const)
+      expect((await as(token, method, path, body)).body.errors).toMatchObject([{ pointer: '/labels' }]);
+    expect((await as(token, 'PATCH', path, { description: 'mine' })).status).toBe(200);
+    const foreign = await as(token, 'POST', '', { url, labels, tenant_id: 'tenant-1' });
+    expect(codeOf(foreign)).toEqual([404, 'tenant_not_found']);
+  });
+
+  test('changes nothing with the scope to read alone', async () => {
+    const id = await made({ labels });
+    const token = await tokenOf(['read']);
+    expect((await as(token, 'GET', `/${id}`)).status).toBe(200);
+    expect(codeOf(await as(token, 'DELETE', `/${id}`))).toEqual([403, 'forbidden']);
+  });
+});
