@@ -149,6 +149,8 @@ export async function findEndpointOfAnyTenant(sql: Sql, endpointId: string): Pro
 /** Which endpoints are asked for; null is no condition. */
 export interface EndpointFilter {
   readonly tenantId: string | null;
+  /** Left out: `tenant`. */
+  readonly scope?: EndpointScope;
   readonly state: Exclude<EndpointState, 'deleted'> | null;
   /** Those that get this type. */
   readonly eventType: string | null;
@@ -177,7 +179,7 @@ export async function listEndpoints(
   return sql<EndpointRow[]>`
     select ${endpointColumns(sql)}
     from endpoints e join lateral (${lastVersion(sql)}) v on true
-    where e.state <> 'deleted'
+    where e.state <> 'deleted' and e.scope = ${filter.scope ?? 'tenant'}
       ${tenantId === null ? none : sql`and e.tenant_id = ${tenantId}`}
       ${from === null ? none : sql`and e.endpoint_id ${beyond} ${from.endpointId}`}
       ${state === null ? none : sql`and e.state = ${state}`}

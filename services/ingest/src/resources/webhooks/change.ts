@@ -14,9 +14,9 @@ import { toChanges, UNSET } from './to-changes.ts';
 import { Webhook } from './view-webhook.ts';
 
 const ACCESS = { scope: 'manage', callers: ['operator', 'tenant', 'portal'] } as const;
-const CHANGE_PROBLEMS = ['webhook_not_found', 'precondition_failed', 'change_unconfirmed'] as const;
+export const CHANGE_PROBLEMS = ['webhook_not_found', 'precondition_failed', 'change_unconfirmed'] as const;
 
-const IfMatch = Type.Object({
+export const IfMatch = Type.Object({
   'if-match': Type.Optional(
     Type.String({ description: 'The `ETag` of the state that is meant, or `*`.', examples: ['"42"'] }),
   ),
@@ -85,7 +85,7 @@ export function deleteWebhook(app: App, parts: AppParts): void {
 }
 
 /** What is given, over `unset` for all that is not. */
-async function applyFields(
+export async function applyFields(
   parts: AppParts,
   request: ChangeRequest,
   reply: FastifyReply,

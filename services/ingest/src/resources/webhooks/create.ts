@@ -66,7 +66,7 @@ interface Wanted {
   readonly secret: string;
 }
 
-function toEndpoint({ secretsKey }: Pick<AppParts, 'secretsKey'>, wanted: Wanted) {
+export function toEndpoint({ secretsKey }: Pick<AppParts, 'secretsKey'>, wanted: Wanted) {
   const { tenantId, endpointId, body, secret } = wanted;
   const changes = toChanges(secretsKey, { tenantId, endpointId, sealedHeaders: {} }, body);
   if (isProblem(changes)) return changes;
@@ -80,5 +80,5 @@ export const TENANT_REQUIRED = invalidRequest([
   { pointer: '/tenant_id', detail: 'is required with an operator key' },
 ]);
 
-const tooMany = (limit: number): Problem =>
+export const tooMany = (limit: number): Problem =>
   problem('webhook_quota_exceeded', `max_webhooks is ${limit}`, { members: { limit } });

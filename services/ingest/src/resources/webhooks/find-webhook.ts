@@ -12,7 +12,10 @@ export interface OfWebhook {
   Params: { webhook_id: string };
 }
 
-/** Null for one that is not there, was deleted, or is none of the caller's: of another tenant, or without his labels. */
+/**
+ * Null for one that is not there, was deleted, or is none of the caller's: of another tenant, without his labels, or a
+ * system webhook, which sees all tenants' events and is for admins.
+ */
 export async function findWebhook(
   { store }: { readonly store: Pick<Store, 'findEndpoint'> },
   caller: Caller,
@@ -21,6 +24,7 @@ export async function findWebhook(
   if (!isEndpointId(endpointId)) return null;
   const row = await store.findEndpoint(caller.tenantId, endpointId);
   if (row === null || row.state === 'deleted' || !visibleTo(caller, row.labels)) return null;
+  if (row.scope === 'all_tenants' && !caller.scopes.has('admin')) return null;
   return row;
 }
 

@@ -1,0 +1,183 @@
+import { type EndpointId, mintEndpointId, OPERATOR_TENANT_ID } from '@posthorn/contracts';
+import type { EndpointRow } from '@posthorn/db';
+import { generateSecret } from '@posthorn/signing';
+import Type from 'typebox';
+import { actorOf } from '../../access/actor.ts';
+import { confirmChange, unknownTenant } from '../../access/authorise.ts';
+import type { Caller } from '../../access/caller.ts';
+import type { App, AppParts } from '../../http/app.ts';
+import { cutPage, DEFAULT_PAGE, decodeCursor } from '../../http/cursor.ts';
+import { operation } from '../../http/operation.ts';
+import { isProblem, sendProblem } from '../../http/problem.ts';
+import { NoBody } from '../../http/validation.ts';
+import { answerChange } from '../webhooks/answer-change.ts';
+import { applyFields, CHANGE_PROBLEMS, IfMatch } from '../webhooks/change.ts';
+import { toEndpoint, tooMany } from '../webhooks/create.ts';
+import { entityTag, readIfMatch } from '../webhooks/entity-tag.ts';
+import { findWebhook, unknownWebhook } from '../webhooks/find-webhook.ts';
+import { stateProblem } from '../webhooks/judge-change.ts';
+import { viewWebhook, Webhook, WebhookWithSecret } from '../webhooks/view-webhook.ts';
+import {
+  newSystemWebhook,
+  SystemListQuery,
+  SystemWebhookPage,
+  SystemWebhookParams,
+  systemWebhookChanges,
+} from './schema.ts';
+
+const ACCESS = { scope: 'admin', callers: ['operator'] } as const;
+const PATH = '/system/webhooks';
+
+/**
+ * Webhooks of the operator's own tenant that get events of all tenants. All else that webhooks have (pause, rotation of
+ * secrets, tests, figures) is under `/webhooks/:webhook_id`, where admins find them too.
+ */
+export function systemWebhookRoutes(app: App, parts: AppParts): void {
+  createSystemWebhook(app, parts);
+  listSystemWebhooks(app, parts);
+  getSystemWebhook(app, parts);
+  changeSystemWebhook(app, parts);
+  deleteSystemWebhook(app, parts);
+}
+
+function createSystemWebhook(app: App, parts: AppParts): void {
+  const options = operation({
+    id: 'createSystemWebhook',
+    tag: 'System webhooks',
+    summary: 'Create a system webhook',
+    description:
+      'It gets the events of all tenants that its types, labels and filter ask for, from the moment of this answer on. Requests name the tenant in `x-webhook-tenant-id`. Its deliveries are those of the tenant `posthorn`, in lanes of their own; they are not among the `delivery_ids` of an event.',
+    access: ACCESS,
+    body: newSystemWebhook(parts.urlFault),
+    answers: { 201: WebhookWithSecret },
+    problems: ['webhook_quota_exceeded', 'change_unconfirmed', 'tenant_not_found'],
+  });
+  app.post(PATH, options, async (request, reply) => {
+    const { body, caller } = request;
+    const refused = stateProblem(null, body);
+    if (refused) return sendProblem(reply, refused);
+    const tenantId = OPERATOR_TENANT_ID;
+    const endpointId = mintEndpointId(parts.clock.nowMs());
+    const secret = body.secret ?? generateSecret();
+    const endpoint = toEndpoint(parts, { tenantId, endpointId, body, secret });
+    if (isProblem(endpoint)) return sendProblem(reply, endpoint);
+    const { enabled, paused } = body;
+    const wanted = { ...endpoint, scope: 'all_tenants' as const };
+    const result = await parts.store.createEndpoint(tenantId, wanted, { enabled, paused }, actorOf(request));
+    if (result.kind === 'unknown_tenant') return sendProblem(reply, unknownTenant(tenantId));
+    if (result.kind === 'too_many') return sendProblem(reply, tooMany(result.limit));
+    const open = await confirmChange(parts.tenants, result.change, { webhook_id: endpointId, secret });
+    if (open) return sendProblem(reply, open);
+    parts.log.info({ webhook_id: endpointId, key_id: caller.keyId }, 'system webhook created');
+    return reply
+      .code(201)
+      .header('location', `/v1${PATH}/${endpointId}`)
+      .header('etag', entityTag(result.row))
+      .send({ ...viewWebhook(result.row), secret });
+  });
+}
+
+function listSystemWebhooks(app: App, parts: AppParts): void {
+  const options = operation({
+    id: 'listSystemWebhooks',
+    tag: 'System webhooks',
+    summary: 'List system webhooks',
+    description: 'In the order of their creation, those that are deleted left out.',
+    access: ACCESS,
+    querystring: SystemListQuery,
+    answers: { 200: SystemWebhookPage },
+  });
+  app.get(PATH, options, async (request, reply) => {
+    const { query } = request;
+    const of = 'system_webhooks';
+    const tenantId = OPERATOR_TENANT_ID;
+    const cursor = decodeCursor(query.cursor, { of, tenantId });
+    if (cursor && isProblem(cursor)) return sendProblem(reply, cursor);
+    const limit = Number(query.limit ?? DEFAULT_PAGE);
+    const found = await parts.store.listEndpoints({
+      ...ANY,
+      tenantId,
+      from: cursor && { endpointId: cursor.at[0] ?? '', direction: cursor.direction },
+      limit: limit + 1,
+    });
+    const keyOf = ({ endpointId }: EndpointRow) => [endpointId];
+    const page = cutPage({ path: PATH, query, of, tenantId, cursor, limit, keyOf }, found);
+    return reply.send({ data: page.rows.map(viewWebhook), next: page.next, prev: page.prev });
+  });
+}
+
+const ANY = { scope: 'all_tenants', state: null, eventType: null, labels: [], urlText: null } as const;
+
+function getSystemWebhook(app: App, parts: AppParts): void {
+  const options = operation({
+    id: 'getSystemWebhook',
+    tag: 'System webhooks',
+    summary: 'Get a system webhook',
+    access: ACCESS,
+    params: SystemWebhookParams,
+    answers: { 200: Webhook },
+    problems: ['webhook_not_found'],
+  });
+  app.get(`${PATH}/:webhook_id`, options, async (request, reply) => {
+    const { webhook_id: endpointId } = request.params;
+    const row = await findSystemWebhook(parts, request.caller, endpointId);
+    if (row === null) return sendProblem(reply, unknownWebhook(endpointId));
+    return reply.header('etag', entityTag(row)).send(viewWebhook(row));
+  });
+}
+
+function changeSystemWebhook(app: App, parts: AppParts): void {
+  const options = operation({
+    id: 'changeSystemWebhook',
+    tag: 'System webhooks',
+    summary: 'Change a system webhook',
+    description: 'Only what is named changes, as of a webhook.',
+    access: ACCESS,
+    params: SystemWebhookParams,
+    headers: IfMatch,
+    body: systemWebhookChanges(parts.urlFault),
+    answers: { 200: Webhook },
+    problems: [...CHANGE_PROBLEMS, 'webhook_disabled'],
+  });
+  app.patch(`${PATH}/:webhook_id`, options, async (request, reply) => {
+    const { webhook_id: endpointId } = request.params;
+    if ((await findSystemWebhook(parts, request.caller, endpointId)) === null)
+      return sendProblem(reply, unknownWebhook(endpointId));
+    return applyFields(parts, request, reply, request.body, {});
+  });
+}
+
+function deleteSystemWebhook(app: App, parts: AppParts): void {
+  const options = operation({
+    id: 'deleteSystemWebhook',
+    tag: 'System webhooks',
+    summary: 'Delete a system webhook',
+    description: 'What is queued for it is cancelled. It cannot be brought back.',
+    access: ACCESS,
+    params: SystemWebhookParams,
+    headers: IfMatch,
+    body: NoBody,
+    answers: { 204: Type.Null({ description: 'It is gone.' }) },
+    problems: CHANGE_PROBLEMS,
+  });
+  app.delete(`${PATH}/:webhook_id`, options, async (request, reply) => {
+    const { webhook_id: endpointId } = request.params;
+    const expected = readIfMatch(request.headers['if-match']);
+    if (expected && isProblem(expected)) return sendProblem(reply, expected);
+    if ((await findSystemWebhook(parts, request.caller, endpointId)) === null)
+      return sendProblem(reply, unknownWebhook(endpointId));
+    return answerChange(parts, request, reply, 'system webhook deleted', (found, actor) =>
+      parts.store.deleteEndpoint(found, expected, actor),
+    );
+  });
+}
+
+/** A webhook of a tenant is none. */
+async function findSystemWebhook(
+  parts: Pick<AppParts, 'store'>,
+  caller: Caller,
+  endpointId: EndpointId,
+): Promise<EndpointRow | null> {
+  const row = await findWebhook(parts, caller, endpointId);
+  return row?.scope === 'all_tenants' ? row : null;
+}

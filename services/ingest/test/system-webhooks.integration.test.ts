@@ -1,0 +1,124 @@
+import { decodeEvent } from '@posthorn/contracts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startApi, type TestApi } from './api.ts';
+
+let api: TestApi;
+let tenant: { tenantId: string; key: string };
+
+beforeAll(async () => {
+  api = await startApi();
+  tenant = await api.createTenant('acme');
+});
+afterAll(() => api.close());
+
+const PATH = '/v1/system/webhooks';
+const webhook = { url: 'https://ops.example/orders', event_types: ['order.*'], secret: 'webhook_secret_key' };
+const event = { tenant_id: 'acme', type: 'order.created', payload: { total: 5 } };
+
+async function post(given: object = {}) {
+  const answer = await api.call('POST', '/v1/events', { ...event, ...given });
+  expect(answer.status).toBe(202);
+  return { answer, record: decodeEvent(api.sent.items.at(-1)!.headers) };
+}
+
+const make = async (fields: object = {}): Promise<string> => {
+  const made = await api.call('POST', PATH, { ...webhook, ...fields });
+  expect(made.status).toBe(201);
+  return made.body.webhook_id;
+};
+
+test('an event is stamped for system webhooks from the moment there is one, and its answer is as before', async () => {
+  const before = await post();
+  expect(before.record).not.toHaveProperty('systemRevision');
+  const id = await make();
+  const { revision } = api.configs.peek('posthorn')!;
+  const during = await post();
+  expect(during.record).toMatchObject({ systemRevision: revision, tenantId: 'acme' });
+  expect(during.answer.body).toMatchObject({ webhooks_queued: 0, delivery_ids: [] });
+  expect((await api.call('DELETE', `${PATH}/${id}`)).status).toBe(204);
+});
+
+describe('a system webhook', () => {
+  test('is made, listed, changed and deleted under a path of its own', async () => {
+    const id = await make({ filter: { payload: { total: { $gt: 4 } } }, labels: { region: 'eu' } });
+    const shown = await api.call('GET', `${PATH}/${id}`);
+    expect(shown.body).toMatchObject({
+      webhook_id: id,
+      tenant_id: 'posthorn',
+      event_types: ['order.*'],
+      labels: { region: 'eu' },
+      filter: { payload: { total: { $gt: 4 } } },
+    });
+    expect(shown.body).not.toHaveProperty('secret');
+    const other = await make();
+    const first = await api.call('GET', `${PATH}?limit=1`);
+    expect(first.body.data.map((row: { webhook_id: string }) => row.webhook_id)).toEqual([id]);
+    const second = await api.call('GET', first.body.next);
+    expect(second.body).toMatchObject({ data: [{ webhook_id: other }], next: null });
+    const changed = await api.call('PATCH', `${PATH}/${id}`, { event_types: ['*'], filter: null });
+    expect(changed.body).toMatchObject({ event_types: ['*'], filter: null, labels: { region: 'eu' } });
+    for (const each of [id, other]) expect((await api.call('DELETE', `${PATH}/${each}`)).status).toBe(204);
+    expect((await api.call('GET', PATH)).body).toEqual({ data: [], next: null, prev: null });
+  });
+
+  test('is none of the webhooks of the tenant posthorn, and those are none of it', async () => {
+    const id = await make();
+    const own = await api.call('POST', '/v1/webhooks', { ...webhook, tenant_id: 'posthorn' });
+    expect((await api.call('GET', `${PATH}/${own.body.webhook_id}`)).status).toBe(404);
+    expect((await api.call('PATCH', `${PATH}/${own.body.webhook_id}`, { enabled: false })).status).toBe(404);
+    const listed = await api.call('GET', '/v1/webhooks?tenant_id=posthorn');
+    expect(listed.body.data.map((row: { webhook_id: string }) => row.webhook_id)).toEqual([
+      own.body.webhook_id,
+    ]);
+    await api.call('DELETE', `/v1/webhooks/${own.body.webhook_id}`);
+    await api.call('DELETE', `${PATH}/${id}`);
+  });
+
+  test('can be paused and rotated where every webhook is, by an admin', async () => {
+    const id = await make();
+    expect((await api.call('POST', `/v1/webhooks/${id}/pause`, { mode: 'hold' })).body).toMatchObject({
+      paused: true,
+    });
+    expect((await api.call('GET', `/v1/webhooks/${id}`)).status).toBe(200);
+    expect((await api.call('DELETE', `${PATH}/${id}`)).status).toBe(204);
+  });
+
+  test('is not for tenants', async () => {
+    const id = await make();
+    const { key } = tenant;
+    expect((await api.call('GET', PATH, undefined, { key })).status).toBe(403);
+    expect((await api.call('POST', PATH, webhook, { key })).status).toBe(403);
+    expect((await api.call('GET', `/v1/webhooks/${id}`, undefined, { key })).status).toBe(404);
+    await api.call('DELETE', `${PATH}/${id}`);
+  });
+
+  test('with a filter that is malformed is refused with its place', async () => {
+    const answer = await api.call('POST', PATH, { ...webhook, filter: { payload: { a: { $like: 1 } } } });
+    expect(answer).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
+    expect(answer.body.errors).toMatchObject([{ pointer: '/filter/payload/a/$like' }]);
+  });
+});
+
+test('a webhook with a content filter is among those of an event that passes it, and of no other', async () => {
+  const made = await api.call('POST', '/v1/webhooks', {
+    tenant_id: 'acme',
+    url: 'https://hooks.example/large',
+    filter: { payload: { total: { $gt: 9007199254740991 } }, labels: { region: { $in: ['eu', 'uk'] } } },
+  });
+  expect(made.status).toBe(201);
+  const queued = async (payload: string, region: string) => {
+    const body = `{"tenant_id":"acme","type":"x","payload":${payload},"labels":{"region":"${region}"}}`;
+    return (await api.call('POST', '/v1/events', body)).body.webhooks_queued;
+  };
+  expect(await queued('{"total":9007199254740992}', 'eu')).toBe(1);
+  expect(await queued('{"total":9007199254740991}', 'eu')).toBe(0);
+  expect(await queued('{"total":9007199254740992}', 'us')).toBe(0);
+});
+
+test('a filter is tried over HTTP as it would be', async () => {
+  const answer = await api.call('POST', '/v1/webhooks/filter/test', {
+    filter: { payload: { total: { $gte: 5 } } },
+    payload: { total: 5 },
+  });
+  expect(answer).toMatchObject({ status: 200, body: { matches: true } });
+});
