@@ -63,6 +63,7 @@ export async function startPostgresContainer(options: InfraOptions): Promise<Inf
       '-c',
       'max_connections=300',
       ...(options.shortLived ? ['-c', 'fsync=off'] : []),
+      ...(options.countsStatements ? ['-c', 'shared_preload_libraries=pg_stat_statements'] : []),
     ])
     .withBindMounts(keptIn(options, 'postgres', '/var/lib/postgresql'))
     .withWaitStrategy(Wait.forLogMessage('database system is ready to accept connections', 2))

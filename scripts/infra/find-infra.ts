@@ -25,9 +25,12 @@ export type InfraOptions = {
   readonly onSpawn: (name: Infra['name'], pid: number) => void;
   /** For tests that cut Kafka off from one service; only an embedded broker has it. */
   readonly proxied?: ProxiedListener;
+  /** With the extension `pg_stat_statements` at hand, for tests that count what reaches Postgres. */
+  readonly countsStatements?: boolean;
 };
 
 const STOP_GRACE_MS = 15_000;
+const COUNTING = { shared_preload_libraries: 'pg_stat_statements' } as const;
 
 /** Kafka from the environment, else from a container, else embedded. Throws one line that says what to install. */
 export async function findKafka(options: InfraOptions): Promise<Infra> {
@@ -60,7 +63,8 @@ export async function findPostgres(options: InfraOptions): Promise<Infra> {
   const { signal, shortLived } = options;
   const onSpawn = (pid: number) => options.onSpawn('Postgres', pid);
   const dir = join(options.dir, 'postgres');
-  const database = await startEmbeddedPostgres({ dir, signal, shortLived, onSpawn });
+  const settings = options.countsStatements ? COUNTING : {};
+  const database = await startEmbeddedPostgres({ dir, signal, shortLived, settings, onSpawn });
   // SIGINT is Postgres' fast shutdown, SIGQUIT its immediate one: never SIGKILL, which leaves its children behind.
   return embedded('Postgres', database.url, database.server, shortLived ? 'SIGQUIT' : 'SIGINT', 'SIGQUIT');
 }

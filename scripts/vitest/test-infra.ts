@@ -41,7 +41,8 @@ export async function startTestInfra(say: Say, signal = new AbortController().si
     await removeTestDir(dir);
   };
   const proxied = { port: await freePort(), proxyPort: await freePort() };
-  const options = { root, dir, shortLived: true, signal, say, proxied, onSpawn: running.add };
+  const kind = { shortLived: true, countsStatements: true, proxied };
+  const options = { ...kind, root, dir, signal, say, onSpawn: running.add };
   const kafkaReady = async () => {
     const kafka = await keep(findKafka(options));
     if (kafka.from !== 'environment') await warmUpGroups(kafka.address);
