@@ -219,6 +219,47 @@ test('a replay of a delivered event is a new run with an id of its own', async (
   expect(second!.body).toEqual(first!.body);
 });
 
+interface TestedView {
+  readonly attempt: {
+    readonly state: string;
+    readonly request: {
+      readonly method: string;
+      readonly headers: Record<string, string>;
+      readonly body: string;
+    };
+    readonly response: { readonly status: number; readonly body: string };
+  };
+}
+
+test('a test of a webhook answers with the very request that its receiver got, signed by both secrets while one rotates', async () => {
+  const inbox = await receiver();
+  inbox.answer('/tested', { status: 202, body: 'noted' });
+  const tenant = await system.api.createTenant();
+  const own = { method: 'PUT', headers: { 'X-Api-Key': 'of-the-receiver' } };
+  const made = await system.api.createWebhook(tenant, { url: inbox.url('/tested'), ...own });
+  const path = `/v1/webhooks/${made.webhook_id}`;
+  const key = tenant.key;
+  const rotated = await system.api.call<{ secret: string }>('POST', `${path}/secret/rotate`, { key });
+  const tested = await system.api.call<TestedView>('POST', `${path}/test`, {
+    body: { payload: { n: 1 } },
+    key,
+  });
+  expect([tested.status, tested.body.attempt]).toMatchObject([
+    200,
+    {
+      state: 'success',
+      request: { method: 'PUT', body: '{"n":1}' },
+      response: { status: 202, body: 'noted' },
+    },
+  ]);
+  const [arrival] = inbox.arrivals('/tested');
+  const { 'x-api-key': redacted, ...shown } = tested.body.attempt.request.headers;
+  expect(redacted).toBe('[redacted]');
+  expect(arrival).toMatchObject({ method: 'PUT', headers: { ...shown, 'x-api-key': 'of-the-receiver' } });
+  for (const secret of [made.secret, rotated.body.secret])
+    expect(() => new Webhook(secret).verify('{"n":1}', arrival!.headers as never)).not.toThrow();
+});
+
 test('events posted while no worker runs are all delivered once one starts', async () => {
   const inbox = await receiver();
   const tenant = await system.api.createTenant();

@@ -18,13 +18,13 @@ type Changes = Pick<
   | 'resumeEndpoint'
   | 'rotateSecret'
   | 'endSecretGrace'
+  | 'endpointStats'
   | 'cancelDeliveries'
   | 'previewJob'
   | 'createJob'
   | 'findJob'
   | 'listJobs'
   | 'cancelJob'
-  | 'findUsage'
   | 'listSetAside'
   | 'audit'
 >;
@@ -93,6 +93,7 @@ export function createFakeEngine(tables: Tables): FakeEngine {
       }),
     rotateSecret: (found, _rotation, actor) => answer(() => put(found, {}, actor, 'secret_rotated')),
     endSecretGrace: (found, actor) => answer(() => put(found, {}, actor, 'secret_grace_ended')),
+    endpointStats: () => answer(() => []),
     cancelDeliveries: (tenantId, scope) =>
       answer(() => {
         if (!tenants.has(tenantId)) return null;
@@ -124,8 +125,6 @@ export function createFakeEngine(tables: Tables): FakeEngine {
         jobs[at] = { ...job, state: 'cancelled' };
         return true;
       }),
-    findUsage: (tenantId) =>
-      answer(() => ({ deadLetters: tables.counts.get(tenantId) ?? 0, inFlight: 4, queued: 7 })),
     listSetAside: ({ limit }) => answer(() => setAside.slice(0, limit)),
     audit: ({ action, subject, actor }) =>
       answer(() => void audited.push({ action, subject, actor: actor.keyId })),

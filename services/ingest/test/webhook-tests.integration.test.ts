@@ -5,13 +5,22 @@ import {
   type EventMeta,
   mintEventId,
 } from '@posthorn/contracts';
-import { recordAttempts, recordDay } from '@posthorn/db';
+import {
+  type CountNote,
+  foldCounts,
+  noCounts,
+  noteCounts,
+  recordAttempts,
+  recordDay,
+  toNote,
+} from '@posthorn/db';
 import type { OutboundRecord } from '@posthorn/kafka';
 import { verify } from '@posthorn/signing';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { startApi, type TestApi } from './api.ts';
 
 let api: TestApi;
+let tenantId: string;
 let key: string;
 let tenants = 0;
 
@@ -20,7 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 beforeEach(async () => {
-  ({ key } = await api.createTenant(`tested-${++tenants}`));
+  ({ tenantId, key } = await api.createTenant(`tested-${++tenants}`));
   api.sent.clear();
 });
 
@@ -155,4 +164,36 @@ test.each([
   const webhook = await made();
   const answer = await send(webhook.webhook_id, body);
   expect([answer.status, answer.body.errors]).toMatchObject([400, [{ pointer }]]);
+});
+
+test('statistics are of the webhook alone, over an hour, a day and a week', async () => {
+  const [webhook, other] = [await made(), await made()];
+  const at = (hoursAgo: number, endpointId: string, statusClass: string, attempts: number): CountNote => {
+    const minute = Math.floor(Date.now() / 60_000) - hoursAgo * 60;
+    const succeeded = statusClass === '2xx' ? attempts : 0;
+    const key = { minute, tenantId, endpointId, eventType: 'a', statusClass, failure: '' };
+    return toNote(key, { ...noCounts(), attempts, succeeded });
+  };
+  await noteCounts(api.database.sql, [
+    at(0, webhook.webhook_id, '2xx', 3),
+    at(0, webhook.webhook_id, '5xx', 1),
+    at(5, webhook.webhook_id, 'none', 4),
+    at(50, webhook.webhook_id, '2xx', 8),
+    at(200, webhook.webhook_id, '2xx', 100),
+    at(0, other.webhook_id, '2xx', 1_000),
+  ]);
+  await foldCounts(api.database.sql);
+  const { status, body } = await api.call('GET', `/v1/webhooks/${webhook.webhook_id}/stats`, undefined, {
+    key,
+  });
+  expect([status, body.stats]).toMatchObject([
+    200,
+    {
+      '1h': { attempts: 4, succeeded: 3, success_rate: 0.75, by_status_class: { '2xx': 3, '5xx': 1 } },
+      '24h': { attempts: 8, by_status_class: { '2xx': 3, '5xx': 1, none: 4 } },
+      '7d': { attempts: 16, succeeded: 11 },
+    },
+  ]);
+  const unused = await api.call('GET', `/v1/webhooks/${(await made()).webhook_id}/stats`, undefined, { key });
+  expect(unused.body.stats['7d']).toMatchObject({ attempts: 0, success_rate: null, by_status_class: {} });
 });

@@ -7,6 +7,8 @@ import { getWebhook, listWebhooks } from './read.ts';
 import { endGrace, rotateSecret } from './secret.ts';
 import { testWebhook } from './send-test.ts';
 import { pauseWebhook, resumeWebhook } from './state.ts';
+import { webhookStats } from './stats.ts';
+import { testFilter } from './test-filter.ts';
 
 export interface WebhookParts {
   readonly secretsKey: SecretsKey;
@@ -28,4 +30,6 @@ export function webhookRoutes(app: App, parts: AppParts): void {
   rotateSecret(app, parts);
   endGrace(app, parts);
   testWebhook(app, parts);
+  webhookStats(app, parts);
+  testFilter(app, parts);
 }

@@ -8,12 +8,14 @@ import {
   type EndpointChanges,
   type EndpointRow,
   type EndpointStateChange,
+  type EndpointStats,
   findEndpoint,
   insertAuditEntry,
   inTransaction,
   type NewEndpoint,
   type PauseMode,
   type PoolSql,
+  rollupStats,
   rotateSecret,
   type SecretRotation,
   type Sql,
@@ -70,6 +72,8 @@ export interface WebhookStore {
     actor: Actor,
   ): Promise<EndpointChange | { readonly kind: 'too_many'; readonly limit: number } | null>;
   endSecretGrace(found: EndpointRow, actor: Actor): Promise<EndpointChange | null>;
+  /** Over windows that end now, one after the other. */
+  endpointStats(found: EndpointRow, windowsMs: readonly number[], nowMs: number): Promise<EndpointStats[]>;
 }
 
 export function openWebhookStore(pool: PoolSql): WebhookStore {
@@ -115,6 +119,8 @@ export function openWebhookStore(pool: PoolSql): WebhookStore {
         if (ended !== null && ended.change !== null) await audit(sql, found, actor, 'secret_grace_ended', {});
         return ended && { kind: 'changed', ...ended };
       }),
+    endpointStats: ({ tenantId, endpointId }, windowsMs, nowMs) =>
+      Promise.all(windowsMs.map((windowMs) => rollupStats(pool, tenantId, endpointId, { windowMs, nowMs }))),
   };
 }
 
