@@ -125,6 +125,29 @@ export async function findEventType(sql: Sql, name: string): Promise<EventTypeRo
   return row ?? null;
 }
 
+export interface CurrentEventType extends EventTypeRow, Pick<EventTypeVersionRow, 'schema' | 'examples'> {}
+
+/** Those of these types that there are, with what their current versions say. */
+export async function findCurrentEventTypes(sql: Sql, names: readonly string[]): Promise<CurrentEventType[]> {
+  return sql<CurrentEventType[]>`
+    select t.name, t.description, t.state, t.enforcement, t.current_version, t.created_at, t.updated_at,
+           v.schema, v.examples
+    from event_types t join event_type_versions v on v.name = t.name and v.version = t.current_version
+    where t.name = any(${[...names]}::text[])`;
+}
+
+/** Null when there is no such version. */
+export async function findEventTypeVersion(
+  sql: Sql,
+  name: string,
+  version: number,
+): Promise<EventTypeVersionRow | null> {
+  const [row] = await sql<EventTypeVersionRow[]>`
+    select version, schema, examples, created_at from event_type_versions
+    where name = ${name} and version = ${version}`;
+  return row ?? null;
+}
+
 /** Newest first. */
 export async function listEventTypeVersions(sql: Sql, name: string): Promise<EventTypeVersionRow[]> {
   return sql<EventTypeVersionRow[]>`

@@ -11,6 +11,9 @@ export interface Gauged {
   cachedKeys(): number;
   rateWindows(): number;
   keyedWaiting(): number;
+  eventTypes(): number;
+  checksWaiting(): number;
+  compiledSchemas(): number;
   testsWaiting(): number;
   postgresUp(): boolean;
   kafkaUp(): boolean;
@@ -24,6 +27,7 @@ export interface IngestMetrics {
   countEvent(result: string): void;
   countPayloadBytes(bytes: number): void;
   countKeyed(result: OnceResult): void;
+  countPayloadCheck(result: string): void;
   observeRequest(route: string, status: number, durationMs: number): void;
   observeProduce(outcome: string, durationMs: number): void;
   countShed(): void;
@@ -38,6 +42,11 @@ export function createIngestMetrics(metrics: Metrics): IngestMetrics {
   const keyed = metrics.counter(
     'posthorn_ingest_keyed_events_total',
     'Events with an idempotency key or an id of their sender’s, by what became of them.',
+    ['result'],
+  );
+  const checks = metrics.counter(
+    'posthorn_ingest_payload_checks_total',
+    'Payloads held to the schema of their type, by what came of it.',
     ['result'],
   );
   const shed = metrics.counter('posthorn_ingest_shed_requests_total', 'Requests turned away as overloaded.');
@@ -57,6 +66,7 @@ export function createIngestMetrics(metrics: Metrics): IngestMetrics {
     countEvent: (result) => events.inc({ result }),
     countPayloadBytes: (count) => bytes.inc(count),
     countKeyed: (result) => keyed.inc({ result }),
+    countPayloadCheck: (result) => checks.inc({ result }),
     observeRequest: (route, status, durationMs) =>
       requests.observe({ route, status_class: `${Math.floor(status / 100)}xx` }, durationMs / 1_000),
     observeProduce: (outcome, durationMs) => produces.observe({ outcome }, durationMs / 1_000),
@@ -94,6 +104,17 @@ function registerGauges(metrics: Metrics, gauged: Gauged): void {
     'posthorn_ingest_tests_waiting_requests',
     'Tests of webhooks that wait for their outcome.',
     gauged.testsWaiting,
+  );
+  metrics.gaugeOf('posthorn_ingest_event_types', 'Types in the catalogue.', gauged.eventTypes);
+  metrics.gaugeOf(
+    'posthorn_ingest_payload_checks_waiting',
+    'Payloads and new schemas that wait for their check or are in it.',
+    gauged.checksWaiting,
+  );
+  metrics.gaugeOf(
+    'posthorn_ingest_compiled_schemas',
+    'Schemas that are held compiled, by all threads together.',
+    gauged.compiledSchemas,
   );
   metrics.gaugeOf('posthorn_ingest_postgres_up', '1 when Postgres answered last.', () =>
     Number(gauged.postgresUp()),

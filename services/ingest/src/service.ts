@@ -25,12 +25,19 @@ import {
   type Tracing,
   within,
 } from '@posthorn/runtime';
-import { createTenantConfigs, type TenantConfigs } from '@posthorn/tenant-config';
+import {
+  catalogueSource,
+  createEventCatalogue,
+  createTenantConfigs,
+  type EventCatalogue,
+  type TenantConfigs,
+} from '@posthorn/tenant-config';
 import { type AdmitOnce, createAdmitOnce } from './accept/admit-once.ts';
 import { openClaims } from './accept/claims.ts';
 import { createRateWindow, type RateWindow } from './accept/rate-window.ts';
 import { createKeys, hashKey } from './access/auth.ts';
 import { createPortalTokens } from './access/portal-token.ts';
+import { createPayloadChecks, type PayloadChecks } from './check-payload/payload-checks.ts';
 import type { IngestConfig } from './config.ts';
 import { type AppParts, createApp } from './http/app.ts';
 import { createLoadShedder } from './http/shed-load.ts';
@@ -64,6 +71,8 @@ interface Resources {
   readonly claims: Database;
   readonly store: Store;
   readonly configs: TenantConfigs;
+  readonly catalogue: EventCatalogue;
+  readonly payloadChecks: PayloadChecks;
   readonly rate: RateWindow;
   readonly client: KafkaClient;
   readonly admin: Admin;
@@ -82,6 +91,7 @@ export function createIngest(options: IngestOptions): Ingest {
   const app = createApp(wireApp(options, resources, ingestMetrics, isReady));
   const { database, lookups, claims, store, configs, client, admin, producer, journal, kafka, postgres } =
     resources;
+  const { catalogue, payloadChecks } = resources;
   // Stopped from the end: first no request is taken any more, then those under way end, then connections close.
   const parts: Part[] = [
     { name: 'tracing', stop: () => options.tracing.stop() },
@@ -104,6 +114,8 @@ export function createIngest(options: IngestOptions): Ingest {
     { name: 'operator key', start: () => addOperatorKey(store, config, log) },
     { name: 'postgres watch', start: () => postgres.start(), stop: () => postgres.stop() },
     { name: 'tenant configuration', start: () => startConfigs(configs), stop: () => configs.stop() },
+    { name: 'event types', start: () => catalogue.start(), stop: () => catalogue.stop() },
+    { name: 'payload checks', stop: () => payloadChecks.stop() },
     { name: 'producer', start: () => producer.start(), stop: () => producer.stop() },
     { name: 'journal', stop: () => journal.stop() },
     { name: 'kafka watch', start: () => kafka.start(), stop: () => kafka.stop() },
@@ -182,6 +194,8 @@ function openResources({ config, log, clock }: IngestOptions, ingestMetrics: Ing
       replicaId: rate.replicaId,
       rates: rate,
     }),
+    catalogue: createEventCatalogue({ source: catalogueSource(lookups), log }),
+    payloadChecks: createPayloadChecks({ clock, observe: ingestMetrics.countPayloadCheck }),
     producer,
     journal: createJournalWriter({
       producer,
@@ -234,7 +248,7 @@ function wireApp(
   isReady: () => boolean,
 ): AppParts {
   const { config, log, clock, tracing } = options;
-  const { store, configs, rate, producer, journal, kafka, postgres } = resources;
+  const { store, configs, catalogue, payloadChecks, rate, producer, journal, kafka, postgres } = resources;
   const topics = topicNames(config.topicPrefix);
   const policy = createAddressPolicy({ allowedCidrs: config.egressAllowedCidrs });
   const once = openAdmitOnce(options, resources, ingestMetrics);
@@ -263,6 +277,9 @@ function wireApp(
     cachedKeys: () => keys.size,
     rateWindows: () => rate.tenants,
     keyedWaiting: () => once.waiting,
+    eventTypes: () => catalogue.size,
+    checksWaiting: () => payloadChecks.size,
+    compiledSchemas: () => payloadChecks.compiledSchemas,
     testsWaiting: () => outcomeWaits.waiting,
     postgresUp: () => postgres.up,
     kafkaUp: () => kafka.up,
@@ -281,6 +298,8 @@ function wireApp(
     ingestMetrics,
     isReady,
     tenants: configs,
+    catalogue,
+    payloadChecks,
     secretsKey: config.secretsKey,
     urlFault: (url) => {
       const check = checkUrl(url, policy);

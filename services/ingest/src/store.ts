@@ -15,6 +15,7 @@ import {
   type EndpointPage,
   type EndpointRow,
   type EventPayload,
+  type FoundTenant,
   findApiKey,
   findDeadLetter,
   findDelivery,
@@ -24,8 +25,7 @@ import {
   findEventPayload,
   findEventTenant,
   findPortalGuard,
-  findQuotas,
-  findTenant,
+  findTenantWithQuotas,
   insertApiKey,
   insertAuditEntry,
   listAttempts,
@@ -34,20 +34,21 @@ import {
   listEndpoints,
   listSetAside,
   type PortalGuard,
-  type Quotas,
   type SetAsideRow,
   type TenantDeadLetters,
-  type TenantSummary,
-  tenantLoad,
   within,
 } from '@posthorn/db';
 import type { MintedKey } from './access/auth.ts';
 import { type ConfigurationChanges, openChanges } from './change-configuration.ts';
 import { type AuditStore, openAuditStore } from './resources/audit-log/store.ts';
+import { type EventTypeStore, openEventTypeStore } from './resources/event-types/store.ts';
 import { type Jobs, openJobs } from './resources/jobs/start-job.ts';
 import { type KeyStore, openKeyStore } from './resources/keys/store.ts';
+import { openPlanStore, type PlanStore } from './resources/plans/store.ts';
 import { openPortalTokenStore, type PortalTokenStore } from './resources/portal-tokens/store.ts';
+import { openQuotaStore, type QuotaStore } from './resources/quotas/store.ts';
 import { openRecordStore, type RecordStore } from './resources/record/store.ts';
+import { openTenantStore, type TenantStore } from './resources/tenants/store.ts';
 import { openWebhookStore, type WebhookStore } from './resources/webhooks/store.ts';
 
 /**
@@ -55,7 +56,11 @@ import { openWebhookStore, type WebhookStore } from './resources/webhooks/store.
  * is who asked.
  */
 export interface Store extends ConfigurationChanges, WebhookStore, Jobs {
+  readonly tenants: TenantStore;
+  readonly plans: PlanStore;
+  readonly quotas: QuotaStore;
   readonly record: RecordStore;
+  readonly eventTypes: EventTypeStore;
   readonly keys: KeyStore;
   readonly portalTokens: PortalTokenStore;
   readonly auditLog: AuditStore;
@@ -65,7 +70,7 @@ export interface Store extends ConfigurationChanges, WebhookStore, Jobs {
   /** An operator key that is there already stays as it is. */
   addOperatorKey(key: Omit<MintedKey, 'key'>): Promise<void>;
   countOperatorKeys(): Promise<number>;
-  findTenant(tenantId: string): Promise<(TenantSummary & { quotas: Quotas }) | null>;
+  findTenant(tenantId: string): Promise<FoundTenant | null>;
   /** Of any tenant when `tenantId` is null. */
   findEndpoint(tenantId: string | null, endpointId: string): Promise<EndpointRow | null>;
   listEndpoints(page: EndpointFilter & EndpointPage): Promise<EndpointRow[]>;
@@ -86,8 +91,6 @@ export interface Store extends ConfigurationChanges, WebhookStore, Jobs {
     limit: number,
   ): Promise<{ rows: TenantDeadLetters[]; total: number }>;
   deadLetterCounts(): Promise<ReadonlyMap<string, number>>;
-  /** What a tenant uses now: dead letters, and what workers have said within the last seconds. */
-  findUsage(tenantId: string): Promise<{ deadLetters: number; inFlight: number; queued: number }>;
   listSetAside(page: { readonly limit: number; readonly offset: number }): Promise<SetAsideRow[]>;
   /** Of what changes no configuration. */
   audit(entry: AuditEntry): Promise<void>;
@@ -105,19 +108,20 @@ export function openStore({ sql }: Pick<Database, 'sql'>, lookups: Pick<Database
     ...bounded(openChanges(sql)),
     ...bounded(openWebhookStore(sql)),
     ...bounded(openJobs(sql)),
+    tenants: bounded(openTenantStore(sql)),
+    plans: bounded(openPlanStore(sql)),
+    quotas: bounded(openQuotaStore(sql)),
     keys: bounded(openKeyStore(sql)),
     portalTokens: bounded(openPortalTokenStore(sql)),
     auditLog: bounded(openAuditStore(sql)),
     record: bounded(openRecordStore(sql)),
+    eventTypes: bounded(openEventTypeStore(sql)),
     findApiKey: (keyHash) => within(KEY_LOOKUP_TIMEOUT_MS, findApiKey(lookups.sql, keyHash)),
     findPortalGuard: (tenantId) => within(KEY_LOOKUP_TIMEOUT_MS, findPortalGuard(lookups.sql, tenantId)),
     addOperatorKey: ({ keyId, keyHash }) =>
       ask(insertApiKey(sql, { keyId, keyHash, kind: 'operator', tenantId: null })).then(() => undefined),
     countOperatorKeys: () => ask(countOperatorKeys(sql)),
-    findTenant: async (tenantId) => {
-      const [tenant, quotas] = await ask(Promise.all([findTenant(sql, tenantId), findQuotas(sql, tenantId)]));
-      return tenant && quotas ? { ...tenant, quotas } : null;
-    },
+    findTenant: (tenantId) => ask(findTenantWithQuotas(sql, tenantId)),
     findEndpoint: (tenantId, endpointId) =>
       ask(
         tenantId === null
@@ -140,12 +144,6 @@ export function openStore({ sql }: Pick<Database, 'sql'>, lookups: Pick<Database
     findDeadLetter: (tenantId, deliveryId) => ask(findDeadLetter(sql, tenantId, deliveryId)),
     countDeadLettersByTenant: (tenantId, limit) => ask(countDeadLettersByTenant(sql, tenantId, limit)),
     deadLetterCounts: () => ask(deadLetterCounts(lookups.sql)),
-    findUsage: async (tenantId) => {
-      const [deadLetters, load] = await ask(
-        Promise.all([countDeadLetters(sql, tenantId), tenantLoad(sql, tenantId)]),
-      );
-      return { deadLetters, ...load };
-    },
     listSetAside: (page) => ask(listSetAside(sql, page)),
     audit: (entry) => ask(insertAuditEntry(sql, entry)),
   };

@@ -4,13 +4,20 @@ import { DEFAULT_TIERS, deriveMacKey, type JournalEntry, parseTiers } from '@pos
 import { type Database, openDatabase, type Quotas } from '@posthorn/db';
 import type { OutboundRecord, ProduceAck } from '@posthorn/kafka';
 import { createLogger, createMetrics, createTracing, systemClock } from '@posthorn/runtime';
-import { createTenantConfigs, parseSecretsKey, type TenantConfigs } from '@posthorn/tenant-config';
+import {
+  catalogueSource,
+  createEventCatalogue,
+  createTenantConfigs,
+  parseSecretsKey,
+  type TenantConfigs,
+} from '@posthorn/tenant-config';
 import { createSignalledList, databaseUrl, type SignalledList } from '@posthorn/testkit';
 import { createAdmitOnce } from '../src/accept/admit-once.ts';
 import { openClaims } from '../src/accept/claims.ts';
 import { createRateWindow } from '../src/accept/rate-window.ts';
 import { createKeys, hashKey, mintKey } from '../src/access/auth.ts';
 import { createPortalTokens } from '../src/access/portal-token.ts';
+import { createPayloadChecks } from '../src/check-payload/payload-checks.ts';
 import { type App, type AppParts, createApp } from '../src/http/app.ts';
 import { createLoadShedder } from '../src/http/shed-load.ts';
 import { createIngestMetrics } from '../src/metrics.ts';
@@ -64,6 +71,9 @@ export async function startApi(change: (parts: AppParts) => AppParts = (parts) =
     replicaId: 'ingest-test',
   });
   await configs.start();
+  const catalogue = createEventCatalogue({ source: catalogueSource(database), log });
+  await catalogue.start();
+  const payloadChecks = createPayloadChecks({ clock: systemClock });
   const store = openStore(database, database);
   const sent = createSignalledList<OutboundRecord>();
   const journaled = createSignalledList<JournalEntry>();
@@ -82,6 +92,8 @@ export async function startApi(change: (parts: AppParts) => AppParts = (parts) =
     portalTokens,
     store,
     tenants: configs,
+    catalogue,
+    payloadChecks,
     rate: createRateWindow(),
     outcomeWaits: createOutcomeWaits({ clock: systemClock, pause: delay, isStopping: () => false }),
     once: createAdmitOnce({
@@ -150,6 +162,8 @@ export async function startApi(change: (parts: AppParts) => AppParts = (parts) =
     async close() {
       await app.close();
       await configs.stop();
+      await catalogue.stop();
+      await payloadChecks.stop();
       await database.close();
     },
   };

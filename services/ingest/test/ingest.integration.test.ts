@@ -113,6 +113,25 @@ describe('an accepted event', () => {
   });
 });
 
+describe('an event that 100 requests carry to two replicas at once', () => {
+  it('is one, and all are told the same', async () => {
+    const { tenantId, key } = await createTenant({ maxEventsPerSec: 10 });
+    const event = { tenant_id: tenantId, type: 'order.created', payload: 1, event_id: 'order 42' };
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, (_, i) =>
+        call(i % 2 === 0 ? first : second, 'POST', '/v1/events', event, key),
+      ),
+    );
+    expect(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size).toBe(1);
+    expect(answers[0]!.status).toBe(202);
+    const other = { ...event, payload: 2, event_id: 'order 43' };
+    const next = await call(second, 'POST', '/v1/events', other, key);
+    await recordOf(next.body.event_id);
+    const records = replicas.records.filter(({ headers }) => headers.ce_tenant === tenantId);
+    expect(records.map(({ headers }) => headers.ce_clientid)).toEqual(['order 42', 'order 43']);
+  });
+});
+
 describe('configuration', () => {
   it('of a tenant made on one replica is known to the other when the answer is there', async () => {
     const { status, body } = await call(first, 'POST', '/v1/tenants', { tenant_id: 'made-by-api' });
@@ -365,6 +384,8 @@ describe('without Kafka', () => {
     const result = await acceptEvent(
       {
         tenants: { fresh: true, peek: () => ({ ...config, quotas }), get: () => Promise.reject(new Error()) },
+        catalogue: { find: () => undefined, loaded: true },
+        payloadChecks: { check: () => Promise.reject(new Error()) },
         rate: createRateWindow(),
         once: { admit: () => Promise.reject(new Error()), waiting: 0 },
         countDeadLetters: () => 0,

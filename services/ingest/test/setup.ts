@@ -88,6 +88,8 @@ export async function setup(limits?: { maxRequests?: number; maxBytes?: number }
     portalTokens: createPortalTokens(SECRETS_KEY),
     store,
     tenants: fakes.tenantLookups,
+    catalogue: { find: () => undefined, loaded: true, poll: async () => true },
+    payloadChecks: { check: async () => ({ kind: 'fits' }), inspect: async () => ({ kind: 'fits' }) },
     rate: createRateWindow(),
     outcomeWaits: createOutcomeWaits({
       clock,

@@ -17,11 +17,12 @@ import type { Caller } from '../access/auth.ts';
 import { authorise, refuseReserved, type TenantLookups } from '../access/authorise.ts';
 import { isProblem, type Problem, type ProblemCode, problem, retryAfter } from '../http/problem.ts';
 import type { AdmitOnce } from './admit-once.ts';
+import { checkType, NO_WARNINGS, type TypeCheckParts, type Warning } from './check-type.ts';
 import type { PostedEvent } from './posted-event.ts';
 import type { RateWindow } from './rate-window.ts';
 import { type SystemStamp, systemStamp } from './system-stamp.ts';
 
-export interface AcceptParts {
+export interface AcceptParts extends TypeCheckParts {
   readonly tenants: TenantLookups;
   readonly rate: RateWindow;
   /** The way of events with an idempotency key or an id of their sender's. */
@@ -43,6 +44,8 @@ export interface EventRequest {
   readonly idempotencyKey: string | null;
   /** The event as it was sent: whether two requests of one key are the same is judged by it. */
   readonly source: Buffer;
+  /** This endpoint alone gets it, whatever it subscribes to; left out for those that match. */
+  readonly only?: EndpointId;
 }
 
 export interface AcceptedEvent {
@@ -52,6 +55,8 @@ export interface AcceptedEvent {
   readonly webhooks_queued: number;
   /** When the first attempts are due; left out for at once. */
   readonly deliver_at?: string;
+  /** What its type's rules say against it; of a type that is enforced with `warn`, deprecated or unknown. */
+  readonly warnings?: readonly Warning[];
   /** All of them, or none when there are more than MAX_DELIVERY_IDS. */
   readonly delivery_ids?: readonly DeliveryId[];
 }
@@ -66,7 +71,7 @@ export async function acceptEvent(
   const { caller, event, idempotencyKey } = request;
   const tenant = await authorise(parts.tenants, caller, event.tenantId);
   if (isProblem(tenant)) return tenant;
-  const refusal = refuseReserved(tenant.tenantId);
+  const refusal = request.only === undefined ? refuseReserved(tenant.tenantId) : null;
   if (refusal) return refusal;
   return idempotencyKey === null && event.clientEventId === null
     ? acceptNew(parts, tenant, request, mintEventId(parts.clock.nowMs()))
@@ -90,27 +95,34 @@ function acceptOnce(
   });
 }
 
+/** A test of one endpoint is nobody else's. */
+const NOT_STAMPED: SystemStamp = { kind: 'stamp', revision: null };
+
 async function acceptNew(
   parts: AcceptParts,
   tenant: TenantConfig,
-  { event, traceparent }: EventRequest,
+  { event, traceparent, only }: EventRequest,
   eventId: EventId,
   sendByMs = Number.POSITIVE_INFINITY,
 ): Promise<AcceptedEvent | Problem> {
-  const asked = systemStamp(parts.tenants);
+  const asked = only === undefined ? systemStamp(parts.tenants) : NOT_STAMPED;
   const system = asked instanceof Promise ? await asked : asked;
   if (system.kind === 'problem') return system;
   const refusal = admit(parts, tenant);
   if (refusal) return refusal;
-  const endpointIds = match(tenant, event, tenant.revision);
-  const stamped = { eventId, tenant, event, system, traceparent: parts.tracing.begin(traceparent) };
+  const checking = only === undefined ? checkType(parts, tenant, event) : NO_WARNINGS;
+  const warnings = checking instanceof Promise ? await checking : checking;
+  if (isProblem(warnings)) return warnings;
+  const endpointIds = only === undefined ? match(tenant, event, tenant.revision) : [only];
+  const stamped = { eventId, tenant, event, system, only, traceparent: parts.tracing.begin(traceparent) };
   failpoint('before-produce');
   if (parts.clock.monotonicMs() > sendByMs) return produceProblem('not_accepted');
   const failure = await produce(parts, stamped);
   failpoint('after-produce');
   if (failure) return failure;
   logAccepted(parts.log, stamped, endpointIds.length);
-  return answerFor(tenant.tenantId, event, eventId, endpointIds);
+  const accepted = answerFor(tenant.tenantId, event, eventId, endpointIds);
+  return warnings.length === 0 ? accepted : { ...accepted, warnings };
 }
 
 const match = (tenant: TenantConfig, event: PostedEvent, revision: number): EndpointId[] =>
@@ -118,6 +130,8 @@ const match = (tenant: TenantConfig, event: PostedEvent, revision: number): Endp
 
 function admit(parts: AcceptParts, tenant: TenantConfig): Problem | null {
   const { tenantId, quotas } = tenant;
+  if (tenant.state === 'disabled')
+    return problem('tenant_disabled', `${tenantId} is disabled: its events are refused until it is enabled`);
   if (quotas.dlqPolicy === 'refuse') {
     const count = parts.countDeadLetters(tenantId);
     if (count > 0 && count >= quotas.maxDlqSize) return tooManyDeadLetters(count, quotas.maxDlqSize);
@@ -157,11 +171,12 @@ interface StampedEvent {
   readonly tenant: TenantConfig;
   readonly event: PostedEvent;
   readonly system: SystemStamp;
+  readonly only: EndpointId | undefined;
   readonly traceparent: string;
 }
 
 async function produce(parts: AcceptParts, stamped: StampedEvent): Promise<Problem | null> {
-  const { eventId, tenant, event, system } = stamped;
+  const { eventId, tenant, event, system, only } = stamped;
   const hop = parts.tracing.hop('accept event', stamped.traceparent, { event_id: eventId });
   let failure: ProblemCode | undefined;
   try {
@@ -182,6 +197,7 @@ async function produce(parts: AcceptParts, stamped: StampedEvent): Promise<Probl
         traceparent: hop.traceparent,
         ...(event.deliverAtMs === null ? {} : { deliverAtMs: event.deliverAtMs }),
         ...(event.clientEventId === null ? {} : { clientEventId: event.clientEventId }),
+        ...(only === undefined ? {} : { only: [only] }),
         ...(system.revision === null ? {} : { systemRevision: system.revision }),
       }),
     });

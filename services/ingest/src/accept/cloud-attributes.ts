@@ -20,7 +20,7 @@ export type Attributes = Map<string, unknown>;
 /** How they came: as members of a JSON document, or as headers. */
 export type Form = 'json' | 'headers';
 
-type Envelope = Omit<PostedEvent, 'payload' | 'contentType'> & {
+type Envelope = Omit<PostedEvent, 'payload' | 'payloadPointer' | 'contentType'> & {
   /** Null when the event does not say what its data is. */
   readonly contentType: string | null;
 };

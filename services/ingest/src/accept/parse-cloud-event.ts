@@ -32,8 +32,8 @@ export function parseCloudEvent(body: Buffer, context: ReadContext): PostedEvent
   }
   const { contentType, ...envelope } = readAttributes(given, 'json', context, faults);
   const payload = readData(body, members, contentType, faults);
-  const event = { ...envelope, payload: payload.bytes, contentType: payload.contentType };
-  return faults.length > 0 ? invalidRequest(faults) : (payloadTooLarge(payload.bytes.length) ?? event);
+  const event = { ...envelope, ...payload };
+  return faults.length > 0 ? invalidRequest(faults) : (payloadTooLarge(payload.payload.length) ?? event);
 }
 
 const DATA = new Set(['data', 'data_base64']);

@@ -67,14 +67,13 @@ export function parseEvent(body: Buffer, context: ReadContext): PostedEvent | Pr
   const event = {
     tenantId,
     type,
-    payload: payload.bytes,
-    contentType: payload.contentType,
+    ...payload,
     labels: readLabels(value('labels'), '/labels', faults),
     occurredAt: readTimestamp(value('timestamp'), value('occurred_at'), faults),
     deliverAtMs: readDeliverAt(value('deliver_at'), '/deliver_at', context, faults),
     clientEventId: readClientEventId(value('event_id'), '/event_id', faults),
   };
-  return faults.length > 0 ? invalidRequest(faults) : (payloadTooLarge(payload.bytes.length) ?? event);
+  return faults.length > 0 ? invalidRequest(faults) : (payloadTooLarge(payload.payload.length) ?? event);
 }
 
 function findFields(body: Buffer, members: readonly Member[], faults: Fault[]): Found {

@@ -11,6 +11,8 @@ export interface PostedEvent {
   readonly deliverAtMs: number | null;
   /** The bytes that receivers get: a view of the request's own wherever they stand in it as they are. */
   readonly payload: Buffer;
+  /** Where it stands in what was sent, for faults: empty for all of the body. */
+  readonly payloadPointer: string;
   /** Media type of the payload, fit for a header. */
   readonly contentType: string;
   /** The sender's own id of the event; null when it gave none. */

@@ -26,11 +26,10 @@ export function readCloudHeaders(
   }
   given.set('datacontenttype', headers['content-type']);
   const { contentType, ...envelope } = readAttributes(given, 'headers', context, faults);
-  const read = { bytes: body, contentType: contentType ?? BYTES_CONTENT_TYPE };
-  const payload =
-    body.length === 0 ? { ...read, contentType: BYTES_CONTENT_TYPE } : holdJson(read, '', faults);
-  if (faults.length > 0) return invalidRequest(faults);
-  return { ...envelope, payload: payload.bytes, contentType: payload.contentType };
+  // Without data there is nothing that its type could be said of.
+  const bodyType = body.length === 0 ? null : contentType;
+  const payload = holdJson(body, bodyType ?? BYTES_CONTENT_TYPE, '', faults);
+  return faults.length > 0 ? invalidRequest(faults) : { ...envelope, ...payload };
 }
 
 /** Header values are UTF-8, percent-encoded into visible ASCII; they may be quoted (§3.1.3.2). */

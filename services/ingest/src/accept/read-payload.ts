@@ -1,18 +1,19 @@
 import { isJsonType, MAX_EVENT_BYTES } from '@posthorn/contracts';
 import { type Fault, isProblem, type Problem, problem } from '../http/problem.ts';
 import { checkJson } from '../http/read-json.ts';
-import { JSON_CONTENT_TYPE } from './posted-event.ts';
+import { JSON_CONTENT_TYPE, type PostedEvent } from './posted-event.ts';
 
-/** What receivers get: the bytes, and the media type that is sent with them. */
-export interface Payload {
-  readonly bytes: Buffer;
-  readonly contentType: string;
-}
+/** What receivers get, and where it stood. */
+export type Payload = Pick<PostedEvent, 'payload' | 'payloadPointer' | 'contentType'>;
 
 export const TEXT_CONTENT_TYPE = 'text/plain; charset=utf-8';
 export const BYTES_CONTENT_TYPE = 'application/octet-stream';
 const NO_BYTES = Buffer.alloc(0);
-export const NO_PAYLOAD: Payload = { bytes: NO_BYTES, contentType: BYTES_CONTENT_TYPE };
+export const NO_PAYLOAD: Payload = {
+  payload: NO_BYTES,
+  payloadPointer: '/payload',
+  contentType: BYTES_CONTENT_TYPE,
+};
 
 /** Where the parts of a payload stand in the form at hand, for faults. */
 export interface PayloadPlace {
@@ -22,9 +23,9 @@ export interface PayloadPlace {
 
 /** A JSON value as its sender wrote it. */
 export function jsonPayload(
-  bytes: Buffer,
+  payload: Buffer,
   contentType: string | null,
-  { contentTypePointer }: PayloadPlace,
+  { pointer, contentTypePointer }: PayloadPlace,
   faults: Fault[],
 ): Payload {
   // The empty one is a fault already.
@@ -32,7 +33,7 @@ export function jsonPayload(
     const detail = 'must be a JSON type: what is not JSON goes into payload_text or payload_base64';
     faults.push({ pointer: contentTypePointer, detail });
   }
-  return { bytes, contentType: contentType ?? JSON_CONTENT_TYPE };
+  return { payload, payloadPointer: pointer, contentType: contentType ?? JSON_CONTENT_TYPE };
 }
 
 /** The text's UTF-8 bytes. */
@@ -53,8 +54,7 @@ export function textPayload(
       detail: 'must not name a charset but utf-8, in which it is sent',
     });
   }
-  const payload = { bytes: Buffer.from(value), contentType: contentType ?? TEXT_CONTENT_TYPE };
-  return holdJson(payload, pointer, faults);
+  return holdJson(Buffer.from(value), contentType ?? TEXT_CONTENT_TYPE, pointer, faults);
 }
 
 const CHARSET = /;[ \t]*charset="?([^";]*)"?/i;
@@ -73,7 +73,7 @@ export function base64Payload(
     faults.push({ pointer, detail: BASE64_RULE });
     return NO_PAYLOAD;
   }
-  return holdJson({ bytes, contentType: contentType ?? BYTES_CONTENT_TYPE }, pointer, faults);
+  return holdJson(bytes, contentType ?? BYTES_CONTENT_TYPE, pointer, faults);
 }
 
 const BASE64_RULE =
@@ -88,13 +88,20 @@ export function decodeBase64(text: string): Buffer | null {
 }
 
 /** Bytes that are called JSON are JSON: filters, schemas and views read them as such. */
-export function holdJson(payload: Payload, pointer: string, faults: Fault[]): Payload {
-  if (!isJsonType(payload.contentType)) return payload;
-  const document = checkJson(payload.bytes);
-  if (document !== null && isProblem(document)) {
-    faults.push({ pointer, detail: `is not the JSON that its content type says: ${document.detail}` });
+export function holdJson(
+  payload: Buffer,
+  contentType: string,
+  payloadPointer: string,
+  faults: Fault[],
+): Payload {
+  if (isJsonType(contentType)) {
+    const document = checkJson(payload);
+    if (document !== null && isProblem(document)) {
+      const detail = `is not the JSON that its content type says: ${document.detail}`;
+      faults.push({ pointer: payloadPointer, detail });
+    }
   }
-  return payload;
+  return { payload, payloadPointer, contentType };
 }
 
 export function payloadTooLarge(bytes: number): Problem | null {

@@ -1,27 +1,31 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { JournalEntry, Tier } from '@posthorn/contracts';
 import type { HealthCheck } from '@posthorn/runtime';
-import type { TenantConfigs } from '@posthorn/tenant-config';
+import type { EventCatalogue, TenantConfigs } from '@posthorn/tenant-config';
 import Fastify, { type FastifyRequest } from 'fastify';
 import type { AcceptParts } from '../accept/accept-event.ts';
 import { refuseActorName } from '../access/actor.ts';
 import type { Caller, Keys } from '../access/auth.ts';
 import type { TenantLookups } from '../access/authorise.ts';
 import { refuseAccess } from '../access/refuse-access.ts';
+import type { PayloadChecks } from '../check-payload/payload-checks.ts';
 import type { IngestMetrics } from '../metrics.ts';
 import { attemptRoutes } from '../resources/attempts/routes.ts';
 import { auditRoutes } from '../resources/audit-log/routes.ts';
 import { cancelRoutes } from '../resources/cancellations/routes.ts';
 import { deadLetterRoutes } from '../resources/dead-letters/routes.ts';
 import { deliveryRoutes } from '../resources/deliveries/routes.ts';
+import { eventTypeRoutes } from '../resources/event-types/routes.ts';
 import { eventRoutes } from '../resources/events/routes.ts';
 import { jobRoutes } from '../resources/jobs/routes.ts';
 import { startJobRoutes } from '../resources/jobs/start-routes.ts';
 import { keyRoutes } from '../resources/keys/routes.ts';
 import { laneRoutes } from '../resources/lanes/routes.ts';
+import { planRoutes } from '../resources/plans/routes.ts';
 import { type PortalTokenParts, portalTokenRoutes } from '../resources/portal-tokens/routes.ts';
 import { quotaRoutes } from '../resources/quotas/routes.ts';
 import { setAsideRoutes } from '../resources/set-aside/routes.ts';
+import { systemWebhookRoutes } from '../resources/system-webhooks/routes.ts';
 import { tenantRoutes } from '../resources/tenants/routes.ts';
 import { type WebhookParts, webhookRoutes } from '../resources/webhooks/routes.ts';
 import type { Store } from '../store.ts';
@@ -48,6 +52,8 @@ export interface AppParts extends AcceptParts, WebhookParts, PortalTokenParts {
   readonly keys: Keys;
   readonly store: Store;
   readonly tenants: TenantLookups & Pick<TenantConfigs, 'whenApplied'>;
+  readonly catalogue: Pick<EventCatalogue, 'find' | 'loaded' | 'poll'>;
+  readonly payloadChecks: Pick<PayloadChecks, 'check' | 'inspect'>;
   readonly shedder: LoadShedder;
   readonly checks: readonly HealthCheck[];
   readonly isReady: () => boolean;
@@ -174,6 +180,8 @@ function apiRoutes(app: App, parts: AppParts): void {
   tenantRoutes(app, parts);
   laneRoutes(app, parts);
   webhookRoutes(app, parts);
+  systemWebhookRoutes(app, parts);
+  planRoutes(app, parts);
   quotaRoutes(app, parts);
   deliveryRoutes(app, parts);
   attemptRoutes(app, parts);
@@ -186,6 +194,7 @@ function apiRoutes(app: App, parts: AppParts): void {
   auditRoutes(app, parts);
   setAsideRoutes(app, parts);
   eventRoutes(app, parts);
+  eventTypeRoutes(app, parts);
 }
 
 function shedLoad(app: App, { shedder, ingestMetrics }: AppParts): void {

@@ -511,7 +511,6 @@ describe('a request that no route takes', () => {
     'application/x-www-form-urlencoded',
     'multipart/form-data; boundary=x',
     'application/jsonx',
-    'application/cloudevents+json',
     'json',
     ';',
     'é',
@@ -526,7 +525,7 @@ describe('a request that no route takes', () => {
   });
 
   it('a body larger than the route takes is 413', async () => {
-    const payload = `{"tenant_id":"${'x'.repeat(400_000)}"}`;
+    const payload = `{"tenant_id":"${'x'.repeat(500_000)}"}`;
     for (const [method, route] of BODY_ROUTES)
       expectProblem(await send(method, route, { payload }), 'payload_too_large');
   });

@@ -60,6 +60,12 @@ export const PROBLEMS = {
     when: 'The tenant `posthorn` is the system’s own: webhooks for operational events can be made for it, nothing else.',
     remedy: 'Use a tenant of your own.',
   },
+  tenant_disabled: {
+    status: 403,
+    title: 'The tenant is disabled',
+    when: 'An operator has disabled the tenant (`enabled`): its events are refused. What was accepted is delivered, all can be read.',
+    remedy: 'Enable it, then send the event again.',
+  },
   route_not_found: {
     status: 404,
     title: 'There is nothing at this path',
@@ -71,6 +77,12 @@ export const PROBLEMS = {
     title: 'There is no such tenant',
     when: 'There is no such tenant, or the key is another tenant’s.',
     remedy: 'Create the tenant, or use its key.',
+  },
+  plan_not_found: {
+    status: 404,
+    title: 'There is no such plan',
+    when: 'There is no such plan.',
+    remedy: 'Put it.',
   },
   webhook_not_found: {
     status: 404,
@@ -129,8 +141,20 @@ export const PROBLEMS = {
   tenant_exists: {
     status: 409,
     title: 'The tenant exists already',
-    when: 'There is a tenant of this id already.',
+    when: 'There is a tenant of this id already, or there was one that is deleted.',
     remedy: '',
+  },
+  tenant_lookalike: {
+    status: 409,
+    title: 'The tenant’s id is easily taken for another’s',
+    when: 'A tenant, `tenant_id` in the answer, has an id that differs in case, in `-` and `_`, or in `0` and `o`, `1`, `i` and `l` alone. A deleted one counts.',
+    remedy: 'If it is the same customer, use that id; else choose another.',
+  },
+  plan_in_use: {
+    status: 409,
+    title: 'Tenants have the plan',
+    when: 'A plan that some tenant has, or `default`, cannot be deleted.',
+    remedy: 'Give its tenants another plan first.',
   },
   idempotency_in_progress: {
     status: 409,
@@ -143,6 +167,12 @@ export const PROBLEMS = {
     title: 'The event type exists already',
     when: 'There is an event type of this name already; it may be archived.',
     remedy: 'Change it, or add a version to it.',
+  },
+  change_conflict: {
+    status: 409,
+    title: 'Somebody else made a change meanwhile',
+    when: 'What the request was to change is no longer what it was when the request was read.',
+    remedy: 'Send it again.',
   },
   too_many_event_types: {
     status: 409,

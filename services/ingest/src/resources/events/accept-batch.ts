@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Static } from 'typebox';
 import { type AcceptedEvent, type AcceptParts, acceptEvent } from '../../accept/accept-event.ts';
 import type { ReadContext } from '../../accept/check-fields.ts';
+import type { Warning } from '../../accept/check-type.ts';
 import type { PostedEvent } from '../../accept/posted-event.ts';
 import type { Caller } from '../../access/auth.ts';
 import { isProblem, type Problem, problem, retryAfter } from '../../http/problem.ts';
@@ -79,9 +80,12 @@ export function viewResults(results: readonly ItemResult[]): Static<typeof Batch
 }
 
 /** Without delivery ids: a hash for each of up to a hundred, a thousand times over, is not asked for. */
-function viewAccepted({ delivery_ids: _ids, ...event }: AcceptedEvent, index: number) {
-  return { index, status: 202 as const, ...event };
+function viewAccepted({ delivery_ids: _ids, warnings, ...event }: AcceptedEvent, index: number) {
+  return { index, status: 202 as const, ...event, ...(warnings ? { warnings: viewWarnings(warnings) } : {}) };
 }
+
+const viewWarnings = (warnings: readonly Warning[]) =>
+  warnings.map(({ code, detail, errors }) => ({ code, detail, ...(errors ? { errors: [...errors] } : {}) }));
 
 function viewProblem({ code, detail, errors, members, headers }: Problem, index: number) {
   const seconds = headers?.['retry-after'];

@@ -1,0 +1,143 @@
+import { isEventType } from '@posthorn/contracts';
+import { type EventTypeChanges, MAX_EVENT_TYPE_VERSIONS, MAX_EVENT_TYPES } from '@posthorn/db';
+import type { Static } from 'typebox';
+import { actorOf } from '../../access/actor.ts';
+import type { App, AppParts } from '../../http/app.ts';
+import { operation } from '../../http/operation.ts';
+import { isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
+import { checkVersion } from './check-version.ts';
+import { unknownEventType } from './read.ts';
+import {
+  EventType,
+  EventTypeChange,
+  EventTypeParams,
+  MAX_SCHEMA_BYTES,
+  NewEventType,
+  NewVersion,
+  viewEventType,
+} from './schema.ts';
+
+/** The catalogue is the operator's. */
+export const CHANGE = { scope: 'manage', callers: ['operator'] } as const;
+const TAG = 'Event types';
+const ENVELOPE_BYTES = 64 * 1024;
+const BODY_BYTES = 2 * MAX_SCHEMA_BYTES + ENVELOPE_BYTES;
+const EFFECTIVE = 'Effective for events at every replica within 5 s.';
+
+export function changeEventTypes(app: App, parts: AppParts): void {
+  createType(app, parts);
+  changeType(app, parts);
+  addVersion(app, parts);
+}
+
+function createType(app: App, parts: AppParts): void {
+  app.post(
+    '/event-types',
+    operation({
+      id: 'createEventType',
+      tag: TAG,
+      summary: 'Add an event type to the catalogue',
+      description: `Its schema, if it has one, is compiled and its examples are held to it. ${EFFECTIVE}`,
+      access: CHANGE,
+      body: NewEventType,
+      bodyLimit: BODY_BYTES,
+      answers: { 201: EventType },
+      problems: ['event_type_exists', 'too_many_event_types'],
+    }),
+    async (request, reply) => {
+      const { name, description = '', enforcement = 'off' } = request.body;
+      const texts = await checkVersion(parts.payloadChecks, request.body);
+      if (isProblem(texts)) return sendProblem(reply, texts);
+      const actor = actorOf(request);
+      const created = await parts.store.eventTypes.create(
+        { name, description, enforcement, ...texts },
+        actor,
+      );
+      if (created !== 'created') return sendProblem(reply, created === 'exists' ? taken(name) : FULL);
+      parts.log.info({ event_type: name, key_id: actor.keyId }, 'event type created');
+      const shown = await showCurrent(parts, name);
+      return isProblem(shown) ? sendProblem(reply, shown) : reply.code(201).send(shown);
+    },
+  );
+}
+
+const taken = (name: string): Problem =>
+  problem('event_type_exists', `there is an event type ${name} already`);
+export const FULL = problem('too_many_event_types', `the catalogue has ${MAX_EVENT_TYPES} types`, {
+  members: { limit: MAX_EVENT_TYPES },
+});
+const VERSIONS_FULL = problem('too_many_event_types', `the type has ${MAX_EVENT_TYPE_VERSIONS} versions`, {
+  members: { limit: MAX_EVENT_TYPE_VERSIONS },
+});
+
+function changeType(app: App, parts: AppParts): void {
+  app.patch(
+    '/event-types/:event_type',
+    operation({
+      id: 'changeEventType',
+      tag: TAG,
+      summary: 'Change, deprecate or archive an event type',
+      description: `What is left out stays as it is. An archived type can be made \`active\` again. ${EFFECTIVE}`,
+      access: CHANGE,
+      params: EventTypeParams,
+      body: EventTypeChange,
+      answers: { 200: EventType },
+      problems: ['event_type_not_found'],
+    }),
+    async (request, reply) => {
+      const name = request.params.event_type;
+      const found = isEventType(name) ? await parts.store.eventTypes.find(name) : null;
+      if (found === null) return sendProblem(reply, unknownEventType(name));
+      const changed = await parts.store.eventTypes.change(found, toChanges(request.body), actorOf(request));
+      if (changed === null) return sendProblem(reply, unknownVersion(name, request.body.current_version));
+      const shown = await showCurrent(parts, name);
+      return isProblem(shown) ? sendProblem(reply, shown) : reply.send(shown);
+    },
+  );
+}
+
+function toChanges({ current_version, ...rest }: Static<typeof EventTypeChange>): EventTypeChanges {
+  return current_version === undefined ? rest : { ...rest, currentVersion: current_version };
+}
+
+const unknownVersion = (name: string, version: number | undefined): Problem =>
+  problem('event_type_not_found', `the event type ${name} has no version ${version}`);
+
+function addVersion(app: App, parts: AppParts): void {
+  app.post(
+    '/event-types/:event_type/versions',
+    operation({
+      id: 'addEventTypeVersion',
+      tag: TAG,
+      summary: 'Add a version to an event type',
+      description: `It becomes the current one: payloads are held to its schema. ${EFFECTIVE}`,
+      access: CHANGE,
+      params: EventTypeParams,
+      body: NewVersion,
+      bodyLimit: BODY_BYTES,
+      answers: { 201: EventType },
+      problems: ['event_type_not_found', 'too_many_event_types'],
+    }),
+    async (request, reply) => {
+      const name = request.params.event_type;
+      if (!isEventType(name)) return sendProblem(reply, unknownEventType(name));
+      const texts = await checkVersion(parts.payloadChecks, request.body);
+      if (isProblem(texts)) return sendProblem(reply, texts);
+      const added = await parts.store.eventTypes.addVersion(name, texts, actorOf(request));
+      if (added === null) return sendProblem(reply, unknownEventType(name));
+      if (added === 'too_many') return sendProblem(reply, VERSIONS_FULL);
+      const shown = await showCurrent(parts, name);
+      return isProblem(shown) ? sendProblem(reply, shown) : reply.code(201).send(shown);
+    },
+  );
+}
+
+/** What was changed, once this replica works with it. */
+async function showCurrent(
+  { store, catalogue }: AppParts,
+  name: string,
+): Promise<Static<typeof EventType> | Problem> {
+  await catalogue.poll();
+  const [row] = await store.eventTypes.findCurrent([name]);
+  return row ? viewEventType(row) : unknownEventType(name);
+}

@@ -1,0 +1,115 @@
+import { isEventType } from '@posthorn/contracts';
+import type { EventTypeRow } from '@posthorn/db';
+import Type from 'typebox';
+import type { App, AppParts } from '../../http/app.ts';
+import { cutPage, DEFAULT_PAGE, decodeCursor, pageOf, pageQuery } from '../../http/cursor.ts';
+import { operation } from '../../http/operation.ts';
+import { isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
+import {
+  EventType,
+  EventTypeParams,
+  ListedEventType,
+  listedExample,
+  State,
+  Versions,
+  viewEventType,
+  viewListed,
+  viewVersion,
+} from './schema.ts';
+
+/** Everybody who may read may read the catalogue: it says nothing of any tenant. */
+export const READ = { scope: 'read', callers: ['operator', 'tenant', 'portal'] } as const;
+const TAG = 'Event types';
+
+const Query = Type.Object(
+  {
+    ...pageQuery,
+    state: Type.Optional(State),
+    prefix: Type.Optional(Type.String({ maxLength: 256, description: 'How the name begins: `order.`' })),
+  },
+  { additionalProperties: false },
+);
+
+export function readEventTypes(app: App, parts: AppParts): void {
+  listTypes(app, parts);
+  getType(app, parts);
+  listVersions(app, parts);
+}
+
+function listTypes(app: App, { store }: AppParts): void {
+  app.get(
+    '/event-types',
+    operation({
+      id: 'listEventTypes',
+      tag: TAG,
+      summary: 'List event types',
+      description: 'By name, without those that are archived unless `state` asks for them.',
+      access: READ,
+      querystring: Query,
+      answers: { 200: pageOf(ListedEventType, 'EventTypes', listedExample) },
+    }),
+    async (request, reply) => {
+      const { query } = request;
+      const cursor = decodeCursor(query.cursor, LIST);
+      if (cursor !== null && isProblem(cursor)) return sendProblem(reply, cursor);
+      const limit = Number(query.limit ?? DEFAULT_PAGE);
+      const place = {
+        at: cursor?.at[0] ?? null,
+        backwards: cursor?.direction === 'prev',
+        limit: limit + 1,
+      };
+      const found = await store.eventTypes.list({ state: query.state, prefix: query.prefix }, place);
+      const { rows, next, prev } = cutPage<EventTypeRow>(
+        { ...LIST, path: '/event-types', query, cursor, limit, keyOf: ({ name }) => [name] },
+        found,
+      );
+      return reply.send({ data: rows.map(viewListed), next, prev });
+    },
+  );
+}
+const LIST = { of: 'event-types', tenantId: null };
+
+function getType(app: App, { store }: AppParts): void {
+  app.get(
+    '/event-types/:event_type',
+    operation({
+      id: 'getEventType',
+      tag: TAG,
+      summary: 'Get an event type',
+      access: READ,
+      params: EventTypeParams,
+      answers: { 200: EventType },
+      problems: ['event_type_not_found'],
+    }),
+    async (request, reply) => {
+      const name = request.params.event_type;
+      const [row] = isEventType(name) ? await store.eventTypes.findCurrent([name]) : [];
+      return row ? reply.send(viewEventType(row)) : sendProblem(reply, unknownEventType(name));
+    },
+  );
+}
+
+function listVersions(app: App, { store }: AppParts): void {
+  app.get(
+    '/event-types/:event_type/versions',
+    operation({
+      id: 'listEventTypeVersions',
+      tag: TAG,
+      summary: 'List the versions of an event type',
+      description: 'Newest first, each with its schema and examples. A version never changes.',
+      access: READ,
+      params: EventTypeParams,
+      answers: { 200: Versions },
+      problems: ['event_type_not_found'],
+    }),
+    async (request, reply) => {
+      const name = request.params.event_type;
+      const rows = isEventType(name) ? await store.eventTypes.listVersions(name) : [];
+      if (rows.length === 0) return sendProblem(reply, unknownEventType(name));
+      return reply.send({ data: rows.map(viewVersion), next: null, prev: null });
+    },
+  );
+}
+
+export const unknownEventType = (name: string): Problem =>
+  problem('event_type_not_found', `there is no event type ${JSON.stringify(name.slice(0, 64))}`);

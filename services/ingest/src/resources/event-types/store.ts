@@ -1,0 +1,144 @@
+import {
+  type Actor,
+  type CurrentEventType,
+  type EventTypeChanges,
+  type EventTypeFilter,
+  type EventTypeRow,
+  type EventTypeState,
+  type EventTypeVersionRow,
+  findCurrentEventTypes,
+  findEventType,
+  findEventTypeVersion,
+  insertAuditEntry,
+  insertEventType,
+  insertEventTypeVersion,
+  inTransaction,
+  listEventTypes,
+  listEventTypeVersions,
+  type NewEventType,
+  type PlaceInList,
+  type PoolSql,
+  type Sql,
+  updateEventType,
+} from '@posthorn/db';
+import { changeOf } from '../../access/redact.ts';
+
+export type VersionTexts = Pick<EventTypeVersionRow, 'schema' | 'examples'>;
+
+/** What an import does to one type. */
+export type ImportStep =
+  | { readonly kind: 'create'; readonly type: NewEventType }
+  | {
+      readonly kind: 'change';
+      readonly found: EventTypeRow;
+      readonly changes: EventTypeChanges;
+      /** Null: its schema and examples are what they were. */
+      readonly version: VersionTexts | null;
+    };
+
+export interface EventTypeStore {
+  list(filter: EventTypeFilter, place: PlaceInList): Promise<EventTypeRow[]>;
+  find(name: string): Promise<EventTypeRow | null>;
+  findVersion(name: string, version: number): Promise<EventTypeVersionRow | null>;
+  listVersions(name: string): Promise<EventTypeVersionRow[]>;
+  create(type: NewEventType, actor: Actor): Promise<'created' | 'exists' | 'too_many'>;
+  /** Null when there is no such type, or not that version. */
+  change(found: EventTypeRow, changes: EventTypeChanges, actor: Actor): Promise<EventTypeRow | null>;
+  addVersion(name: string, texts: VersionTexts, actor: Actor): Promise<VersionAdded>;
+  findCurrent(names: readonly string[]): Promise<CurrentEventType[]>;
+  /** All of it or nothing. `conflict`: somebody else made or removed one of the types meanwhile. */
+  apply(steps: readonly ImportStep[], actor: Actor): Promise<'applied' | StepRefusal>;
+}
+
+export type StepRefusal = 'too_many' | 'conflict';
+
+type VersionAdded = Awaited<ReturnType<typeof insertEventTypeVersion>>;
+
+export function openEventTypeStore(pool: PoolSql): EventTypeStore {
+  return {
+    list: (filter, place) => listEventTypes(pool, filter, place),
+    find: (name) => findEventType(pool, name),
+    findVersion: (name, version) => findEventTypeVersion(pool, name, version),
+    listVersions: (name) => listEventTypeVersions(pool, name),
+    create: (type, actor) => inTransaction(pool, (sql) => create(sql, type, actor)),
+    change: (found, changes, actor) => inTransaction(pool, (sql) => change(sql, found, changes, actor)),
+    addVersion: (name, texts, actor) => inTransaction(pool, (sql) => addVersion(sql, name, texts, actor)),
+    findCurrent: (names) => findCurrentEventTypes(pool, names),
+    async apply(steps, actor) {
+      try {
+        await inTransaction(pool, async (sql) => {
+          for (const step of steps) await apply(sql, step, actor);
+        });
+        return 'applied';
+      } catch (error) {
+        if (error instanceof RefusedStep) return error.refusal;
+        throw error;
+      }
+    },
+  };
+}
+
+/** Takes back the steps before it. */
+class RefusedStep extends Error {
+  override name = 'RefusedStep';
+  readonly refusal: StepRefusal;
+  constructor(refusal: StepRefusal) {
+    super(refusal);
+    this.refusal = refusal;
+  }
+}
+
+async function create(sql: Sql, type: NewEventType, actor: Actor) {
+  const created = await insertEventType(sql, type);
+  if (created !== 'created') return created;
+  const { name, description, enforcement } = type;
+  const after = { name, description, enforcement, version: 1 };
+  await insertAuditEntry(sql, { actor, action: 'event_type.created', tenantId: null, subject: name, after });
+  return created;
+}
+
+async function change(sql: Sql, found: EventTypeRow, changes: EventTypeChanges, actor: Actor) {
+  const changed = await updateEventType(sql, found.name, changes);
+  if (changed === null) return null;
+  await insertAuditEntry(sql, {
+    actor,
+    action: changes.state === undefined ? 'event_type.updated' : ACTION_OF[changes.state],
+    tenantId: null,
+    subject: found.name,
+    ...changeOf({ ...found }, { ...changes }),
+  });
+  return changed;
+}
+
+const ACTION_OF: Readonly<Record<EventTypeState, string>> = {
+  active: 'event_type.activated',
+  deprecated: 'event_type.deprecated',
+  archived: 'event_type.archived',
+};
+
+async function addVersion(sql: Sql, name: string, texts: VersionTexts, actor: Actor): Promise<VersionAdded> {
+  const added = await insertEventTypeVersion(sql, name, texts);
+  if (added === null || added === 'too_many') return added;
+  const detail = { version: added.version };
+  await insertAuditEntry(sql, {
+    actor,
+    action: 'event_type.version_added',
+    tenantId: null,
+    subject: name,
+    detail,
+  });
+  return added;
+}
+
+async function apply(sql: Sql, step: ImportStep, actor: Actor): Promise<void> {
+  if (step.kind === 'create') {
+    const created = await create(sql, step.type, actor);
+    if (created !== 'created') throw new RefusedStep(created === 'exists' ? 'conflict' : created);
+    return;
+  }
+  const { found, changes, version } = step;
+  const added = version && (await addVersion(sql, found.name, version, actor));
+  if (added === 'too_many') throw new RefusedStep(added);
+  if (Object.keys(changes).length === 0) return;
+  if ((await change(sql, found, changes, actor)) === null) throw new RefusedStep('conflict');
+}
