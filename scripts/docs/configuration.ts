@@ -5,8 +5,8 @@ import type { ConfigKey, ConfigSpec } from '@posthorn/runtime';
 import { root } from '../checks/repository.ts';
 import { engineTable } from './engine-table.ts';
 
-/** In the order in which an event meets them; the set-up job last. */
-export const SERVICES = ['ingest', 'dispatcher', 'worker', 'recorder', 'setup'] as const;
+/** In the order in which an event meets them; the set-up job and the command line last. */
+export const SERVICES = ['ingest', 'dispatcher', 'worker', 'recorder', 'setup', 'cli'] as const;
 
 export interface ServiceSpec {
   readonly service: string;

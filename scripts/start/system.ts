@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isPortFree } from '@posthorn/testkit';
 import { removeWithElsewhere } from '../infra/elsewhere.mjs';
@@ -33,6 +33,9 @@ export type System = {
   restart(names: readonly ServiceName[]): Promise<void>;
 };
 
+/** In `.posthorn`. */
+export const DATABASE_FILE = 'database-url';
+
 /** The demo's receiver listens on loopback, where endpoints may not be otherwise. */
 export const DEMO_CIDRS = '127.0.0.0/8';
 
@@ -54,6 +57,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const infra = await startInfra(options, running.add);
   const keys = await ensureKeys(join(dir, 'keys.json'));
   const [kafka, postgres] = infra;
+  await keepAddress(options, postgres.address);
   const env = serviceEnvironment({
     kafkaBrokers: kafka.address,
     databaseUrl: postgres.address,
@@ -66,6 +70,13 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     startServices(options, { logDir, env, onSpawn: running.add }),
   );
   return { keys, logDir, infra, ...services };
+}
+
+/** For `npm run posthorn`, while the system runs: an embedded Postgres has another port each time. */
+async function keepAddress({ dir, stops }: SystemOptions, databaseUrl: string): Promise<void> {
+  const file = join(dir, DATABASE_FILE);
+  await writeFile(file, databaseUrl, { mode: 0o600 });
+  stops.add('address of Postgres', () => rm(file, { force: true }));
 }
 
 async function removeData({ root, dir, say }: SystemOptions): Promise<void> {

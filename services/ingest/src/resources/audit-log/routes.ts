@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream';
+import { type AuditReader, exportEntries, viewAuditEntry } from '@posthorn/audit';
 import type { AuditFilter, AuditRow } from '@posthorn/db';
 import { unknownTenant } from '../../access/authorise.ts';
 import { type Caller, mayActFor } from '../../access/caller.ts';
@@ -6,8 +8,7 @@ import { cutPage, DEFAULT_PAGE, decodeCursor } from '../../http/cursor.ts';
 import { operation } from '../../http/operation.ts';
 import { invalidRequest, isProblem, sendProblem } from '../../http/problem.ts';
 import { normaliseTime } from '../../http/read-time.ts';
-import { exportAuditLog } from './export.ts';
-import { AuditExport, AuditHead, AuditPage, AuditQuery, ExportQuery, viewAuditEntry } from './schema.ts';
+import { AuditExport, AuditHead, AuditPage, AuditQuery, ExportQuery } from './schema.ts';
 
 /** A reader who takes nothing for this long is let go. */
 const EXPORT_STALL_MS = 60_000;
@@ -47,7 +48,7 @@ function listAuditLog(app: App, parts: AppParts): void {
     });
     const keyOf = ({ seq }: AuditRow) => [String(seq)];
     const page = cutPage({ path: '/audit-log', query, ...of, cursor, limit, keyOf }, rows);
-    const data = page.rows.map((row) => viewAuditEntry(row, caller.tenantId !== null));
+    const data = page.rows.map((row) => viewAuditEntry(row, readerOf(caller)));
     return reply.send({ data, next: page.next, prev: page.prev });
   });
 }
@@ -60,6 +61,8 @@ const INVALID_CURSOR = invalidRequest([
 type Filters = Readonly<
   Partial<Record<'tenant_id' | 'action' | 'actor' | 'subject' | 'since' | 'until', string>>
 >;
+
+const readerOf = (caller: Caller): AuditReader => (caller.tenantId === null ? 'operator' : 'tenant');
 
 const toFilter = (caller: Caller, query: Filters): AuditFilter => ({
   tenantId: caller.tenantId ?? query.tenant_id ?? null,
@@ -103,12 +106,10 @@ function exportRoute(app: App, parts: AppParts): void {
     if (query.tenant_id !== undefined && !mayActFor(caller, query.tenant_id))
       return sendProblem(reply, unknownTenant(query.tenant_id));
     const format = query.format ?? 'ndjson';
-    const lines = exportAuditLog(parts.store.auditLog, {
-      filter: toFilter(caller, query),
-      format,
-      isTenants: caller.tenantId !== null,
-      end: (await parts.store.auditLog.head()).seq,
-    });
+    const { auditLog } = parts.store;
+    const { seq: end } = await auditLog.head();
+    const wish = { filter: toFilter(caller, query), format, reader: readerOf(caller), end };
+    const lines = Readable.from(exportEntries(auditLog.page, wish), { objectMode: false });
     reply.raw.setTimeout(EXPORT_STALL_MS, () => lines.destroy(new Error('the reader stalled')));
     reply.type(format === 'csv' ? 'text/csv; charset=utf-8; header=present' : 'application/x-ndjson');
     reply.header('content-disposition', `attachment; filename="audit-log.${format}"`);

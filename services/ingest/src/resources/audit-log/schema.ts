@@ -1,6 +1,5 @@
 import { isTenantId } from '@posthorn/contracts';
-import type { AuditRow } from '@posthorn/db';
-import Type, { type Static } from 'typebox';
+import Type from 'typebox';
 import { isPlainText, TENANT_ID_RULE } from '../../accept/check-fields.ts';
 import { pageOf, pageQuery } from '../../http/cursor.ts';
 import { AT, KEY, TENANT, WEBHOOK } from '../../http/examples.ts';
@@ -98,23 +97,3 @@ export const AuditExport = Type.String({
   description: 'One entry a line, the oldest first.',
   examples: [`${JSON.stringify(ENTRY)}\n`],
 });
-
-/** `isTenants`: as the tenant sees it, to whom an operator has no name and no address. */
-export function viewAuditEntry(row: AuditRow, isTenants: boolean): Static<typeof AuditEntry> {
-  const isHidden = isTenants && !row.isOfTenant && !row.actor.startsWith('ptk_');
-  return {
-    seq: row.seq,
-    at: row.at.toISOString(),
-    actor: isHidden ? 'operator' : row.actor,
-    actor_name: isHidden ? null : row.actorName,
-    ip: isHidden ? null : row.ip,
-    request_id: row.requestId,
-    action: row.action,
-    tenant_id: row.tenantId,
-    subject: row.subject,
-    before: row.before,
-    after: row.after,
-    detail: row.detail,
-    hash: row.hash,
-  };
-}

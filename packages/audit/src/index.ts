@@ -1,0 +1,2 @@
+export * from './export-entries.ts';
+export * from './view-entry.ts';

@@ -1,0 +1,77 @@
+import { type Database, openDatabase } from '@posthorn/db';
+import type { Clock, Environment } from '@posthorn/runtime';
+import { readServiceConfig } from './config.ts';
+import { createOperatorKey } from './create-operator-key.ts';
+import { exportAuditLog } from './export-audit-log.ts';
+import { type Command, readCommand, USAGE } from './read-command.ts';
+import { printHead, verifyChain } from './verify-chain.ts';
+
+export interface Terminal {
+  /** To standard output, as it is. Resolves when it takes more. */
+  print(text: string): Promise<void>;
+  /** A line for a person, to standard error. */
+  tell(line: string): void;
+}
+
+/** What a command works with. */
+export interface Session {
+  readonly database: Database;
+  readonly terminal: Terminal;
+  readonly clock: Clock;
+  /** Who is at the terminal, as the machine knows him: for the audit log. */
+  readonly user: string;
+}
+
+export interface Surroundings extends Omit<Session, 'database'> {
+  readonly environment: Environment;
+}
+
+/** Arguments in, text and an exit code out: 0 done, 1 not as it should be, 2 not understood. */
+export async function runCommand(args: readonly string[], surroundings: Surroundings): Promise<number> {
+  const { terminal, environment } = surroundings;
+  let command: Command;
+  try {
+    command = readCommand(args);
+  } catch (error) {
+    terminal.tell(`${messageOf(error)}; see --help`);
+    return 2;
+  }
+  if (command.name === 'help') {
+    await terminal.print(`${USAGE}\n`);
+    return 0;
+  }
+  try {
+    const config = readServiceConfig(environment);
+    const { databaseUrl: url, databasePool: pool } = config;
+    const database = openDatabase({ url, pool, applicationName: 'posthorn-cli' });
+    try {
+      return await run(command, { ...surroundings, database });
+    } finally {
+      await database.close();
+    }
+  } catch (error) {
+    terminal.tell(`${command.name} failed: ${messageOf(error)}`);
+    return 1;
+  }
+}
+
+function run(command: Exclude<Command, { name: 'help' }>, session: Session): Promise<number> {
+  switch (command.name) {
+    case 'keys create-operator':
+      return createOperatorKey(session, command);
+    case 'audit head':
+      return printHead(session);
+    case 'audit verify':
+      return verifyChain(session, command.pins);
+    case 'audit export':
+      return exportAuditLog(session, command);
+    default:
+      return command satisfies never;
+  }
+}
+
+/** A refused connection has an empty message, and its reasons within. */
+function messageOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join(', ');
+  return error instanceof Error ? error.message : String(error);
+}
