@@ -31,8 +31,8 @@ export interface System {
   service(name: ServiceName): ServiceProcess;
   /** Starts it (again) with the environment it had. */
   start(name: ServiceName): Promise<ServiceProcess>;
-  /** Starts one more of it, beside the one that runs; `close` stops it too. */
-  startAnother(name: ServiceName): Promise<ServiceProcess>;
+  /** Starts one more of it, beside the one that runs, with this over the environment; `close` stops it too. */
+  startAnother(name: ServiceName, environment?: Readonly<Record<string, string>>): Promise<ServiceProcess>;
   stop(name: ServiceName, signal?: NodeJS.Signals): Promise<number | null>;
   /** Stops what runs, in the order of an orderly shut-down. */
   close(): Promise<void>;
@@ -79,9 +79,9 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     return service;
   };
   const others = new Set<ServiceProcess>();
-  const startAnother = async (name: ServiceName): Promise<ServiceProcess> => {
+  const startAnother: System['startAnother'] = async (name, environment) => {
     const anywhere: Record<string, string> = name === 'ingest' ? { PORT: '0' } : {};
-    const service = await startService(name, { ...environments[name], ...anywhere });
+    const service = await startService(name, { ...environments[name], ...anywhere, ...environment });
     others.add(service);
     return service;
   };

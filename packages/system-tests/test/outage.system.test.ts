@@ -8,9 +8,13 @@ import {
 } from '@posthorn/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
+  type Accepted,
+  type Api,
   CLEAN,
+  createApi,
   type DeliveryView,
   judge,
+  type LogLine,
   promised,
   type System,
   sendLoad,
@@ -49,6 +53,46 @@ async function receiver(): Promise<Receiver> {
   receivers.push(started);
   return started;
 }
+
+test('a key that 100 requests carry to two processes makes one event, though the one that produced it was killed', async () => {
+  const inbox = await receiver();
+  const tenant = await system.api.createTenant();
+  await system.api.createWebhook(tenant, { url: inbox.url('/once') });
+  const doomed = await system.startAnother('ingest', {
+    POSTHORN_FAILPOINT: 'after-produce',
+    PRODUCE_TIMEOUT_MS: '500',
+    IDEMPOTENCY_MARGIN_MS: '500',
+  });
+  const listening = await doomed.waitForLine(({ address }) => address !== undefined, { what: 'its address' });
+  const ask = (api: Api) =>
+    api.call<Accepted>('POST', '/v1/events', {
+      key: tenant.key,
+      headers: { 'idempotency-key': 'the same' },
+      body: { tenant_id: tenant.tenantId, type: 'order.created', payload: {} },
+    });
+  const at = (url: string) =>
+    Array.from({ length: 50 }, () => ask(createApi(url, system.operatorKey)).catch(() => null));
+
+  const cut = at(String(listening.address));
+  await doomed.waitForEnd();
+  const answers = await Promise.all(at(system.api.url));
+  expect(await Promise.all(cut)).toEqual(cut.map(() => null));
+  expect(answers.map((answer) => answer?.status)).toEqual(answers.map(() => 202));
+  const ids = new Set(answers.flatMap((answer) => answer!.body.delivery_ids ?? []));
+  expect(ids.size).toBe(1);
+
+  const last = await system.api.postEvent(tenant);
+  const arrivals = await inbox.waitForCount(2);
+  expect(new Set(arrivals.map(({ headers }) => headers['webhook-id']))).toEqual(
+    new Set([...ids, ...last.delivery_ids!]),
+  );
+  const ingest = system.service('ingest');
+  await ingest.waitForLine(({ event_id }) => event_id === last.event_id, {
+    what: 'the last event in the log',
+  });
+  const isOurs = (line: LogLine) => line.msg === 'event accepted' && line.tenant_id === tenant.tenantId;
+  expect(ingest.lines.filter(isOurs)).toMatchObject([{ event_id: last.event_id }]);
+});
 
 test.skipIf(!proxied)('with Kafka gone, an event is refused with 503 and never pretended', async () => {
   const inbox = await receiver();

@@ -44,6 +44,8 @@ export interface Replicas {
   start(): Promise<Ingest>;
   /** Straight into Postgres: over the API each would wait for both replicas. */
   createTenant(quotas?: Partial<Quotas>): Promise<{ tenantId: string; key: string }>;
+  /** What the topics had so far. */
+  readonly records: readonly TrackedRecord[];
   /** The first record of these topics that fits, also of those before the call. */
   recordWhere(fits: (record: TrackedRecord) => boolean, what: string): Promise<TrackedRecord>;
   close(): Promise<void>;
@@ -84,6 +86,7 @@ export async function startReplicas(): Promise<Replicas> {
       if (created.kind !== 'created') throw new Error(`${tenantId} is there already`);
       return { tenantId, key: key.key };
     },
+    records: records.items,
     async recordWhere(fits, what) {
       await records.waitFor(() => records.items.some(fits), { what });
       return records.items.find(fits)!;
