@@ -130,6 +130,13 @@ export const spec = {
     unit: 'keys',
     doc: 'API keys remembered between lookups.',
   }),
+  maxTestWaitMs: integer('MAX_TEST_WAIT_MS', {
+    fallback: '10000',
+    min: 0,
+    max: 12_000,
+    unit: 'ms',
+    doc: 'How long the test of a webhook waits for its outcome before it is answered with 202.',
+  }),
   configMaxAgeMs: integer('CONFIG_MAX_AGE_MS', {
     fallback: '3600000',
     min: 1_000,

@@ -256,7 +256,12 @@ function wireApp(
     maxRequests: config.maxRequestsInFlight,
     maxBytes: config.maxRequestBytesInFlight,
   });
-  const outcomeWaits = createOutcomeWaits({ clock, pause: delay, isStopping: () => !isReady() });
+  const outcomeWaits = createOutcomeWaits({
+    clock,
+    pause: delay,
+    isStopping: () => !isReady(),
+    maxWaitMs: config.maxTestWaitMs,
+  });
   const portalTokens = createPortalTokens(config.secretsKey.bytes);
   const keys = createKeys({
     findKey: (keyHash) => store.findApiKey(keyHash),

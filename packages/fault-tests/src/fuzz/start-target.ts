@@ -37,6 +37,8 @@ export async function startTarget({ kafkaBrokers, databaseUrl, logFile }: FuzzGr
     JOURNAL_PARTITIONS: '1',
     RETRY_TIERS: '50ms',
     RETRY_SCHEDULE: '50ms',
+    // Nothing delivers here: a test of a webhook would wait in vain.
+    MAX_TEST_WAIT_MS: '0',
     ADMIN_PORT: '0',
     SECRETS_KEY: randomBytes(32).toString('base64'),
   };

@@ -2,7 +2,7 @@ import { createFakeClock } from '@posthorn/testkit';
 import { expect, test } from 'vitest';
 import { createOutcomeWaits, OUTCOME_POLL_MS } from './outcome-waits.ts';
 
-function setup(over: { maxWaiting?: number; isStopping?: () => boolean } = {}) {
+function setup(over: { maxWaiting?: number; maxWaitMs?: number; isStopping?: () => boolean } = {}) {
   const clock = createFakeClock();
   const waits = createOutcomeWaits({
     clock,
@@ -31,6 +31,12 @@ test('nobody waits past the deadline', async () => {
   expect(await waits.until(from(9_999), 1_050)).toBeNull();
   expect(clock.monotonicMs()).toBe(1_050);
   expect(looks()).toBe(2 + Math.floor(1_050 / OUTCOME_POLL_MS));
+});
+
+test('nobody waits longer than the service lets wait', async () => {
+  const { waits, from, clock } = setup({ maxWaitMs: 200 });
+  expect(await waits.until(from(9_999), 5_000)).toBeNull();
+  expect(clock.monotonicMs()).toBe(200);
 });
 
 test('who comes when too many wait looks once and does not wait', async () => {

@@ -7,7 +7,7 @@ export const OUTCOME_POLL_MS = 100;
 
 export interface OutcomeWaits {
   /**
-   * Asks until there is an answer; null after `waitMs`, when this service stops, and at once, after one look, when too
+   * Asks until there is an answer; null after `waitMs`, or the longest wait there is, when this service stops, and at once, after one look, when too
    * many wait already.
    */
   until<T>(look: () => Promise<T | null>, waitMs: number): Promise<T | null>;
@@ -19,14 +19,15 @@ export interface OutcomeWaitsOptions {
   readonly pause: (ms: number) => Promise<unknown>;
   readonly isStopping: () => boolean;
   readonly maxWaiting?: number;
+  readonly maxWaitMs?: number;
 }
 
 export function createOutcomeWaits(options: OutcomeWaitsOptions): OutcomeWaits {
-  const { clock, pause, isStopping, maxWaiting = MAX_WAITING_TESTS } = options;
+  const { clock, pause, isStopping, maxWaiting = MAX_WAITING_TESTS, maxWaitMs = Infinity } = options;
   let waiting = 0;
   return {
     async until(look, waitMs) {
-      const untilMs = clock.monotonicMs() + (waiting < maxWaiting ? waitMs : 0);
+      const untilMs = clock.monotonicMs() + (waiting < maxWaiting ? Math.min(waitMs, maxWaitMs) : 0);
       waiting += 1;
       try {
         for (;;) {

@@ -48,7 +48,7 @@ export const WEBHOOK_EXAMPLE: Static<typeof Shown> = {
   description: 'Orders to the ERP',
   event_types: ['order.*'],
   labels: { region: 'eu' },
-  filter: { payload: { 'order.total': { $gte: 100 } } },
+  filter: { payload: { order: { total: { $gte: 100 } } } },
   method: 'POST',
   headers: { authorization: MASKED_VALUE },
   metadata: { team: 'billing' },
