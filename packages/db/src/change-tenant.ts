@@ -1,6 +1,7 @@
 import { insertCancellation } from './cancellations.ts';
 import { takeChange } from './changes.ts';
 import { inTransaction, type Sql } from './database.ts';
+import type { UnknownTypePolicy } from './event-types.ts';
 import {
   changeWithinCaps,
   findQuotas,
@@ -21,6 +22,7 @@ export interface NewTenant {
   readonly retentionDays?: RetentionDays;
   readonly quotas?: Partial<Quotas>;
   readonly metadata?: Readonly<Record<string, string>>;
+  readonly unknownEventTypes?: UnknownTypePolicy;
 }
 
 export type TenantCreation =
@@ -41,10 +43,11 @@ export async function createTenant(sql: Sql, tenant: NewTenant): Promise<TenantC
     if (taken) return { kind: 'exists', by: taken.tenantId };
     if (!(await isPlan(transaction, plan))) return { kind: 'unknown_plan' };
     await transaction`
-      insert into tenants (tenant_id, name, revision, lanes, plan, retention_days, own_retention, metadata)
+      insert into tenants (tenant_id, name, revision, lanes, plan, retention_days, own_retention, metadata,
+                           unknown_event_types)
       values (${tenantId}, ${tenant.name}, ${change}::bigint, ${[...tenant.lanes]}::int[], ${plan},
               ${tenant.retentionDays ?? null}, ${tenant.retentionDays !== undefined},
-              ${transaction.json(tenant.metadata ?? {})})`;
+              ${transaction.json(tenant.metadata ?? {})}, ${tenant.unknownEventTypes ?? 'allow'})`;
     await transaction`insert into quotas (tenant_id) values (${tenantId})`;
     if (tenant.quotas) await setQuotas(transaction, tenantId, tenant.quotas);
     return { kind: 'created', change };
@@ -61,6 +64,7 @@ export interface TenantChanges {
   /** Null: the plan's. */
   readonly retentionDays?: RetentionDays | null | undefined;
   readonly state?: Exclude<TenantState, 'deleted'> | undefined;
+  readonly unknownEventTypes?: UnknownTypePolicy | undefined;
 }
 
 export interface FoundTenant extends TenantSummary {
@@ -101,6 +105,7 @@ export async function updateTenant(
         plan = ${changes.plan ?? before.plan},
         metadata = ${transaction.json(changes.metadata ?? before.metadata)},
         state = ${changes.state ?? before.state},
+        unknown_event_types = ${changes.unknownEventTypes ?? before.unknownEventTypes},
         retention_days = ${retentionDays === undefined ? before.retentionDays : retentionDays},
         own_retention = ${retentionDays === undefined ? before.ownRetention : retentionDays !== null},
         updated_at = now()

@@ -79,3 +79,9 @@ export async function countDeadLettersByTenant(
     order by count desc, tenant_id limit ${limit}`;
   return { rows: rows.map(({ tenantId, count }) => ({ tenantId, count })), total: rows[0]?.total ?? 0 };
 }
+
+export async function deadLetterCount(sql: Sql, tenantId: string): Promise<number> {
+  const [row] = await sql<{ count: number }[]>`
+    select count from dead_letter_counts where tenant_id = ${tenantId}`;
+  return row?.count ?? 0;
+}

@@ -88,7 +88,8 @@ export async function createEndpoint(
         select count(*)::int from endpoints
         where endpoints.tenant_id = quotas.tenant_id and state <> 'deleted'
       ) as count
-      from quotas where tenant_id = ${tenantId}`;
+      from quotas join tenants using (tenant_id)
+      where tenant_id = ${tenantId} and tenants.state <> 'deleted'`;
     if (!quota) return { kind: 'unknown_tenant' };
     if (quota.count >= quota.limit) return { kind: 'too_many', limit: quota.limit };
     const [created] = await transaction<{ createdAt: Date }[]>`

@@ -7,6 +7,7 @@ import type {
   EndpointState,
   PauseMode,
 } from './endpoints.ts';
+import type { UnknownTypePolicy } from './event-types.ts';
 import type { PlaceInList } from './plans.ts';
 import type { Quotas, TenantQuotas } from './quotas.ts';
 
@@ -64,6 +65,8 @@ export interface TenantRow {
   readonly retentionDays: number;
   /** Left out: `active`. */
   readonly state?: TenantState;
+  /** Left out: `allow`. */
+  readonly unknownEventTypes?: UnknownTypePolicy;
   readonly quotas: Quotas;
   readonly endpoints: TenantEndpointRow[];
 }
@@ -80,6 +83,7 @@ export interface TenantSummary {
   readonly ownRetention: boolean;
   readonly metadata: Readonly<Record<string, string>>;
   readonly state: TenantState;
+  readonly unknownEventTypes: UnknownTypePolicy;
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }
@@ -94,7 +98,7 @@ const CLOSED_VERSION_DAYS = 8;
 export async function findTenant(sql: Sql, tenantId: string): Promise<TenantSummary | null> {
   const [row] = await sql<TenantSummary[]>`
     select tenant_id, name, revision, lanes, draining_lanes, plan, retention_days, own_retention, metadata, state,
-           created_at, updated_at
+           unknown_event_types, created_at, updated_at
     from tenants where tenant_id = ${tenantId} and state <> 'deleted'`;
   return row ?? null;
 }
@@ -118,7 +122,7 @@ export async function listTenants(
   const order = backwards ? sql`desc` : sql``;
   return sql<ListedTenant[]>`
     select tenant_id, name, revision, lanes, draining_lanes, plan, retention_days, own_retention, metadata, state,
-           created_at, updated_at, max_events_per_sec, max_concurrent_deliveries, max_dlq_size, max_webhooks,
+           unknown_event_types, created_at, updated_at, max_events_per_sec, max_concurrent_deliveries, max_dlq_size, max_webhooks,
            dlq_policy, overrides
     from tenants join quotas using (tenant_id)
     where state <> 'deleted'
@@ -158,6 +162,7 @@ interface LoadedEndpoint
 export async function loadTenants(sql: Sql, tenantIds: readonly string[]): Promise<TenantRow[]> {
   const rows = await sql<LoadedRow[]>`
     select t.tenant_id, t.name, t.revision, t.lanes, t.draining_lanes, t.lanes_revision, t.retention_days, t.state,
+           t.unknown_event_types,
            coalesce(c.cancellations, '[]') as cancellations, q.max_events_per_sec,
            q.max_concurrent_deliveries, q.max_dlq_size, q.max_webhooks, q.dlq_policy,
            coalesce(e.endpoints, '[]') as endpoints
@@ -206,6 +211,7 @@ function toTenantRow(row: LoadedRow): TenantRow {
     cancellations: row.cancellations,
     retentionDays: row.retentionDays,
     state: row.state,
+    unknownEventTypes: row.unknownEventTypes,
     quotas: {
       maxEventsPerSec: row.maxEventsPerSec,
       maxConcurrentDeliveries: row.maxConcurrentDeliveries,

@@ -17,7 +17,8 @@ import type { Clock } from '@posthorn/runtime';
 
 /** What a replica says and hears of event rates, in the statement that reads its changes. */
 export interface RateExchange {
-  report(): RateReport;
+  /** By the monotonic clock. */
+  report(nowMs: number): RateReport;
   /** The answer; times are by the monotonic clock. Comes not at all when the statement failed. */
   read(answer: RateReading): void;
 }
@@ -70,8 +71,8 @@ export function databaseSource({ sql }: Pick<Database, 'sql'>, replica?: Replica
 
 async function pollAs(sql: PoolSql, replica: ReplicaOptions, applied: number): Promise<ReplicaPoll> {
   const { replicaId, rates, clock } = replica;
-  const report = rates?.report();
   const sentAtMs = clock.monotonicMs();
+  const report = rates?.report(sentAtMs);
   const read = await pollReplica(sql, { replicaId, applied, ...(report ? { rates: report } : {}) });
   rates?.read({ sentAtMs, receivedAtMs: clock.monotonicMs(), ...read });
   return read;

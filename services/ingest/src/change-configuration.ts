@@ -12,22 +12,19 @@ import {
   type LanesChange,
   type NewTenant,
   type PoolSql,
-  type Quotas,
+  type QuotaChanges,
   type QuotasChange,
   setLanes,
+  type TenantCreation,
   updateQuotas,
 } from '@posthorn/db';
 import type { MintedKey } from './access/auth.ts';
-import { changeOf, redact } from './access/redact.ts';
+import { changeOf } from './access/redact.ts';
 
 /** Every change of configuration, in one transaction with its audit row: `actor` is who asked. */
 export interface ConfigurationChanges {
-  createTenant(
-    tenant: NewTenant,
-    key: MintedKey,
-    actor: Actor,
-  ): Promise<{ kind: 'created'; change: number } | { kind: 'exists' }>;
-  updateQuotas(tenantId: string, quotas: Partial<Quotas>, actor: Actor): Promise<QuotasChange | null>;
+  createTenant(tenant: NewTenant, key: MintedKey, actor: Actor): Promise<TenantCreation>;
+  updateQuotas(tenantId: string, quotas: QuotaChanges, actor: Actor): Promise<QuotasChange | null>;
   setLanes(tenantId: string, lanes: readonly number[], actor: Actor): Promise<LanesChange | null>;
   cancelDeliveries(
     tenantId: string,
@@ -42,7 +39,7 @@ export function openChanges(pool: PoolSql): ConfigurationChanges {
       inTransaction(pool, async (sql) => {
         const { tenantId } = tenant;
         const created = await createTenant(sql, tenant);
-        if (created.kind === 'exists') return created;
+        if (created.kind !== 'created') return created;
         await insertApiKey(sql, { ...key, kind: 'tenant', tenantId, createdBy: actor.keyId });
         await insertAuditEntry(sql, {
           actor,

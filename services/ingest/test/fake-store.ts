@@ -25,7 +25,8 @@ export function createFakeStore(tables: FakeTables): { readonly store: Store; re
   const store = {
     findApiKey: (keyHash: Buffer) =>
       answer(() => [...KEYS].find(([key]) => hashKey(key).equals(keyHash))?.[1] ?? null),
-    findPortalGuard: (tenantId: string) => answer(() => (tables.tenants.has(tenantId) ? { notBefore: null } : null)),
+    findPortalGuard: (tenantId: string) =>
+      answer(() => (tables.tenants.has(tenantId) ? { notBefore: null } : null)),
     addOperatorKey: () => answer(() => undefined),
     countOperatorKeys: () => answer(() => 1),
     ...tenantsOf(tables),
@@ -37,13 +38,15 @@ export function createFakeStore(tables: FakeTables): { readonly store: Store; re
   return { store: store as unknown as Store, engine };
 }
 
-type Tenants = Pick<Store, 'createTenant' | 'findTenant' | 'updateQuotas'>;
+type Tenants = Pick<Store, 'createTenant' | 'findTenant' | 'updateQuotas'> & {
+  quotas: Pick<Store['quotas'], 'findUse'>;
+};
 
-function tenantsOf({ tenants, createdAt, nextChange, answer, addTenant }: FakeTables): Tenants {
+function tenantsOf({ tenants, counts, createdAt, nextChange, answer, addTenant }: FakeTables): Tenants {
   return {
     createTenant: (tenant) =>
       answer(() => {
-        if (tenants.has(tenant.tenantId)) return { kind: 'exists' as const };
+        if (tenants.has(tenant.tenantId)) return { kind: 'exists' as const, by: tenant.tenantId };
         return { kind: 'created' as const, change: addTenant(tenant.tenantId, tenant.quotas).revision };
       }),
     findTenant: (tenantId) =>
@@ -52,22 +55,47 @@ function tenantsOf({ tenants, createdAt, nextChange, answer, addTenant }: FakeTa
         if (!config) return null;
         return {
           ...config,
-          name: '',
+          ...PLAIN_TENANT,
+          quotas: { ...config.quotas, overrides: [] },
+          retentionDays: 30 as const,
           lanes: [...config.lanes],
           drainingLanes: [...config.drainingLanes],
           createdAt,
+          updatedAt: createdAt,
         };
       }),
     updateQuotas: (tenantId, quotas) =>
       answer(() => {
         const config = tenants.get(tenantId);
         if (!config) return null;
-        const next = { ...config, quotas: { ...config.quotas, ...quotas }, revision: nextChange() };
+        const given = Object.fromEntries(Object.entries(quotas).filter(([, value]) => value !== null));
+        const next = { ...config, quotas: { ...config.quotas, ...given }, revision: nextChange() };
         tenants.set(tenantId, next);
-        return { kind: 'changed' as const, change: next.revision, quotas: next.quotas };
+        const changed = { ...next.quotas, overrides: [] };
+        return { kind: 'changed' as const, change: next.revision, quotas: changed };
       }),
+    quotas: {
+      findUse: (tenantId) =>
+        answer(() => ({
+          plan: 'default',
+          overrides: [],
+          deadLetters: counts.get(tenantId) ?? 0,
+          inFlight: 4,
+          queued: 7,
+          events: { lastSecond: 0, lastMinute: 0 },
+        })),
+    },
   };
 }
+
+const PLAIN_TENANT = {
+  name: '',
+  plan: 'default',
+  ownRetention: false,
+  metadata: {},
+  state: 'active' as const,
+  unknownEventTypes: 'allow' as const,
+};
 
 type Endpoints = Pick<Store, 'createEndpoint' | 'findEndpoint' | 'listEndpoints'>;
 

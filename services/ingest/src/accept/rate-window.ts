@@ -1,119 +1,176 @@
+import { randomBytes } from 'node:crypto';
+import type { OthersCounts, RateCounts, RateReport, RateUse } from '@posthorn/db';
+import { RATE_SLOT_MS, SLOTS_PER_SECOND } from '@posthorn/db';
+import type { RateExchange } from '@posthorn/tenant-config';
+import {
+  createTenantSlots,
+  HORIZON_SLOTS,
+  hasRoom,
+  hear,
+  moveTo,
+  nextRoom,
+  ownCounts,
+  ownInLastMinute,
+  ownInLastSecond,
+  ownSpans,
+  setLimit,
+  slotOf,
+  type TenantSlots,
+  take,
+} from './rate-slots.ts';
+import { createSharedTime } from './shared-time.ts';
+
 /**
- * The event rate of each tenant: at most `limit` events in any one second, all of them at once if he likes. A tenant's
- * window is the log of his last second's admissions, so the count is exact; its length is bounded by his limit and all
- * windows together by `maxStamps`, the least recently used making room. Windows are kept in this process alone: with
- * several replicas each admits up to the limit.
+ * The event rate of each tenant: at most `limit` events in a second, all of them at once if he likes, over all replicas
+ * together. Each request is decided here and now; what other replicas have admitted comes with the statement that
+ * reads the configuration (`report`, `read`), and what was admitted too much meanwhile is repaid (`TenantSlots`).
+ *
+ * Modes: *alone* (no other live replica: nothing is reported) ⇄ *together* → *apart* (nothing was read for a while,
+ * Postgres is away: each replica has its share of the limit) → *alone* or *together* with the next reading.
  */
-export interface RateWindow {
-  /** Counts one event of the tenant unless his last second is full. */
+export interface RateWindow extends RateExchange {
+  readonly replicaId: string;
+  /** Counts one event of the tenant unless his last second is full. Times are by the monotonic clock. */
   admit(tenantId: string, limit: number, nowMs: number): Admission;
-  /** Events admitted in the last second. */
-  used(tenantId: string, nowMs: number): number;
+  /** Admitted by this process. */
+  used(tenantId: string, nowMs: number): RateUse;
   readonly tenants: number;
 }
 
 export interface Admission {
   readonly admitted: boolean;
+  /** What was held to: the tenant's limit, or this replica's share of it. */
   readonly limit: number;
   readonly remaining: number;
   /** Milliseconds until a refused sender may try again, or until an admitted one's window is empty. */
   readonly resetMs: number;
 }
 
+export interface RateWindowOptions {
+  readonly replicaId?: string;
+  /** Windows in memory, 1.2 kB each; those used least recently make room. */
+  readonly maxTenants?: number;
+  /** Told at each report about tenants that have used this much of their limit. */
+  readonly onNear?: (near: NearLimit) => void;
+}
+
+export interface NearLimit {
+  readonly tenantId: string;
+  readonly limit: number;
+  readonly used: number;
+}
+
 export const WINDOW_MS = 1_000;
-export const DEFAULT_MAX_STAMPS = 4_000_000;
-const FIRST_CAPACITY = 32;
-const BYTES_OF_MAP_ENTRY_IN_STAMPS = 16;
+export const DEFAULT_MAX_TENANTS = 50_000;
+export const NEAR_PERCENT = 80;
+/** Tenants of one report; the rest has its turn in the next. */
+export const MAX_REPORTED_TENANTS = 1_000;
+/** Up to as many are all reported every time; of more, those far from their limit once a second. */
+export const MAX_PROMPT_TENANTS = 100;
+/** Without an answer for this long other replicas are out of sight. */
+export const APART_AFTER_MS = 2_000;
+const MAX_SPARED = 8;
 
-export function createRateWindow(maxStamps = DEFAULT_MAX_STAMPS): RateWindow {
-  // A Map iterates in the order of insertion: a window taken out and put back is the most recently used.
-  const windows = new Map<string, StampLog>();
-  let stamps = 0;
+export function createRateWindow(options: RateWindowOptions = {}): RateWindow {
+  const { maxTenants = DEFAULT_MAX_TENANTS, onNear } = options;
+  const time = createSharedTime();
+  const windows = new Map<string, TenantSlots>();
+  let touched: TenantSlots[] = [];
+  let replicas = 1;
+  let readAtMs = Number.POSITIVE_INFINITY;
 
-  const weigh = (log: StampLog): number => log.capacity + BYTES_OF_MAP_ENTRY_IN_STAMPS;
+  const slotAt = (monotonicMs: number): number => slotOf(time.at(monotonicMs));
 
-  function touch(tenantId: string): StampLog {
-    const known = windows.get(tenantId);
-    if (known) windows.delete(tenantId);
-    const log = known ?? createStampLog();
-    if (!known) stamps += weigh(log);
-    windows.set(tenantId, log);
-    return log;
+  function open(tenantId: string, slot: number, limit: number): TenantSlots {
+    while (windows.size >= maxTenants) makeRoom(slot);
+    const opened = createTenantSlots(tenantId, slot, limit);
+    windows.set(tenantId, opened);
+    return opened;
   }
 
-  function makeRoom(): void {
-    for (const [tenantId, log] of windows) {
-      if (stamps <= maxStamps || windows.size === 1) return;
+  /** The first of the map that is not in use: those in use go to its end. */
+  function makeRoom(slot: number): void {
+    let spared = 0;
+    for (const [tenantId, window] of windows) {
       windows.delete(tenantId);
-      stamps -= weigh(log);
+      if (spared >= MAX_SPARED || slot - window.slot > SLOTS_PER_SECOND) return;
+      windows.set(tenantId, window);
+      spared += 1;
     }
   }
 
+  const limitNow = (limit: number, nowMs: number): number =>
+    replicas > 1 && nowMs - readAtMs > APART_AFTER_MS ? Math.max(1, Math.ceil(limit / replicas)) : limit;
+
+  const isNear = ({ used, debt, limit }: TenantSlots): boolean => (used + debt) * 100 >= limit * NEAR_PERCENT;
+
+  const isDue = (window: TenantSlots, slot: number): boolean =>
+    touched.length <= MAX_PROMPT_TENANTS ||
+    window.used * 2 * replicas >= window.limit ||
+    slot - window.reportedSlot >= SLOTS_PER_SECOND;
+
   return {
+    replicaId: options.replicaId ?? `ingest-${randomBytes(8).toString('hex')}`,
     admit(tenantId, limit, nowMs) {
-      const log = touch(tenantId);
-      log.dropUntil(nowMs - WINDOW_MS);
-      if (log.size >= limit) {
-        const resetMs = limit < 1 ? WINDOW_MS : log.at(log.size - limit) + WINDOW_MS - nowMs;
-        return { admitted: false, limit, remaining: 0, resetMs };
+      const slot = slotAt(nowMs);
+      const held = limitNow(limit, nowMs);
+      const window = windows.get(tenantId) ?? open(tenantId, slot, held);
+      moveTo(window, slot);
+      if (window.limit !== held) setLimit(window, held);
+      if (!window.isTouched) {
+        window.isTouched = true;
+        touched.push(window);
       }
-      const before = log.capacity;
-      log.push(nowMs);
-      stamps += log.capacity - before;
-      if (stamps > maxStamps) makeRoom();
-      return { admitted: true, limit, remaining: limit - log.size, resetMs: WINDOW_MS };
+      if (!hasRoom(window)) {
+        const resetMs = nextRoom(window) * RATE_SLOT_MS - time.at(nowMs);
+        return { admitted: false, limit: held, remaining: 0, resetMs };
+      }
+      take(window);
+      return { admitted: true, limit: held, remaining: held - window.used, resetMs: WINDOW_MS };
     },
     used(tenantId, nowMs) {
-      const log = windows.get(tenantId);
-      log?.dropUntil(nowMs - WINDOW_MS);
-      return log?.size ?? 0;
+      const window = windows.get(tenantId);
+      if (!window) return { lastSecond: 0, lastMinute: 0 };
+      moveTo(window, slotAt(nowMs));
+      return { lastSecond: ownInLastSecond(window), lastMinute: ownInLastMinute(window) };
+    },
+    report(nowMs): RateReport {
+      const slot = slotAt(nowMs);
+      const rows: RateCounts[] = [];
+      const about: string[] = [];
+      const later: TenantSlots[] = [];
+      for (const window of touched) {
+        moveTo(window, slot);
+        const { tenantId } = window;
+        if (isNear(window)) onNear?.({ tenantId, limit: window.limit, used: window.used });
+        if (replicas > 1 && (about.length >= MAX_REPORTED_TENANTS || !isDue(window, slot))) {
+          later.push(window);
+          continue;
+        }
+        window.isTouched = false;
+        if (replicas === 1) continue;
+        window.reportedSlot = slot;
+        about.push(tenantId);
+        if (slot - window.lastAdmittedSlot < HORIZON_SLOTS)
+          rows.push({ tenantId, counts: ownCounts(window), minuteCounts: ownSpans(window) });
+      }
+      touched = later;
+      return { slot, rows, about };
+    },
+    read({ sentAtMs, receivedAtMs, nowMs, others, rates }) {
+      time.observe({ sentAtMs, receivedAtMs, theirsMs: nowMs });
+      replicas = others + 1;
+      readAtMs = receivedAtMs;
+      const slot = slotAt(receivedAtMs);
+      for (const [tenantId, reports] of Map.groupBy(rates, (rate: OthersCounts) => rate.tenantId)) {
+        const window = windows.get(tenantId);
+        if (!window) continue;
+        moveTo(window, slot);
+        hear(window, reports);
+      }
     },
     get tenants() {
       return windows.size;
-    },
-  };
-}
-
-interface StampLog {
-  readonly size: number;
-  readonly capacity: number;
-  at(index: number): number;
-  push(stampMs: number): void;
-  /** Forgets the stamps at or before `limitMs`. */
-  dropUntil(limitMs: number): void;
-}
-
-/** A ring of times in ascending order that doubles when it is full. */
-function createStampLog(): StampLog {
-  let ring = new Float64Array(FIRST_CAPACITY);
-  let head = 0;
-  let size = 0;
-
-  function grow(): void {
-    const larger = new Float64Array(ring.length * 2);
-    for (let i = 0; i < size; i++) larger[i] = ring[(head + i) % ring.length]!;
-    ring = larger;
-    head = 0;
-  }
-
-  return {
-    get size() {
-      return size;
-    },
-    get capacity() {
-      return ring.length;
-    },
-    at: (index) => ring[(head + index) % ring.length]!,
-    push(stampMs) {
-      if (size === ring.length) grow();
-      ring[(head + size) % ring.length] = stampMs;
-      size += 1;
-    },
-    dropUntil(limitMs) {
-      while (size > 0 && ring[head]! <= limitMs) {
-        head = (head + 1) % ring.length;
-        size -= 1;
-      }
     },
   };
 }

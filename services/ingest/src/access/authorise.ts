@@ -13,11 +13,11 @@ export async function authorise(
 ): Promise<TenantConfig | Problem> {
   if (!mayActFor(caller, tenantId)) return unknownTenant(tenantId);
   const cached = tenants.fresh ? tenants.peek(tenantId) : undefined;
-  if (cached) return cached;
+  if (cached) return unlessDeleted(cached);
   const lookup = await tenants.get(tenantId);
   switch (lookup.kind) {
     case 'found':
-      return lookup.config;
+      return unlessDeleted(lookup.config);
     case 'unknown_tenant':
       return unknownTenant(tenantId);
     case 'unavailable':
@@ -26,6 +26,10 @@ export async function authorise(
       return lookup satisfies never;
   }
 }
+
+/** Its configuration is still held, for what waits to be cancelled. */
+const unlessDeleted = (config: TenantConfig): TenantConfig | Problem =>
+  config.state === 'deleted' ? unknownTenant(config.tenantId) : config;
 
 export const unknownTenant = (tenantId: string): Problem =>
   problem('tenant_not_found', `there is no tenant ${JSON.stringify(tenantId.slice(0, 64))}`);

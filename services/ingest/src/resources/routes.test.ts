@@ -141,8 +141,18 @@ describe('quotas', () => {
         max_webhooks: 3,
       },
       dlq_policy: 'refuse',
-      current_usage: { events_sent: 1, dlq_count: 40, webhooks: 1, concurrent_deliveries: 4, queued: 7 },
-      remaining: { events: 99, dlq: 60, webhooks: 2 },
+      plan: 'default',
+      overrides: [],
+      current_usage: {
+        events_sent: 1,
+        events_last_minute: 1,
+        concurrent_deliveries: 4,
+        dlq_count: 40,
+        webhooks: 1,
+      },
+      remaining: { events: 99, deliveries: 46, dlq: 60 },
+      utilisation: { events: 0.01, deliveries: 0.08, dlq: 0.4, webhooks: 0.3333 },
+      queued_deliveries: 7,
     });
     bundle.clock.advance(1_000);
     expect((await bundle.get('/quotas/acme')).body.current_usage.events_sent).toBe(0);
@@ -167,7 +177,12 @@ describe('quotas', () => {
     bundle.failStore = Object.assign(new Error('away'), { code: 'ECONNREFUSED' });
     const { status, body } = await bundle.get('/quotas/acme', ACME_KEY);
     expect(status).toBe(200);
-    expect(body.current_usage).toMatchObject({ dlq_count: 40, concurrent_deliveries: null, queued: null });
+    expect(body).toMatchObject({
+      plan: null,
+      current_usage: { dlq_count: 40, concurrent_deliveries: null },
+      remaining: { deliveries: null },
+      queued_deliveries: null,
+    });
   });
 
   it('of an unknown tenant are 404', async () => {

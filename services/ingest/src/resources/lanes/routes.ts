@@ -132,9 +132,9 @@ function laneFault(lane: number, isRepeated: boolean, partitions: number): strin
 }
 
 /** Each lane needs a share of one at least, those that still drain too. */
-export const tooManyLanes = (lanes: number, cap: number): Problem =>
+export const tooManyLanes = (lanes: number, cap: number, tenantId?: string): Problem =>
   problem(
     'too_many_lanes',
     `${lanes} lanes, those that still drain included, but max_concurrent_deliveries is ${cap}: raise it or take fewer lanes`,
-    { members: { lanes, limit: cap } },
+    { members: { lanes, limit: cap, ...(tenantId === undefined ? {} : { tenant_id: tenantId }) } },
   );

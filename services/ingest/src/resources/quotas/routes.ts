@@ -1,140 +1,125 @@
-import type { Quotas } from '@posthorn/db';
 import type { TenantConfig } from '@posthorn/tenant-config';
-import Type, { type Static } from 'typebox';
+import type { Static } from 'typebox';
 import { actorOf } from '../../access/actor.ts';
-import {
-  authorise,
-  confirmChange,
-  operatorsOnly,
-  refuseReserved,
-  unknownTenant,
-} from '../../access/authorise.ts';
+import { authorise, confirmChange, refuseReserved, unknownTenant } from '../../access/authorise.ts';
 import type { App, AppParts } from '../../http/app.ts';
+import { operation } from '../../http/operation.ts';
 import { isProblem, sendProblem } from '../../http/problem.ts';
-import { Nullable } from '../../http/validation.ts';
 import { isDatabaseAway } from '../../store.ts';
 import { tooManyLanes } from '../lanes/routes.ts';
-
-/** The bounds are those of the database, and of one tenant's rate window in memory. */
-export const Limits = Type.Object({
-  max_events_per_sec: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
-  max_concurrent_deliveries: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
-  max_dlq_size: Type.Integer({ minimum: 0, maximum: 1_000_000_000 }),
-  max_webhooks: Type.Integer({ minimum: 0, maximum: 1_000_000 }),
-});
-export const DlqPolicy = Type.Union([
-  Type.Literal('refuse'),
-  Type.Literal('drop_oldest'),
-  Type.Literal('warn'),
-]);
-/** What a request may set; a tenant's creation has the policy outside of its quotas. */
-export const GivenLimits = Type.Object(Type.Partial(Limits).properties, { additionalProperties: false });
-const QuotaChanges = Type.Object(
-  { ...GivenLimits.properties, dlq_policy: Type.Optional(DlqPolicy) },
-  { additionalProperties: false, minProperties: 1 },
-);
-
-const Usage = Type.Object({
-  tenant_id: Type.String(),
-  limits: Limits,
-  dlq_policy: DlqPolicy,
-  current_usage: Type.Object({
-    events_sent: Type.Integer(),
-    dlq_count: Type.Integer(),
-    webhooks: Type.Integer(),
-    concurrent_deliveries: Nullable(Type.Integer()),
-    queued: Nullable(Type.Integer()),
-  }),
-  remaining: Type.Object({ events: Type.Integer(), dlq: Type.Integer(), webhooks: Type.Integer() }),
-});
+import { NewQuotas, QuotaParams, QuotaUse, toQuotaChanges, viewLimits } from './schema.ts';
 
 export function quotaRoutes(app: App, parts: AppParts): void {
-  app.get<{ Params: { tenant: string } }>(
-    '/quotas/:tenant',
-    { schema: { response: { 200: Usage } } },
-    async (request, reply) => {
-      const tenant = await authorise(parts.tenants, request.caller, request.params.tenant);
-      if (isProblem(tenant)) return sendProblem(reply, tenant);
-      const refused = refuseReserved(tenant.tenantId);
-      return refused ? sendProblem(reply, refused) : reply.send(await viewUsage(parts, tenant));
-    },
-  );
-  app.patch<{ Params: { tenant: string }; Body: Static<typeof QuotaChanges> }>(
-    '/quotas/:tenant',
-    { schema: { body: QuotaChanges, response: { 200: Usage } } },
-    async (request, reply) => {
-      const { tenant: tenantId } = request.params;
-      const refused = operatorsOnly(request.caller) ?? refuseReserved(tenantId);
-      if (refused) return sendProblem(reply, refused);
-      const known = await authorise(parts.tenants, request.caller, tenantId);
-      if (isProblem(known)) return sendProblem(reply, known);
-      const { keyId } = request.caller;
-      const updated = await parts.store.updateQuotas(tenantId, toQuotas(request.body), actorOf(request));
-      if (updated === null) return sendProblem(reply, unknownTenant(tenantId));
-      if (updated.kind === 'over_cap') return sendProblem(reply, tooManyLanes(updated.lanes, updated.cap));
-      const open = await confirmChange(parts.tenants, updated.change, { tenant_id: tenantId });
-      if (open) return sendProblem(reply, open);
-      parts.log.info({ tenant_id: tenantId, key_id: keyId }, 'quotas changed');
-      return reply.send(await viewUsage(parts, { ...known, quotas: updated.quotas }));
-    },
-  );
+  getQuotas(app, parts);
+  changeQuotas(app, parts);
 }
 
-/** The events of this process in the last second; with Postgres away the last known dead letters, and no load. */
-async function viewUsage(parts: AppParts, tenant: TenantConfig): Promise<Static<typeof Usage>> {
+function getQuotas(app: App, parts: AppParts): void {
+  const declared = operation({
+    id: 'getQuotas',
+    tag: 'Quotas',
+    summary: 'Get the limits of a tenant and what is used of them',
+    description:
+      'Of other replicas of the API it is what they have last said: 100 ms ago, or up to a second ago of a tenant far from its limit while many send.',
+    access: { scope: 'read', callers: ['operator', 'tenant', 'portal'] },
+    params: QuotaParams,
+    answers: { 200: QuotaUse },
+    problems: ['tenant_not_found', 'tenant_reserved', 'tenant_unavailable'],
+  });
+  app.get('/quotas/:tenant', declared, async (request, reply) => {
+    const tenant = await authorise(parts.tenants, request.caller, request.params.tenant);
+    if (isProblem(tenant)) return sendProblem(reply, tenant);
+    const refused = refuseReserved(tenant.tenantId);
+    return refused ? sendProblem(reply, refused) : reply.send(await viewUse(parts, tenant));
+  });
+}
+
+function changeQuotas(app: App, parts: AppParts): void {
+  const declared = operation({
+    id: 'changeQuotas',
+    tag: 'Quotas',
+    summary: 'Give a tenant limits of its own',
+    description:
+      'What is given is the tenant’s own from now on, whatever its plan says; `null` takes it away, and the plan’s is in force again. What is left out stays.',
+    access: { scope: 'manage', callers: ['operator'] },
+    params: QuotaParams,
+    body: NewQuotas,
+    answers: { 200: QuotaUse },
+    problems: [
+      'tenant_not_found',
+      'tenant_reserved',
+      'tenant_unavailable',
+      'too_many_lanes',
+      'change_unconfirmed',
+    ],
+  });
+  app.patch('/quotas/:tenant', declared, async (request, reply) => {
+    const { tenant: tenantId } = request.params;
+    const refused = refuseReserved(tenantId);
+    if (refused) return sendProblem(reply, refused);
+    const known = await authorise(parts.tenants, request.caller, tenantId);
+    if (isProblem(known)) return sendProblem(reply, known);
+    const changes = toQuotaChanges(request.body);
+    const updated = await parts.store.updateQuotas(tenantId, changes, actorOf(request));
+    if (updated === null) return sendProblem(reply, unknownTenant(tenantId));
+    if (updated.kind === 'over_cap') return sendProblem(reply, tooManyLanes(updated.lanes, updated.cap));
+    const open = await confirmChange(parts.tenants, updated.change, { tenant_id: tenantId });
+    if (open) return sendProblem(reply, open);
+    parts.log.info({ tenant_id: tenantId, key_id: request.caller.keyId }, 'quotas changed');
+    return reply.send(await viewUse(parts, { ...known, quotas: updated.quotas }));
+  });
+}
+
+/** With Postgres away: the events of this process, the last known dead letters, and no load. */
+async function viewUse(parts: AppParts, tenant: TenantConfig): Promise<Static<typeof QuotaUse>> {
   const { tenantId, quotas, endpoints } = tenant;
-  const eventsSent = parts.rate.used(tenantId, parts.clock.monotonicMs());
-  const stored = await storedUsage(parts, tenantId);
+  const stored = await storedUse(parts, tenantId);
+  const here = parts.rate.used(tenantId, parts.clock.monotonicMs());
+  const sent = here.lastSecond + (stored?.events.lastSecond ?? 0);
   const dlqCount = stored?.deadLetters ?? parts.countDeadLetters(tenantId);
+  const inFlight = stored?.inFlight ?? null;
   let webhooks = 0;
   for (const endpoint of endpoints.values()) if (endpoint.state !== 'deleted') webhooks += 1;
-  const left = (limit: number, used: number): number => Math.max(0, limit - used);
   return {
     tenant_id: tenantId,
+    plan: stored?.plan ?? null,
     limits: viewLimits(quotas),
     dlq_policy: quotas.dlqPolicy,
+    overrides: stored ? [...stored.overrides] : null,
     current_usage: {
-      events_sent: eventsSent,
+      events_sent: sent,
+      events_last_minute: here.lastMinute + (stored?.events.lastMinute ?? 0),
+      concurrent_deliveries: inFlight,
       dlq_count: dlqCount,
       webhooks,
-      concurrent_deliveries: stored?.inFlight ?? null,
-      queued: stored?.queued ?? null,
     },
     remaining: {
-      events: left(quotas.maxEventsPerSec, eventsSent),
+      events: left(quotas.maxEventsPerSec, sent),
+      deliveries: inFlight === null ? null : left(quotas.maxConcurrentDeliveries, inFlight),
       dlq: left(quotas.maxDlqSize, dlqCount),
-      webhooks: left(quotas.maxWebhooks, webhooks),
     },
+    utilisation: {
+      events: share(sent, quotas.maxEventsPerSec),
+      deliveries: inFlight === null ? null : share(inFlight, quotas.maxConcurrentDeliveries),
+      dlq: share(dlqCount, quotas.maxDlqSize),
+      webhooks: share(webhooks, quotas.maxWebhooks),
+    },
+    queued_deliveries: stored?.queued ?? null,
   };
 }
 
-async function storedUsage({ store, reportDatabaseDown }: AppParts, tenantId: string) {
+const left = (limit: number, used: number): number => Math.max(0, limit - used);
+
+/** To four digits. Of a limit of nothing, any use is all of it. */
+const share = (used: number, limit: number): number =>
+  limit === 0 ? Math.min(used, 1) : Math.round((used / limit) * 10_000) / 10_000;
+
+async function storedUse({ store, rate, reportDatabaseDown }: AppParts, tenantId: string) {
   try {
-    return await store.findUsage(tenantId);
+    return await store.quotas.findUse(tenantId, rate.replicaId);
   } catch (error) {
     if (!isDatabaseAway(error)) throw error;
     reportDatabaseDown();
     return null;
   }
-}
-
-export function viewLimits(quotas: Quotas): Static<typeof Limits> {
-  return {
-    max_events_per_sec: quotas.maxEventsPerSec,
-    max_concurrent_deliveries: quotas.maxConcurrentDeliveries,
-    max_dlq_size: quotas.maxDlqSize,
-    max_webhooks: quotas.maxWebhooks,
-  };
-}
-
-/** Only what was given: the rest keeps its value, or its default at creation. */
-export function toQuotas(given: Static<typeof QuotaChanges>): Partial<Quotas> {
-  const quotas = {
-    maxEventsPerSec: given.max_events_per_sec,
-    maxConcurrentDeliveries: given.max_concurrent_deliveries,
-    maxDlqSize: given.max_dlq_size,
-    maxWebhooks: given.max_webhooks,
-    dlqPolicy: given.dlq_policy,
-  };
-  return Object.fromEntries(Object.entries(quotas).filter(([, value]) => value !== undefined));
 }

@@ -1,99 +1,130 @@
 import { isTenantId, pinLanes } from '@posthorn/contracts';
-import type { Quotas, TenantSummary } from '@posthorn/db';
-import Type, { type Static } from 'typebox';
-import { isPlainText, TENANT_ID_RULE } from '../../accept/parse-event.ts';
+import type { ListedTenant } from '@posthorn/db';
+import type { Static } from 'typebox';
 import { actorOf } from '../../access/actor.ts';
-import { mayActFor, mintKey } from '../../access/auth.ts';
-import { confirmChange, operatorsOnly, refuseReserved, unknownTenant } from '../../access/authorise.ts';
+import { mintKey } from '../../access/auth.ts';
+import { confirmChange, refuseReserved, unknownTenant } from '../../access/authorise.ts';
+import { mayActFor } from '../../access/caller.ts';
 import type { App, AppParts } from '../../http/app.ts';
-import { problem, sendProblem } from '../../http/problem.ts';
-import { DlqPolicy, GivenLimits, Limits, toQuotas, viewLimits } from '../quotas/routes.ts';
-
-const MAX_NAME_CHARS = 200;
-const RetentionDays = Type.Union([Type.Literal(7), Type.Literal(30), Type.Literal(90)]);
-
-const NewTenant = Type.Object(
-  {
-    tenant_id: Type.Refine(Type.String(), isTenantId, () => TENANT_ID_RULE),
-    name: Type.Optional(
-      Type.Refine(Type.String({ maxLength: MAX_NAME_CHARS }), isPlainText, () => 'must be plain text'),
-    ),
-    quotas: Type.Optional(GivenLimits),
-    dlq_policy: Type.Optional(DlqPolicy),
-    retention_days: Type.Optional(RetentionDays),
-  },
-  { additionalProperties: false },
-);
-
-const Tenant = Type.Object({
-  tenant_id: Type.String(),
-  name: Type.String(),
-  quotas: Limits,
-  dlq_policy: DlqPolicy,
-  retention_days: Type.Integer(),
-  lanes: Type.Array(Type.Integer()),
-  draining_lanes: Type.Array(Type.Integer()),
-  created_at: Type.String(),
-});
-const CreatedTenant = Type.Intersect([Tenant, Type.Object({ api_key: Type.String() })]);
+import { cutPage, DEFAULT_PAGE, decodeCursor } from '../../http/cursor.ts';
+import { operation } from '../../http/operation.ts';
+import { isProblem, sendProblem } from '../../http/problem.ts';
+import { toQuotas } from '../quotas/schema.ts';
+import { tenantChangeRoutes } from './change.ts';
+import { takenId, unknownPlan } from './problems.ts';
+import {
+  CreatedTenant,
+  NewTenant,
+  Tenant,
+  TenantPage,
+  TenantParams,
+  TenantQuery,
+  viewTenant,
+} from './schema.ts';
 
 export function tenantRoutes(app: App, parts: AppParts): void {
-  app.post(
-    '/tenants',
-    { schema: { body: NewTenant, response: { 201: CreatedTenant } } },
-    async (request, reply) => {
-      const refused = operatorsOnly(request.caller);
-      if (refused) return sendProblem(reply, refused);
-      const { tenant_id: tenantId, name = '', quotas, dlq_policy, retention_days } = request.body;
-      const reserved = refuseReserved(tenantId);
-      if (reserved) return sendProblem(reply, reserved);
-      const key = mintKey('tenant');
-      const tenant = {
-        tenantId,
-        name,
-        lanes: pinLanes(tenantId, parts.lanes),
-        quotas: toQuotas({ ...quotas, ...(dlq_policy ? { dlq_policy } : {}) }),
-        ...(retention_days ? { retentionDays: retention_days } : {}),
-      };
-      const { keyId } = request.caller;
-      const created = await parts.store.createTenant(tenant, key, actorOf(request));
-      if (created.kind === 'exists')
-        return sendProblem(
-          reply,
-          problem('tenant_exists', `there is a tenant ${JSON.stringify(tenantId)} already`),
-        );
-      const open = await confirmChange(parts.tenants, created.change, {
-        tenant_id: tenantId,
-        api_key: key.key,
-      });
-      if (open) return sendProblem(reply, open);
-      parts.log.info({ tenant_id: tenantId, key_id: keyId }, 'tenant created');
-      const row = await parts.store.findTenant(tenantId);
-      if (!row) return sendProblem(reply, unknownTenant(tenantId));
-      return reply.code(201).send({ ...viewTenant(row), api_key: key.key });
-    },
-  );
-  app.get<{ Params: { tenant_id: string } }>(
-    '/tenants/:tenant_id',
-    { schema: { response: { 200: Tenant } } },
-    async (request, reply) => {
-      const { tenant_id: tenantId } = request.params;
-      const mayAsk = isTenantId(tenantId) && mayActFor(request.caller, tenantId);
-      const row = mayAsk ? await parts.store.findTenant(tenantId) : null;
-      return row ? reply.send(viewTenant(row)) : sendProblem(reply, unknownTenant(tenantId));
-    },
-  );
+  createTenant(app, parts);
+  listTenants(app, parts);
+  getTenant(app, parts);
+  tenantChangeRoutes(app, parts);
 }
 
-function viewTenant(row: TenantSummary & { quotas: Quotas }): Static<typeof Tenant> {
+function createTenant(app: App, parts: AppParts): void {
+  const declared = operation({
+    id: 'createTenant',
+    tag: 'Tenants',
+    summary: 'Create a tenant',
+    description:
+      'A tenant has what its plan gives, but for the quotas, policy and retention that are given here: those are its own. The answer has a key of the tenant, for events and for its webhooks.',
+    access: { scope: 'manage', callers: ['operator'] },
+    body: NewTenant,
+    answers: { 201: CreatedTenant },
+    problems: ['tenant_exists', 'tenant_lookalike', 'tenant_reserved', 'change_unconfirmed'],
+  });
+  app.post('/tenants', declared, async (request, reply) => {
+    const { tenant_id: tenantId } = request.body;
+    const reserved = refuseReserved(tenantId);
+    if (reserved) return sendProblem(reply, reserved);
+    const key = mintKey('tenant');
+    const created = await parts.store.createTenant(
+      toTenant(request.body, parts.lanes),
+      key,
+      actorOf(request),
+    );
+    switch (created.kind) {
+      case 'exists':
+        return sendProblem(reply, takenId(tenantId, created.by));
+      case 'unknown_plan':
+        return sendProblem(reply, unknownPlan(request.body.plan));
+      case 'created':
+        break;
+      default:
+        return created satisfies never;
+    }
+    const made = { tenant_id: tenantId, api_key: key.key };
+    const open = await confirmChange(parts.tenants, created.change, made);
+    if (open) return sendProblem(reply, open);
+    parts.log.info({ tenant_id: tenantId, key_id: request.caller.keyId }, 'tenant created');
+    const row = await parts.store.findTenant(tenantId);
+    if (!row) return sendProblem(reply, unknownTenant(tenantId));
+    return reply.code(201).send({ ...viewTenant(row), api_key: key.key });
+  });
+}
+
+function toTenant(body: Static<typeof NewTenant>, lanes: number) {
+  const { tenant_id: tenantId, name = '', plan, metadata, dlq_policy } = body;
   return {
-    tenant_id: row.tenantId,
-    name: row.name,
-    quotas: viewLimits(row.quotas),
-    dlq_policy: row.quotas.dlqPolicy,
-    retention_days: row.retentionDays,
-    lanes: row.lanes,
-    draining_lanes: row.drainingLanes,
-    created_at: row.createdAt.toISOString(),
+    tenantId,
+    name,
+    lanes: pinLanes(tenantId, lanes),
+    quotas: toQuotas({ ...body.quotas, ...(dlq_policy ? { dlq_policy } : {}) }),
+    ...(plan === undefined ? {} : { plan }),
+    ...(metadata === undefined ? {} : { metadata: metadata as Record<string, string> }),
+    ...(body.retention_days === undefined ? {} : { retentionDays: body.retention_days }),
+    ...(body.unknown_event_types === undefined ? {} : { unknownEventTypes: body.unknown_event_types }),
   };
+}
+
+function listTenants(app: App, parts: AppParts): void {
+  const declared = operation({
+    id: 'listTenants',
+    tag: 'Tenants',
+    summary: 'List tenants',
+    description: 'By id. All filters that are given hold.',
+    access: { scope: 'read', callers: ['operator'] },
+    querystring: TenantQuery,
+    answers: { 200: TenantPage },
+  });
+  app.get('/tenants', declared, async (request, reply) => {
+    const { query } = request;
+    const list = { of: 'tenants', tenantId: null };
+    const cursor = decodeCursor(query.cursor, list);
+    if (cursor !== null && isProblem(cursor)) return sendProblem(reply, cursor);
+    const limit = Number(query.limit ?? DEFAULT_PAGE);
+    const { plan, state, prefix } = query;
+    const place = { at: cursor?.at[0] ?? null, backwards: cursor?.direction === 'prev', limit: limit + 1 };
+    const rows = await parts.store.tenants.list({ plan, state, prefix }, place);
+    const keyOf = (row: ListedTenant) => [row.tenantId];
+    const page = cutPage({ path: '/tenants', query, ...list, cursor, limit, keyOf }, rows);
+    const data = page.rows.map((row) => viewTenant({ ...row, quotas: row }));
+    return reply.send({ data, next: page.next, prev: page.prev });
+  });
+}
+
+function getTenant(app: App, parts: AppParts): void {
+  const declared = operation({
+    id: 'getTenant',
+    tag: 'Tenants',
+    summary: 'Get a tenant',
+    access: { scope: 'read' },
+    params: TenantParams,
+    answers: { 200: Tenant },
+    problems: ['tenant_not_found'],
+  });
+  app.get('/tenants/:tenant_id', declared, async (request, reply) => {
+    const { tenant_id: tenantId } = request.params;
+    const mayAsk = isTenantId(tenantId) && mayActFor(request.caller, tenantId);
+    const row = mayAsk ? await parts.store.findTenant(tenantId) : null;
+    return row ? reply.send(viewTenant(row)) : sendProblem(reply, unknownTenant(tenantId));
+  });
 }
