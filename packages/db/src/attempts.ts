@@ -1,4 +1,5 @@
 import type { Sql } from './database.ts';
+import { type NewRows, NO_NEW_ROWS, newRows } from './new-rows.ts';
 import { eventIdOf, recordDay } from './record-day.ts';
 
 /** A batch of attempts by column. */
@@ -71,10 +72,12 @@ export interface AttemptRow extends AttemptPhases {
 /** An attempt without what its receiver answered. */
 export type AttemptSummary = Omit<AttemptRow, 'responseHeaders' | 'responseBody' | 'revision'>;
 
-/** Inserts what is not there yet; gives back how many that were. */
-export async function recordAttempts(sql: Sql, rows: AttemptColumns): Promise<number> {
-  if (rows.attemptId.length === 0) return 0;
-  const inserted = await sql`
+/** Inserts what is not there yet; gives back which those were. */
+export async function recordAttempts(sql: Sql, rows: AttemptColumns): Promise<NewRows> {
+  const given = rows.attemptId.length;
+  if (given === 0) return NO_NEW_ROWS;
+  const [added] = await sql<{ count: number; ids: string | null }[]>`
+    with added as (
     insert into attempts (attempt_id, delivery_id, tenant_id, endpoint_id, event_id, event_type, run, round, attempt,
                           state, started_at, duration_ms, status, failure, error, response_body, trace_id,
                           response_headers, dns_ms, connect_ms, tls_ms, first_byte_ms, revision,
@@ -95,8 +98,12 @@ export async function recordAttempts(sql: Sql, rows: AttemptColumns): Promise<nu
     ) as given (attempt_id, delivery_id, tenant_id, endpoint_id, event_id, event_type, run, round, attempt, state,
                 started_at_ms, duration_ms, status, failure, error, response_body, trace_id,
                 response_headers, dns_ms, connect_ms, tls_ms, first_byte_ms, revision, retention_days, day)
-    on conflict do nothing`;
-  return inserted.count;
+    on conflict do nothing
+    returning attempt_id
+    )
+    select count(*)::int as count, case when count(*) < ${given} then string_agg(attempt_id::text, ',') end as ids
+    from added`;
+  return newRows(given, added!);
 }
 
 /** A delivery's attempts, oldest first. */

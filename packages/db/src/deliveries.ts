@@ -1,5 +1,6 @@
 import { acceptedAtMs, type DeliveryState } from '@posthorn/contracts';
 import type { Sql } from './database.ts';
+import { type NewRows, NO_NEW_ROWS, newRows } from './new-rows.ts';
 import { recordDay } from './record-day.ts';
 
 /** A batch of deliveries by column, each delivery once: the greatest standing that is known of it. */
@@ -53,14 +54,20 @@ export interface StandingRow {
   readonly state: DeliveryState;
 }
 
+export interface WrittenDeliveries {
+  /** Those whose dead letter, if they have one, may be out of date: see `removeDeadLetters`. */
+  readonly stale: readonly string[];
+  readonly added: NewRows;
+}
+
 /**
  * Inserts each delivery or raises the row to the greater standing; of equal standings the later one stays, and of
- * equally late ones the greater outcome, so that the rows do not depend on the order of arrival. Gives back the
- * deliveries whose dead letter, if they have one, may be out of date: see `removeDeadLetters`.
+ * equally late ones the greater outcome, so that the rows do not depend on the order of arrival.
  */
-export async function recordDeliveries(sql: Sql, rows: DeliveryColumns): Promise<string[]> {
-  if (rows.deliveryId.length === 0) return [];
-  const stale = await sql<{ deliveryId: string }[]>`
+export async function recordDeliveries(sql: Sql, rows: DeliveryColumns): Promise<WrittenDeliveries> {
+  const given = rows.deliveryId.length;
+  if (given === 0) return { stale: [], added: NO_NEW_ROWS };
+  const [written] = await sql<{ stale: string | null; count: number; ids: string | null }[]>`
     with given as (
       select * from unnest(
         ${rows.tenantId}::text[], ${rows.deliveryId}::text[], ${rows.eventId}::uuid[],
@@ -93,9 +100,14 @@ export async function recordDeliveries(sql: Sql, rows: DeliveryColumns): Promise
              coalesce(d.last_failure, ''), coalesce(d.last_error, '') collate "C")
       returning d.delivery_id, d.round, d.state, d.rewrites
     )
-    select delivery_id from written
-    where rewrites > 0 and (round > 0 or state in ('success', 'cancelled'))`;
-  return stale.map((row) => row.deliveryId);
+    select count(*) filter (where rewrites = 0)::int as count,
+           -- Text is read faster than rows or arrays.
+           case when count(*) filter (where rewrites = 0) < ${given}
+                then string_agg(delivery_id, ',') filter (where rewrites = 0) end as ids,
+           string_agg(delivery_id, ',')
+             filter (where rewrites > 0 and (round > 0 or state in ('success', 'cancelled'))) as stale
+    from written`;
+  return { stale: written!.stale?.split(',') ?? [], added: newRows(given, written!) };
 }
 
 /** Null for one that is not recorded, and for another tenant's. */

@@ -1,5 +1,6 @@
 import { OPERATOR_TENANT_ID } from '@posthorn/contracts';
 import type { Sql } from './database.ts';
+import { type NewRows, NO_NEW_ROWS, newRows } from './new-rows.ts';
 import { recordDay } from './record-day.ts';
 
 /** A batch of events by column: `[i]` of each is one event. */
@@ -40,9 +41,10 @@ export interface EventPayload extends EventRow {
   readonly payload: Buffer;
 }
 
-/** Inserts what is not there yet; gives back how many that were. */
-export async function recordEvents(sql: Sql, rows: EventColumns): Promise<number> {
-  if (rows.eventId.length === 0) return 0;
+/** Inserts what is not there yet; gives back which those were. */
+export async function recordEvents(sql: Sql, rows: EventColumns): Promise<NewRows> {
+  const given = rows.eventId.length;
+  if (given === 0) return NO_NEW_ROWS;
   // One bytea that the statement cuts up: quoting each payload as an array element costs several times the CPU.
   const lengths = rows.payload.map((payload) => payload.length);
   const starts: number[] = [];
@@ -51,7 +53,8 @@ export async function recordEvents(sql: Sql, rows: EventColumns): Promise<number
     starts.push(total + 1);
     total += length;
   }
-  const inserted = await sql`
+  const [added] = await sql<{ count: number; ids: string | null }[]>`
+    with added as (
     insert into events (tenant_id, event_id, type, labels, content_type, payload, occurred_at, accepted_at,
                         revision, retention_days, client_event_id, day)
     select tenant_id, event_id, type, labels::jsonb, content_type,
@@ -66,8 +69,12 @@ export async function recordEvents(sql: Sql, rows: EventColumns): Promise<number
       ${rows.clientEventId}::text[], ${rows.day}::int[]
     ) as given (tenant_id, event_id, type, labels, content_type, start, length, occurred_at_ms, accepted_at_ms,
                 revision, retention_days, client_event_id, day)
-    on conflict do nothing`;
-  return inserted.count;
+    on conflict do nothing
+    returning event_id
+    )
+    select count(*)::int as count, case when count(*) < ${given} then string_agg(event_id::text, ',') end as ids
+    from added`;
+  return newRows(given, added!);
 }
 
 /** The event without its bytes. Null for one that is not recorded, and for another tenant's. */

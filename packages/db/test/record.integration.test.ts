@@ -144,7 +144,7 @@ describe('events', () => {
       Buffer.from('{"n":12345678901234567890}'),
     ];
     const rows = columns(...payloads);
-    expect(await recordEvents(sql, rows)).toBe(3);
+    expect((await recordEvents(sql, rows)).count).toBe(3);
     for (const [i, payload] of payloads.entries()) {
       expect((await findEventPayload(sql, tenantId, rows.eventId[i]!))?.payload).toEqual(payload);
     }
@@ -153,8 +153,8 @@ describe('events', () => {
   test('are written once, also when they come twice in a batch', async () => {
     const rows = columns(Buffer.from('1'), Buffer.from('2'));
     rows.eventId[1] = rows.eventId[0]!;
-    expect(await recordEvents(sql, rows)).toBe(1);
-    expect(await recordEvents(sql, rows)).toBe(0);
+    expect((await recordEvents(sql, rows)).count).toBe(1);
+    expect((await recordEvents(sql, rows)).count).toBe(0);
     expect(await findEvent(sql, tenantId, eventId)).toEqual({
       eventId,
       type: 'order.created',
@@ -165,6 +165,7 @@ describe('events', () => {
       revision: 9,
       retentionDays: 30,
       clientEventId: 'order 42',
+      payloadExpungedAt: null,
     });
   });
 
@@ -274,8 +275,10 @@ describe('attempts', () => {
       retentionDays: same(30),
       day: same(DAY),
     };
-    expect(await recordAttempts(sql, rows)).toBe(2);
-    expect(await recordAttempts(sql, rows)).toBe(0);
+    const added = await recordAttempts(sql, rows);
+    expect(added.count).toBe(2);
+    expect([ids[0]!, ids[1]!, ids[1]!, 'another'].map(added.take)).toEqual([true, true, false, false]);
+    expect((await recordAttempts(sql, rows)).count).toBe(0);
     const listed = await listAttempts(sql, tenantId, deliveryId);
     expect(listed.map((row) => row.attempt)).toEqual([1, 2]);
     expect(listed[1]).toMatchObject({
@@ -304,7 +307,7 @@ describe('dead letters', () => {
   }
   async function replay(round: number): Promise<void> {
     await inTransaction(sql, async (transaction) => {
-      const stale = await recordDeliveries(transaction, delivery({ state: 'pending', round }));
+      const { stale } = await recordDeliveries(transaction, delivery({ state: 'pending', round }));
       await removeDeadLetters(transaction, stale);
     });
   }

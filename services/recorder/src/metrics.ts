@@ -41,6 +41,10 @@ export function createRecorderMetrics(metrics: Metrics, readings: RecorderReadin
       'Operational events kept to be published, and published',
       ['step'],
     ),
+    notesFolded: metrics.counter(
+      'posthorn_recorder_rollup_notes_total',
+      "Batches' counts that were added up",
+    ),
     batchRows: metrics.histogram(
       'posthorn_recorder_batch_rows',
       'Entries written in one transaction',

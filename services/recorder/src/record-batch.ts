@@ -7,6 +7,7 @@ import {
   insertOperationalEvents,
   inTransaction,
   moveDeadLetterCounts,
+  noteCounts,
   notePurges,
   type PoolSql,
   type RecordedOffsets,
@@ -29,6 +30,7 @@ import {
 } from '@posthorn/db';
 import { announceDeadLetters, announceFillingQuotas } from './announce.ts';
 import type { Item } from './consume/read-record.ts';
+import { countRows } from './count-rows.ts';
 import {
   addSignal,
   circuitColumns,
@@ -142,7 +144,7 @@ export async function recordBatch(
   return inTransaction(sql, async (transaction) => {
     const { signals } = rows;
     // Sent together, run in this order: dead letters need the row locks that deliveries took.
-    const [events, attempts, stale, written, takenOut, failing] = await Promise.all([
+    const [events, attempts, deliveries, deadLetters, takenOut, failing] = await Promise.all([
       recordEvents(transaction, rows.events),
       recordAttempts(transaction, rows.attempts),
       recordDeliveries(transaction, rows.deliveries.columns),
@@ -155,18 +157,22 @@ export async function recordBatch(
       recordOffsets(transaction, rows.offsets),
       recordAttemptDays(transaction, rows.attempts),
     ]);
-    const grown = [...new Set(written.map((letter) => letter.tenantId))];
+    const grown = [...new Set(deadLetters.map((letter) => letter.tenantId))];
     const [replayed, trimmed] = await Promise.all([
-      removeDeadLetters(transaction, stale),
+      removeDeadLetters(transaction, deliveries.stale),
       trimDeadLetters(transaction, grown),
+      noteCounts(
+        transaction,
+        countRows(rows, { events, deliveries: deliveries.added, attempts, deadLetters }, nowMs),
+      ),
     ]);
-    const changes = countChanges(written, [takenOut, replayed, trimmed]);
-    const announced = await announce(transaction, rows.deadLetters, written, changes, nowMs);
+    const changes = countChanges(deadLetters, [takenOut, replayed, trimmed]);
+    const announced = await announce(transaction, rows.deadLetters, deadLetters, changes, nowMs);
     return {
-      events,
+      events: events.count,
       deliveries: rows.deliveries.columns.deliveryId.length,
-      attempts,
-      deadLetters: written.length,
+      attempts: attempts.count,
+      deadLetters: deadLetters.length,
       replayed: replayed.length,
       takenOut: takenOut.length,
       trimmed: trimmed.length,

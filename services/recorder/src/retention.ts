@@ -71,7 +71,7 @@ export async function keepPartitions({ database, clock, metrics, log }: Retentio
   metrics.partitions.inc({ change: 'dropped' }, dropped.length);
   if (made.length + dropped.length > 0)
     log.info({ made: made.length, dropped: dropped.length }, 'record partitions changed');
-  await removeOldRows(database.sql);
+  await removeOldRows(database.sql, clock.nowMs());
   const stray = await countUnpartitionedRows(database.sql);
   metrics.unpartitionedRows.set(stray);
   if (stray > 0) log.warn({ rows: stray }, 'rows of the record lie outside of their days');

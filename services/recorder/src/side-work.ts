@@ -1,6 +1,7 @@
 import type { TopicNames } from '@posthorn/contracts';
 import {
   type Database,
+  foldCounts,
   MAX_CLAIMS_REMOVED,
   recountDeadLetters,
   removeOldClaims,
@@ -14,6 +15,8 @@ import { createRepeat } from './repeat.ts';
 
 const PUBLISH_INTERVAL_MS = 1_000;
 const PURGE_INTERVAL_MS = 1_000;
+/** Counts in the API are as old as this. */
+const FOLD_INTERVAL_MS = 5_000;
 /** What no transaction has counted (a dropped partition, rows of another release) is in the counts after this. */
 const RECOUNT_INTERVAL_MS = 300_000;
 const CLAIMS_INTERVAL_MS = 60_000;
@@ -74,7 +77,17 @@ export function createSideWork(options: SideWorkOptions): SideWork {
       return removed === MAX_CLAIMS_REMOVED;
     },
   });
-  const all = [publisher, purger, counter, cleaner];
+  const folder = createRepeat({
+    what: 'adding up counts',
+    intervalMs: FOLD_INTERVAL_MS,
+    log,
+    async work() {
+      const { notes, more } = await foldCounts(sql);
+      metrics.notesFolded.inc(notes);
+      return more;
+    },
+  });
+  const all = [folder, publisher, purger, counter, cleaner];
   return {
     start() {
       for (const repeat of all) repeat.start();

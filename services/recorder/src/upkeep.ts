@@ -1,9 +1,12 @@
 import {
+  keptDays,
   type PoolSql,
   removeDonePurges,
   removeExpiredCancellations,
   removeFinishedJobs,
+  removeOldAttemptDays,
   removeOldRemovals,
+  removeOldRollups,
   removePublished,
   removeQuietHealth,
   removeReplacedRequests,
@@ -12,12 +15,14 @@ import {
 } from '@posthorn/db';
 
 /** Removes what tables outside of the day partitions keep for nobody. */
-export async function removeOldRows(sql: PoolSql): Promise<void> {
+export async function removeOldRows(sql: PoolSql, nowMs: number): Promise<void> {
   await removeExpiredCancellations(sql);
   await removeDonePurges(sql);
   await removePublished(sql);
   await removeFinishedJobs(sql);
   await removeOldRemovals(sql);
+  await removeOldRollups(sql);
+  await removeOldAttemptDays(sql, keptDays(nowMs).from);
   await removeQuietHealth(sql);
   await removeStaleLoad(sql);
   await removeStaleCircuits(sql);
