@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { DEFAULT_TIERS, parseTiers } from '@posthorn/contracts';
 import {
   adminConfig,
@@ -20,6 +21,19 @@ const ADMIN_PORT = 9_400;
 const DATABASE_POOL = 10;
 const MIN_OPERATOR_KEY_CHARS = 16;
 const OPERATOR_KEY = /^[A-Za-z0-9._~+/=-]{16,256}$/;
+
+/** @throws Error naming what is no block. */
+function parseProxies(text: string): readonly string[] {
+  const blocks = text.split(',').map((part) => part.trim());
+  const given = blocks.filter((block) => block !== '');
+  for (const block of given) {
+    const [address = '', bits, ...rest] = block.split('/');
+    const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+    const isBits = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most);
+    if (most < 0 || !isBits || rest.length > 0) throw new Error(`"${block}" is none`);
+  }
+  return Object.freeze(given);
+}
 
 export const spec = {
   ...telemetryConfig,
@@ -80,6 +94,10 @@ export const spec = {
     fallback: '',
     expected: 'CIDR blocks, comma-separated',
     doc: 'Private or loopback addresses that endpoints may have all the same.',
+  }),
+  trustedProxies: parsed('TRUSTED_PROXIES', 'addresses and CIDR blocks, comma-separated', parseProxies, {
+    fallback: '',
+    doc: 'Proxies whose `X-Forwarded-For` is believed, for the client addresses of the audit log. None: the address of the connection.',
   }),
   produceTimeoutMs: integer('PRODUCE_TIMEOUT_MS', {
     fallback: '5000',

@@ -323,6 +323,7 @@ function wireApp(
     lanes: config.lanes,
     tiers: config.tiers,
     maxConnections: config.maxConnections,
+    trustedProxies: config.trustedProxies,
   };
 }
 
@@ -343,6 +344,6 @@ async function addOperatorKey(store: Store, config: IngestConfig, log: Logger): 
     const keyHash = hashKey(config.operatorKey);
     await store.addOperatorKey({ keyId: `key_${keyHash.toString('hex', 0, 8)}`, keyHash });
   } else if ((await store.countOperatorKeys()) === 0) {
-    log.warn({}, 'there is no operator key: set OPERATOR_KEY once to make one');
+    log.warn({}, 'there is no operator key: make one with posthorn keys create-operator');
   }
 }

@@ -28,18 +28,22 @@ import {
   findTenantWithQuotas,
   insertApiKey,
   insertAuditEntry,
+  inTransaction,
   listAttempts,
   listDeadLetters,
   listDeliveriesOfEvent,
   listEndpoints,
   listSetAside,
+  type PoolSql,
   type PortalGuard,
+  processActor,
   type SetAsideRow,
   type TenantDeadLetters,
   within,
 } from '@posthorn/db';
 import type { MintedKey } from './access/auth.ts';
 import { type ConfigurationChanges, openChanges } from './change-configuration.ts';
+import { type AnalyticsStore, openAnalyticsStore } from './resources/analytics/store.ts';
 import { type AuditStore, openAuditStore } from './resources/audit-log/store.ts';
 import { type EventTypeStore, openEventTypeStore } from './resources/event-types/store.ts';
 import { type Jobs, openJobs } from './resources/jobs/start-job.ts';
@@ -60,6 +64,7 @@ export interface Store extends ConfigurationChanges, WebhookStore, Jobs {
   readonly plans: PlanStore;
   readonly quotas: QuotaStore;
   readonly record: RecordStore;
+  readonly analytics: AnalyticsStore;
   readonly eventTypes: EventTypeStore;
   readonly keys: KeyStore;
   readonly portalTokens: PortalTokenStore;
@@ -115,11 +120,11 @@ export function openStore({ sql }: Pick<Database, 'sql'>, lookups: Pick<Database
     portalTokens: bounded(openPortalTokenStore(sql)),
     auditLog: bounded(openAuditStore(sql)),
     record: bounded(openRecordStore(sql)),
+    analytics: bounded(openAnalyticsStore(sql)),
     eventTypes: bounded(openEventTypeStore(sql)),
     findApiKey: (keyHash) => within(KEY_LOOKUP_TIMEOUT_MS, findApiKey(lookups.sql, keyHash)),
     findPortalGuard: (tenantId) => within(KEY_LOOKUP_TIMEOUT_MS, findPortalGuard(lookups.sql, tenantId)),
-    addOperatorKey: ({ keyId, keyHash }) =>
-      ask(insertApiKey(sql, { keyId, keyHash, kind: 'operator', tenantId: null })).then(() => undefined),
+    addOperatorKey: (key) => ask(addOperatorKey(sql, key)),
     countOperatorKeys: () => ask(countOperatorKeys(sql)),
     findTenant: (tenantId) => ask(findTenantWithQuotas(sql, tenantId)),
     findEndpoint: (tenantId, endpointId) =>
@@ -148,6 +153,14 @@ export function openStore({ sql }: Pick<Database, 'sql'>, lookups: Pick<Database
     audit: (entry) => ask(insertAuditEntry(sql, entry)),
   };
 }
+
+/** The key that the configuration names. */
+const addOperatorKey = (pool: PoolSql, { keyId, keyHash }: Omit<MintedKey, 'key'>): Promise<void> =>
+  inTransaction(pool, async (sql) => {
+    const actor = processActor('ingest');
+    if (!(await insertApiKey(sql, { keyId, keyHash, kind: 'operator', tenantId: null }))) return;
+    await insertAuditEntry(sql, { actor, action: 'key.created', tenantId: null, subject: keyId });
+  });
 
 /** Each question gets the time of one. */
 function bounded<T extends object>(questions: T): T {

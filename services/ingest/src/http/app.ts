@@ -10,6 +10,7 @@ import type { TenantLookups } from '../access/authorise.ts';
 import { refuseAccess } from '../access/refuse-access.ts';
 import type { PayloadChecks } from '../check-payload/payload-checks.ts';
 import type { IngestMetrics } from '../metrics.ts';
+import { analyticsRoutes } from '../resources/analytics/routes.ts';
 import { attemptRoutes } from '../resources/attempts/routes.ts';
 import { auditRoutes } from '../resources/audit-log/routes.ts';
 import { cancelRoutes } from '../resources/cancellations/routes.ts';
@@ -69,6 +70,8 @@ export interface AppParts extends AcceptParts, WebhookParts, PortalTokenParts {
   readonly lanes: number;
   readonly tiers: readonly Tier[];
   readonly maxConnections: number;
+  /** Addresses and blocks whose `X-Forwarded-For` is believed; none where it is left out. */
+  readonly trustedProxies?: readonly string[];
   /** Holds every answer to the schema that documents it: for tests, in which one that differs is a 500. */
   readonly checkAnswers?: boolean;
 }
@@ -83,9 +86,10 @@ const CONNECTIONS_CHECK_MS = 2_000;
 export type App = ReturnType<typeof openApp>;
 
 /** Every limit that Fastify and Node leave open by default is set here. */
-function openApp({ log }: Pick<AppParts, 'log'>) {
+function openApp({ log, trustedProxies = [] }: Pick<AppParts, 'log' | 'trustedProxies'>) {
   const app = Fastify({
     logger: false,
+    trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: IDLE_CONNECTION_MS,
@@ -185,6 +189,7 @@ function apiRoutes(app: App, parts: AppParts): void {
   quotaRoutes(app, parts);
   deliveryRoutes(app, parts);
   attemptRoutes(app, parts);
+  analyticsRoutes(app, parts);
   deadLetterRoutes(app, parts);
   startJobRoutes(app, parts);
   jobRoutes(app, parts);
