@@ -25,6 +25,10 @@ async function follow(page: string): Promise<void> {
   expect(blocks.flatMap(differences)).toEqual([]);
 }
 
+test.concurrent('an event that is sent again is one, as it is printed', async () => {
+  await follow('guides/idempotency.md');
+});
+
 test.concurrent('the integration of a platform with many customers works as it is printed', async () => {
   await follow('guides/multi-tenant.md');
   const paths = receiver.arrivals().map(({ path }) => path);
