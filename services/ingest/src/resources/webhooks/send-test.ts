@@ -70,7 +70,7 @@ export function testWebhook(app: App, parts: AppParts): void {
       'tenant_unavailable',
       'event_type_unknown',
       'payload_invalid',
-      'rate_limited',
+      'event_quota_exceeded',
       'dlq_quota_exceeded',
       'not_accepted',
       'outcome_unknown',
