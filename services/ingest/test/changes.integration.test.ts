@@ -219,6 +219,6 @@ describe('quotas', () => {
       values (${tenantId}, 'a', 3, 10, now()), (${tenantId}, 'b', 2, 0, now()),
              (${tenantId}, 'gone', 9, 9, now() - interval '1 minute')`;
     const { body } = await call(first, 'GET', `/quotas/${tenantId}`, undefined, key);
-    expect(body.current_usage).toMatchObject({ concurrent_deliveries: 5, queued: 10 });
+    expect(body).toMatchObject({ current_usage: { concurrent_deliveries: 5 }, queued_deliveries: 10 });
   });
 });

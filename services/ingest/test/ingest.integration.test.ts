@@ -153,7 +153,7 @@ describe('configuration', () => {
     expect(body.remaining.events).toBe(1);
     const event = { tenant_id: tenantId, type: 'a', payload: 1 };
     expect((await call(first, 'POST', '/events', event, key)).status).toBe(202);
-    expect((await call(first, 'POST', '/events', event, key)).body.code).toBe('rate_limited');
+    expect((await call(first, 'POST', '/events', event, key)).body.code).toBe('event_quota_exceeded');
   });
 
   it('changed over the API holds on the other replica at once', async () => {

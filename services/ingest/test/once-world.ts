@@ -118,7 +118,7 @@ export function createOnceWorld(): OnceWorld {
       bodyHash: Buffer.from('same'),
       partition: PARTITION,
       async make(eventId, sendByMs) {
-        if (isRefused) return problem('rate_limited', 'too many');
+        if (isRefused) return problem('event_quota_exceeded', 'too many');
         if (nowMs > sendByMs) return produceProblem('not_accepted');
         try {
           await send(process, eventId);

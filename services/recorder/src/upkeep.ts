@@ -12,6 +12,7 @@ import {
   removeReplacedRequests,
   removeStaleCircuits,
   removeStaleLoad,
+  removeStaleRateCounts,
 } from '@posthorn/db';
 
 /** Removes what tables outside of the day partitions keep for nobody. */
@@ -25,6 +26,7 @@ export async function removeOldRows(sql: PoolSql, nowMs: number): Promise<void> 
   await removeOldAttemptDays(sql, keptDays(nowMs).from);
   await removeQuietHealth(sql);
   await removeStaleLoad(sql);
+  await removeStaleRateCounts(sql);
   await removeStaleCircuits(sql);
   await removeReplacedRequests(sql);
 }

@@ -176,7 +176,7 @@ describe('the event rate', () => {
     expect((await bundle.post('/events', event)).status).toBe(202);
     const { status, headers, body } = await bundle.post('/events', event);
     expect(status).toBe(429);
-    expect(body).toMatchObject({ code: 'rate_limited', limit: 2, remaining: 0, reset: 0.58 });
+    expect(body).toMatchObject({ code: 'event_quota_exceeded', limit: 2, remaining: 0, reset: 0.58 });
     expect(headers).toMatchObject({
       'retry-after': '1',
       'ratelimit-policy': '"events";q=2;w=1',
@@ -198,8 +198,15 @@ describe('too many dead letters', () => {
     bundle.counts.set('acme', 100);
     const { status, headers, body } = await bundle.post('/events', event);
     expect(status).toBe(429);
-    expect(headers['retry-after']).toBe('60');
-    expect(body).toMatchObject({ code: 'dlq_quota_exceeded', limit: 100, count: 100 });
+    expect(headers).toMatchObject({ 'retry-after': '60', ratelimit: '"dead_letters";r=0;t=60' });
+    expect(body).toMatchObject({
+      code: 'dlq_quota_exceeded',
+      quota: 'max_dlq_size',
+      limit: 100,
+      remaining: 0,
+      reset: 60,
+      count: 100,
+    });
   });
 
   it.each(['warn', 'drop_oldest'] as const)('do not stop events under the policy %s', async (dlqPolicy) => {

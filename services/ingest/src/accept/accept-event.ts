@@ -16,19 +16,16 @@ import { matchingEndpoints, type TenantConfig } from '@posthorn/tenant-config';
 import type { Caller } from '../access/auth.ts';
 import { authorise, refuseReserved, type TenantLookups } from '../access/authorise.ts';
 import { isProblem, type Problem, type ProblemCode, problem, retryAfter } from '../http/problem.ts';
+import { type AdmitParts, admitEvent } from './admit-event.ts';
 import type { AdmitOnce } from './admit-once.ts';
 import { checkType, NO_WARNINGS, type TypeCheckParts, type Warning } from './check-type.ts';
 import type { PostedEvent } from './posted-event.ts';
-import type { RateWindow } from './rate-window.ts';
 import { type SystemStamp, systemStamp } from './system-stamp.ts';
 
-export interface AcceptParts extends TypeCheckParts {
+export interface AcceptParts extends AdmitParts, TypeCheckParts {
   readonly tenants: TenantLookups;
-  readonly rate: RateWindow;
   /** The way of events with an idempotency key or an id of their sender's. */
   readonly once: AdmitOnce;
-  /** Dead letters of a tenant that has filled half of its quota, else 0; at most 2 s old while Postgres answers. */
-  readonly countDeadLetters: (tenantId: string) => number;
   readonly send: (record: OutboundRecord) => Promise<ProduceAck>;
   readonly eventsTopic: string;
   readonly eventPartitions: number;
@@ -108,7 +105,7 @@ async function acceptNew(
   const asked = only === undefined ? systemStamp(parts.tenants) : NOT_STAMPED;
   const system = asked instanceof Promise ? await asked : asked;
   if (system.kind === 'problem') return system;
-  const refusal = admit(parts, tenant);
+  const refusal = admitEvent(parts, tenant);
   if (refusal) return refusal;
   const checking = only === undefined ? checkType(parts, tenant, event) : NO_WARNINGS;
   const warnings = checking instanceof Promise ? await checking : checking;
@@ -127,44 +124,6 @@ async function acceptNew(
 
 const match = (tenant: TenantConfig, event: PostedEvent, revision: number): EndpointId[] =>
   matchingEndpoints(tenant, routedEvent(event, event.payload), revision);
-
-function admit(parts: AcceptParts, tenant: TenantConfig): Problem | null {
-  const { tenantId, quotas } = tenant;
-  if (tenant.state === 'disabled')
-    return problem('tenant_disabled', `${tenantId} is disabled: its events are refused until it is enabled`);
-  if (quotas.dlqPolicy === 'refuse') {
-    const count = parts.countDeadLetters(tenantId);
-    if (count > 0 && count >= quotas.maxDlqSize) return tooManyDeadLetters(count, quotas.maxDlqSize);
-  }
-  const admission = parts.rate.admit(tenantId, quotas.maxEventsPerSec, parts.clock.monotonicMs());
-  return admission.admitted ? null : tooFast(admission.limit, admission.resetMs);
-}
-
-const DLQ_RETRY_AFTER_S = 60;
-
-function tooManyDeadLetters(count: number, limit: number): Problem {
-  return problem(
-    'dlq_quota_exceeded',
-    `${count} dead letters, max_dlq_size is ${limit}: retry or remove some`,
-    {
-      members: { limit, count },
-      ...retryAfter(DLQ_RETRY_AFTER_S),
-    },
-  );
-}
-
-/** Header fields after draft-ietf-httpapi-ratelimit-headers-09: whole seconds, a window of one. */
-function tooFast(limit: number, resetMs: number): Problem {
-  const seconds = Math.max(1, Math.ceil(resetMs / 1_000));
-  return problem('rate_limited', `more than ${limit} events in a second (max_events_per_sec)`, {
-    members: { limit, remaining: 0, reset: Math.ceil(resetMs) / 1_000 },
-    headers: {
-      'retry-after': String(seconds),
-      'ratelimit-policy': `"events";q=${limit};w=1`,
-      ratelimit: `"events";r=0;t=${seconds}`,
-    },
-  });
-}
 
 interface StampedEvent {
   readonly eventId: EventId;

@@ -130,7 +130,7 @@ describe('a request that made no event', () => {
   it('leaves its key free when it was refused', async () => {
     bundle.addTenant('acme', { maxEventsPerSec: 1 });
     await post(event);
-    expect((await post(event, 'k')).body.code).toBe('rate_limited');
+    expect((await post(event, 'k')).body.code).toBe('event_quota_exceeded');
     bundle.clock.advance(1_000);
     expect((await post({ ...event, payload: 2 }, 'k')).status).toBe(202);
   });

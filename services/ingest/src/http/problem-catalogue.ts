@@ -294,16 +294,16 @@ export const PROBLEMS = {
     when: 'The event type enforces its JSON Schema; `errors` says where the payload does not fit it.',
     remedy: 'Mend the payload, or the type’s schema.',
   },
-  rate_limited: {
+  event_quota_exceeded: {
     status: 429,
     title: 'The tenant sends more events than its quota allows',
-    when: 'More than `max_events_per_sec` events in one second. Members `limit`, `remaining` and `reset` (seconds until there is room again); headers `RateLimit` and `RateLimit-Policy`.',
+    when: 'More than `max_events_per_sec` events in one second. Members `limit`, `remaining` and `reset` (seconds until there is room again), and `quota`; headers `RateLimit` and `RateLimit-Policy`. Counted over all replicas of the API; what was admitted too much before they knew of each other is repaid from the next seconds.',
     remedy: 'Wait for `Retry-After`, or raise the quota.',
   },
   dlq_quota_exceeded: {
     status: 429,
     title: 'The tenant has as many dead letters as its quota allows',
-    when: 'The tenant has `max_dlq_size` dead letters (`count`, `limit`) and his policy is to refuse events then.',
+    when: 'The tenant has `max_dlq_size` dead letters (`count`, `limit`) and his policy is to refuse events then. Members and headers as of `event_quota_exceeded`.',
     remedy: 'Retry or remove dead letters, raise the quota, or choose the policy `drop_oldest` or `warn`.',
   },
   headers_too_large: {

@@ -10,12 +10,12 @@ describe('the catalogue of errors', () => {
 
 describe('a problem document', () => {
   it('has the members of RFC 9457, the code, and what the code documents', () => {
-    const rendered = renderProblem(problem('rate_limited', 'too fast', { members: { limit: 5 } }), 'req_1');
+    const rendered = renderProblem(problem('event_quota_exceeded', 'too fast', { members: { limit: 5 } }), 'req_1');
     expect(JSON.parse(rendered)).toEqual({
-      type: 'urn:posthorn:problem:rate_limited',
-      title: PROBLEMS.rate_limited.title,
+      type: 'urn:posthorn:problem:event_quota_exceeded',
+      title: PROBLEMS.event_quota_exceeded.title,
       status: 429,
-      code: 'rate_limited',
+      code: 'event_quota_exceeded',
       detail: 'too fast',
       limit: 5,
       request_id: 'req_1',

@@ -1,5 +1,6 @@
 import { failpoint } from '@posthorn/runtime';
 import type { FastifyRequest } from 'fastify';
+import Type from 'typebox';
 import { type AcceptedEvent, acceptEvent } from '../../accept/accept-event.ts';
 import { eventSource } from '../../accept/event-source.ts';
 import { readIdempotencyKey } from '../../accept/idempotency-key.ts';
@@ -9,6 +10,17 @@ import type { App, AppParts } from '../../http/app.ts';
 import { operation } from '../../http/operation.ts';
 import { isProblem, type Problem, sendProblem } from '../../http/problem.ts';
 import { Accepted, CloudEvent, NewEvent } from './schema.ts';
+
+/** What it must be is said by `readIdempotencyKey`, under a code of its own. */
+const Headers = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({
+      description:
+        'A name for this request, 1–255 printable ASCII characters: sent again with it within 24 hours, the same request gives the same answer and makes no second event. `event_id` does the same.',
+      examples: ['order-42-created'],
+    }),
+  ),
+});
 
 export function postEvent(app: App, parts: AppParts): void {
   takeAsItIs(app);
@@ -20,6 +32,7 @@ export function postEvent(app: App, parts: AppParts): void {
       summary: 'Post an event',
       description: DESCRIPTION,
       access: { scope: 'ingest' },
+      headers: Headers,
       bodies: { 'application/json': NewEvent, [CLOUD_EVENT_TYPE]: CloudEvent },
       bodyLimit: MAX_EVENT_REQUEST_BYTES,
       answers: { 202: Accepted },
@@ -61,7 +74,8 @@ async function acceptPosted(
 }
 
 const DESCRIPTION = `A 202 means that the event is stored safely and will be delivered to every webhook of the tenant that asks
-for it. A 503 says by its code whether the event may have been accepted (\`outcome_unknown\`) or was not (\`not_accepted\`).
+for it. A 503 says by its code whether the event may have been accepted (\`outcome_unknown\`) or was not (\`not_accepted\`). With an
+\`Idempotency-Key\` or an \`event_id\` it can be sent again until it is answered: one event comes of it.
 
 A CloudEvent is taken in structured mode (\`${CLOUD_EVENT_TYPE}\`) and in binary mode (attributes in \`ce-*\` headers, the
 body is the payload, of any type). Several events in one request go to \`/events/batch\`.`;
@@ -70,7 +84,7 @@ export const PROBLEMS_OF_EVENT = [
   'tenant_not_found',
   'tenant_reserved',
   'tenant_unavailable',
-  'rate_limited',
+  'event_quota_exceeded',
   'dlq_quota_exceeded',
   'event_type_unknown',
   'payload_invalid',

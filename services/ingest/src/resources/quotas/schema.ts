@@ -12,7 +12,7 @@ const limits = {
   max_events_per_sec: Type.Integer({
     minimum: 1,
     maximum: MAX_RATE,
-    description: 'Events in any second, all at once if need be. Over it `rate_limited`.',
+    description: 'Events in any second, all at once if need be. Over it `event_quota_exceeded`.',
   }),
   max_concurrent_deliveries: Type.Integer({
     minimum: 1,

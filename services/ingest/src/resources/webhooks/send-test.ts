@@ -29,7 +29,10 @@ const TestRequest = Type.Optional(
         ),
       ),
       payload: Type.Optional(
-        Type.Unknown({ description: 'Left out: the example of the type in the catalogue, or a sample.' }),
+        Type.Unknown({
+          description:
+            'Any JSON; it is written anew, so numbers beyond double precision change. Left out: the example of the type in the catalogue, or a sample.',
+        }),
       ),
       wait_seconds: Type.Optional(
         Type.Number({
@@ -89,6 +92,7 @@ export function testWebhook(app: App, parts: AppParts): void {
       event_id: accepted.event_id,
       delivery_id: deriveDeliveryId(accepted.event_id, found.endpointId, 0),
       event_type: event.type,
+      ...(accepted.warnings ? { warnings: [...accepted.warnings] } : {}),
     };
     parts.log.info(
       { ...queued, tenant_id: found.tenantId, key_id: actorOf(request).keyId },
