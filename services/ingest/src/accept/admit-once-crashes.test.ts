@@ -34,6 +34,6 @@ test('one event comes of a key, whoever dies, stalls or is not told at whichever
       expect(new Set(accepted)).toEqual(new Set(world.log));
       expect(isProblem(world.answers.at(-1)!)).toBe(false);
     }),
-    { numRuns: propertyRuns(300) },
+    { numRuns: propertyRuns(200) },
   );
 });
