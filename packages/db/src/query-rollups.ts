@@ -70,6 +70,10 @@ export async function queryRollups(sql: Sql, query: RollupQuery): Promise<Rollup
 
 /** Counts are kept of each endpoint, of each tenant and of all: the fewest rows that answer. */
 function owners(sql: Sql, { tenantId, endpointIds, by }: RollupQuery) {
+  if (endpointIds !== null && tenantId === null)
+    return sql`(tenant_id, endpoint_id) in (
+      select tenant_id, endpoint_id from endpoints where endpoint_id = any(${[...endpointIds]}::text[])
+    )`;
   if (endpointIds !== null)
     return sql`tenant_id = ${tenantId} and endpoint_id = any(${[...endpointIds]}::text[])`;
   if (by.includes('endpoint'))

@@ -72,8 +72,9 @@ async function readSpan(
   { direction }: WalkRequest,
   span: SpanQuery,
 ): Promise<SearchedDelivery[]> {
-  // Without a tenant, and of one event, in the order of the primary key, which is the same.
-  const byEvent = tenantId !== null && filter.eventId === undefined;
+  // Of all, and of one event, in the order of the primary key, which is the same.
+  const isNarrowed = tenantId !== null || filter.endpointIds?.length === 1;
+  const byEvent = isNarrowed && filter.eventId === undefined;
   const way = direction === 'older' ? sql`desc` : sql`asc`;
   const order = byEvent ? sql`event_id ${way}, delivery_id ${way}` : sql`delivery_id ${way}`;
   const rows = await sql<Omit<SearchedDelivery, 'createdAt'>[]>`
