@@ -146,6 +146,7 @@ export function viewGroup(
   { countsEvents }: { readonly countsEvents: boolean },
 ): MetricsEntry {
   const { attempts, succeeded } = group;
+  const latency = latencyPercentiles(group.latency);
   const rate = attempts === 0 ? null : rounded(succeeded / attempts);
   const values: Record<Measure, unknown> = {
     events: countsEvents ? group.events : null,
@@ -154,7 +155,7 @@ export function viewGroup(
     succeeded,
     success_rate: rate,
     error_rate: rate === null ? null : rounded(1 - rate),
-    latency_ms: attempts === 0 ? null : latencyPercentiles(group.latency),
+    latency_ms: latency.p50 === null ? null : latency,
     dead_letters: group.deadLetters,
   };
   return {
