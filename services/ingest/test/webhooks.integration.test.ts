@@ -375,6 +375,8 @@ test('another tenant’s webhook is a 404 on every path, like one that never was
     ['POST', '/resume', undefined],
     ['POST', '/secret/rotate', undefined],
     ['DELETE', '/secret/previous', undefined],
+    ['POST', '/test', undefined],
+    ['GET', '/stats', undefined],
   ] as const) {
     const ask = (webhook: string) =>
       api.call(method, `/v1/webhooks/${webhook}${path}`, body, {

@@ -109,7 +109,7 @@ export const CloudEvent = Type.Object(
 );
 
 /** What was accepted although its type’s rules say otherwise. */
-const Warning = Type.Object({
+export const Warning = Type.Object({
   code: Type.Enum(['event_type_unknown', 'event_type_deprecated', 'payload_invalid', 'payload_not_checked']),
   detail: Type.String(),
   errors: Type.Optional(Type.Array(Type.Object({ pointer: Type.String(), detail: Type.String() }))),

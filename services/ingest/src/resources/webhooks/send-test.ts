@@ -1,7 +1,7 @@
 import { deriveDeliveryId, isEventType } from '@posthorn/contracts';
 import type { AttemptRow, EndpointRow } from '@posthorn/db';
 import Type, { type Static } from 'typebox';
-import { acceptEvent } from '../../accept/accept-event.ts';
+import { type AcceptedEvent, acceptEvent } from '../../accept/accept-event.ts';
 import { JSON_CONTENT_TYPE, type PostedEvent } from '../../accept/posted-event.ts';
 import { actorOf } from '../../access/actor.ts';
 import type { Caller } from '../../access/caller.ts';
@@ -10,7 +10,7 @@ import { operation } from '../../http/operation.ts';
 import { isProblem, sendProblem } from '../../http/problem.ts';
 import { disabledWebhook } from './answer-change.ts';
 import { findWebhook, unknownWebhook, WebhookParams } from './find-webhook.ts';
-import { TestQueued, TestResult, viewTest } from './view-test.ts';
+import { type Queued, TestQueued, TestResult, viewTest, type Warnings } from './view-test.ts';
 
 const MAX_WAIT_SECONDS = 10;
 const DEFAULT_TYPE = 'webhook.test';
@@ -87,17 +87,10 @@ export function testWebhook(app: App, parts: AppParts): void {
     const event = toEvent(parts, found, body);
     const accepted = await acceptTest(parts, caller, found, event);
     if (isProblem(accepted)) return sendProblem(reply, accepted);
-    const queued = {
-      webhook_id: found.endpointId,
-      event_id: accepted.event_id,
-      delivery_id: deriveDeliveryId(accepted.event_id, found.endpointId, 0),
-      event_type: event.type,
-      ...(accepted.warnings ? { warnings: [...accepted.warnings] } : {}),
-    };
-    parts.log.info(
-      { ...queued, tenant_id: found.tenantId, key_id: actorOf(request).keyId },
-      'webhook tested',
-    );
+    const queued = toQueued(found, accepted);
+    const { event_id, delivery_id } = queued;
+    const ids = { tenant_id: found.tenantId, webhook_id: found.endpointId, event_id, delivery_id };
+    parts.log.info({ ...ids, key_id: actorOf(request).keyId }, 'webhook tested');
     const waitMs = found.state === 'paused' ? 0 : (body?.wait_seconds ?? MAX_WAIT_SECONDS) * 1_000;
     const attempt = await firstAttempt(parts, found, queued.delivery_id, waitMs);
     if (attempt === null) return reply.code(202).send(queued);
@@ -131,6 +124,17 @@ const acceptTest = (parts: AppParts, caller: Caller, { endpointId }: EndpointRow
     idempotencyKey: null,
     source: event.payload,
   });
+
+function toQueued({ endpointId }: EndpointRow, accepted: AcceptedEvent): Queued {
+  const { event_id, type, warnings } = accepted;
+  return {
+    webhook_id: endpointId,
+    event_id,
+    delivery_id: deriveDeliveryId(event_id, endpointId, 0),
+    event_type: type,
+    ...(warnings === undefined ? {} : { warnings: warnings as Warnings }),
+  };
+}
 
 function firstAttempt(
   { outcomeWaits, store }: AppParts,

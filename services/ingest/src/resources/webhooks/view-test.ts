@@ -10,12 +10,16 @@ import { describeRequest, type SentRequest } from '../attempts/describe-request.
 import { viewResponse } from '../attempts/routes.ts';
 import { FullAttempt } from '../attempts/schema.ts';
 import { viewAttempt } from '../deliveries/schema.ts';
+import { Warning } from '../events/schema.ts';
 
 const ids = {
   webhook_id: Type.String(),
   event_id: Type.String(),
   delivery_id: Type.String(),
   event_type: Type.String(),
+  warnings: Type.Optional(
+    Type.Array(Warning, { description: 'What the rules of the event type say against it.' }),
+  ),
 };
 const IDS_EXAMPLE = {
   webhook_id: WEBHOOK,
@@ -33,6 +37,8 @@ export type Queued = Static<typeof TestQueued> & {
   readonly event_id: EventId;
   readonly delivery_id: DeliveryId;
 };
+
+export type Warnings = NonNullable<Static<typeof TestQueued>['warnings']>;
 
 const { examples } = FullAttempt as { examples?: readonly Static<typeof FullAttempt>[] };
 
