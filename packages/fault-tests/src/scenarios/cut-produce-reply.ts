@@ -10,7 +10,9 @@ import { type Notes, runUnderLoad } from './under-load.ts';
 type Answered = { readonly code?: string; readonly event_id?: string };
 
 const CUT_MS = 8_000;
-const KEYS = 20;
+/** One by one across the cut, so that some are on their way when it comes. */
+const KEYS = 60;
+const BETWEEN_KEYS_MS = 5;
 /** A key is held until it is certain whether its event is there. */
 const SETTLED_WITHIN_MS = 60_000;
 const ASK_AGAIN_MS = 500;
@@ -28,9 +30,10 @@ export const cutProduceReply: Scenario = {
         keyed = tenant;
         const before = rig.events.sent.length;
         const links = rig.links.of('ingest-1').kafka;
+        const cut = postOneByOne(rig, tenant);
+        await delay((KEYS / 2) * BETWEEN_KEYS_MS);
         const fault = rig.harm('network', 'ingest-1', 'replies of Kafka cut off');
         for (const link of links) link.silence('from-target');
-        const cut = Promise.all(keys().map((key) => post(rig, tenant, key)));
         await delay(CUT_MS);
         for (const link of links) {
           link.heal();
@@ -57,6 +60,15 @@ export const cutProduceReply: Scenario = {
 };
 
 const keys = (): string[] => Array.from({ length: KEYS }, (_, i) => `key ${i}`);
+
+function postOneByOne(rig: Rig, tenant: Tenant) {
+  return Promise.all(
+    keys().map(async (key, i) => {
+      await delay(i * BETWEEN_KEYS_MS);
+      return post(rig, tenant, key);
+    }),
+  );
+}
 
 async function expectOneAnswer(rig: Rig, tenant: Tenant, notes: Notes, key: string): Promise<void> {
   const deadline = nowMs() + SETTLED_WITHIN_MS;
