@@ -10,7 +10,10 @@ describe('the catalogue of errors', () => {
 
 describe('a problem document', () => {
   it('has the members of RFC 9457, the code, and what the code documents', () => {
-    const rendered = renderProblem(problem('event_quota_exceeded', 'too fast', { members: { limit: 5 } }), 'req_1');
+    const rendered = renderProblem(
+      problem('event_quota_exceeded', 'too fast', { members: { limit: 5 } }),
+      'req_1',
+    );
     expect(JSON.parse(rendered)).toEqual({
       type: 'urn:posthorn:problem:event_quota_exceeded',
       title: PROBLEMS.event_quota_exceeded.title,

@@ -39,38 +39,37 @@ const OPEN = `window.ui = SwaggerUIBundle({
 
 const Page = Type.String({ description: 'A page for browsers.', examples: ['<!doctype html>…'] });
 
+const DOCUMENT = operation({
+  id: 'getOpenApiDocument',
+  tag: 'System',
+  summary: 'This document',
+  access: null,
+  answers: { 200: Type.Object({}, { description: 'OpenAPI 3.1.', examples: [{ openapi: '3.1.0' }] }) },
+});
+const PAGE_OPERATION = operation({
+  id: 'getDocumentPage',
+  tag: 'System',
+  summary: 'This document as a page',
+  access: null,
+  answers: { 200: Page },
+  produces: { 200: 'text/html' },
+});
+
 /** `/openapi.json`, and at `/docs` a page that shows it. Both without a key: they say nothing of any tenant. */
 export function documentRoutes(app: App, document: () => object): void {
   let text: string | undefined;
-  app.get(
-    '/openapi.json',
-    operation({
-      id: 'getOpenApiDocument',
-      tag: 'System',
-      summary: 'This document',
-      access: null,
-      answers: { 200: Type.Object({}, { description: 'OpenAPI 3.1.', examples: [{ openapi: '3.1.0' }] }) },
-    }),
-    async (_request, reply) => {
+  for (const prefix of ['/v1', '']) {
+    app.get(`${prefix}/openapi.json`, DOCUMENT, async (_request, reply) => {
       text ??= JSON.stringify(document());
       return reply
         .type('application/json; charset=utf-8')
         .serializer(asItIs)
         .send(text as never);
-    },
-  );
-  app.get(
-    '/docs',
-    operation({
-      id: 'getDocumentPage',
-      tag: 'System',
-      summary: 'This document as a page',
-      access: null,
-      answers: { 200: Page },
-      produces: { 200: 'text/html' },
-    }),
-    async (_request, reply) => send(reply, PAGE, 'text/html; charset=utf-8'),
-  );
+    });
+    app.get(`${prefix}/docs`, PAGE_OPERATION, async (_request, reply) =>
+      send(reply, PAGE, 'text/html; charset=utf-8'),
+    );
+  }
   app.get('/docs/open.js', async (_request, reply) => send(reply, OPEN, 'text/javascript; charset=utf-8'));
   for (const file of Object.keys(UI_FILES) as UiFile[]) {
     app.get(`/docs/${file}`, async (_request, reply) => send(reply, readUi(file), UI_FILES[file]));
