@@ -1,5 +1,6 @@
 import { compareNumbers, ExactNumber } from './compare-numbers.ts';
 import type { Labels } from './event.ts';
+import { exact } from './parse-exact.ts';
 import type { FilterSubject } from './routed-event.ts';
 import {
   alternativesOf,
@@ -58,7 +59,7 @@ function compileWhole(
       }
       case 'payload': {
         const test = compileCondition(compilation, value, below, 'payload');
-        tests.push((subject) => test(subject.payload()));
+        tests.push((subject) => test(exact(subject.payload())));
         break;
       }
       case '$or': {
@@ -115,7 +116,7 @@ function compileMember(
 function memberOf(value: unknown, name: string): unknown {
   if (typeof value !== 'object' || value === null) return undefined;
   if (Array.isArray(value) || value instanceof ExactNumber) return undefined;
-  return Object.hasOwn(value, name) ? (value as Labels)[name] : undefined;
+  return Object.hasOwn(value, name) ? exact((value as Labels)[name]) : undefined;
 }
 
 function compileOperator(

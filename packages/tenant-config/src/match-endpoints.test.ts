@@ -1,7 +1,12 @@
-import { type Labels, matches, type RoutedEvent } from '@posthorn/contracts';
+import { type Labels, matches, type RoutedEvent, routedEvent } from '@posthorn/contracts';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { matchingEndpoints as match } from './match-endpoints.ts';
+import {
+  hasSystemEndpoints,
+  matchingEndpoints as match,
+  matchingSystemEndpoints,
+  passesFilter,
+} from './match-endpoints.ts';
 import type { EndpointConfig, EndpointVersion, TenantConfig } from './tenant-config.ts';
 
 function tenant(endpoints: Record<string, EndpointVersion[]>): TenantConfig {
@@ -92,6 +97,63 @@ describe('an endpoint gets an event', () => {
     expect(at('x')).toEqual([3, 5]);
     expect(at('y')).toEqual([8, 9]);
   });
+});
+
+describe('a content filter', () => {
+  const large = { payload: { total: { $gte: 100 } } };
+  const event = (total: number, type = 'order.created'): RoutedEvent =>
+    routedEvent({ type, labels: {}, contentType: 'application/json' }, Buffer.from(`{"total":${total}}`));
+
+  test('keeps an event from its endpoint alone', () => {
+    const config = tenant({ all: [version(['*'])], large: [version(['*'], { filter: large })] });
+    expect(match(config, event(100), 5)).toEqual(['all', 'large']);
+    expect(match(config, event(99), 5)).toEqual(['all']);
+  });
+
+  test('holds with the version that it is of', () => {
+    const config = tenant({
+      a: [version(['*'], { validUntil: 4 }), version(['*'], { validFrom: 4, filter: large })],
+    });
+    expect([3, 4].map((revision) => match(config, event(1), revision))).toEqual([['a'], []]);
+  });
+
+  test('has the payload looked at only when type and labels match', () => {
+    const config = tenant({
+      a: [version(['user.*'], { filter: large }), version(['*'], { labels: { a: 'b' }, filter: large })],
+    });
+    const payload = () => {
+      throw new Error('looked at');
+    };
+    expect(match(config, { type: 'order.created', labels: {}, payload }, 5)).toEqual([]);
+    expect(() => match(config, { type: 'user.created', labels: {}, payload }, 5)).toThrow('looked at');
+  });
+
+  test('that is none matches nothing', () => {
+    const config = tenant({ a: [version(['*'], { filter: { payload: { $like: 'x' } } })] });
+    expect(match(config, event(1), 5)).toEqual([]);
+  });
+
+  test('of the last subscription says what a replay of missing events wants', () => {
+    const config = tenant({ a: [version(['*']), version(['*'], { filter: large })], b: [version(['x'])] });
+    const { a, b } = Object.fromEntries(config.endpoints);
+    expect([passesFilter(a!, event(100)), passesFilter(a!, event(99)), passesFilter(b!, event(99))]).toEqual([
+      true,
+      false,
+      true,
+    ]);
+  });
+});
+
+test("system endpoints get the events of others and none of the operator's own", () => {
+  const config = tenant({ own: [version(['*'])], system: [version(['order.*'], { validFrom: 3 })] });
+  const system = { ...config.endpoints.get('system')!, scope: 'all_tenants' as const };
+  const operator = { ...config, endpoints: new Map([...config.endpoints, ['system', system]]) };
+  expect([hasSystemEndpoints(config), hasSystemEndpoints(operator)]).toEqual([false, true]);
+  expect(match(operator, routed('order.created'), 5)).toEqual(['own']);
+  expect(matchingSystemEndpoints(operator, routed('order.created'), 5)).toEqual(['system']);
+  expect(matchingSystemEndpoints(operator, routed('order.created'), 2)).toEqual([]);
+  expect(matchingSystemEndpoints(operator, routed('user.created'), 5)).toEqual([]);
+  expect(matchingSystemEndpoints(config, routed('order.created'), 5)).toEqual([]);
 });
 
 test('the index finds what trying every version finds', () => {

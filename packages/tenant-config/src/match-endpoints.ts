@@ -132,11 +132,19 @@ function buildIndex(config: TenantConfig, scope: EndpointScope): TypeIndex {
   return { every, exact, prefix };
 }
 
-/** One that was put into the table by hand and is none matches nothing: it was meant to keep something out. */
+/**
+ * Compiled when an event of its type and labels comes. One that was put into the table by hand and is none matches
+ * nothing: it was meant to keep something out.
+ */
 function readFilter({ filter }: EndpointVersion): Candidate['filter'] {
   if (!filter) return null;
-  const compiled = compileFilter(filter);
-  return compiled.kind === 'filter' ? compiled : { matches: () => false };
+  let compiled: ReturnType<typeof compileFilter> | undefined;
+  return {
+    matches(event) {
+      compiled ??= compileFilter(filter);
+      return compiled.kind === 'filter' && compiled.matches(event);
+    },
+  };
 }
 
 function add(map: Map<string, Candidate[]>, key: string, candidate: Candidate): void {
