@@ -151,7 +151,7 @@ export const spec = {
   maxTestWaitMs: integer('MAX_TEST_WAIT_MS', {
     fallback: '10000',
     min: 0,
-    max: 12_000,
+    max: 10_000,
     unit: 'ms',
     doc: 'How long the test of a webhook waits for its outcome before it is answered with 202.',
   }),

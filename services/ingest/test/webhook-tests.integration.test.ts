@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   acceptedAtMs,
   decodeEvent,
@@ -15,8 +16,10 @@ import {
   toNote,
 } from '@posthorn/db';
 import type { OutboundRecord } from '@posthorn/kafka';
+import { systemClock } from '@posthorn/runtime';
 import { verify } from '@posthorn/signing';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createOutcomeWaits } from '../src/resources/webhooks/outcome-waits.ts';
 import { startApi, type TestApi } from './api.ts';
 
 let api: TestApi;
@@ -25,7 +28,8 @@ let key: string;
 let tenants = 0;
 
 beforeAll(async () => {
-  api = await startApi();
+  const outcomeWaits = createOutcomeWaits({ clock: systemClock, pause: delay, isStopping: () => false });
+  api = await startApi((parts) => ({ ...parts, outcomeWaits }));
 });
 afterAll(() => api.close());
 beforeEach(async () => {

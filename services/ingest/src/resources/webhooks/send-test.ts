@@ -51,8 +51,8 @@ const TestRequest = Type.Optional(
 );
 type TestRequest = Static<typeof TestRequest>;
 
-const DESCRIPTION = `A sample goes the way of every event, but to this webhook alone, whatever it subscribes to: through its filters'
-back door, not around its receiver. It counts against the tenant's rate, is recorded, signed and retried like any other.
+const DESCRIPTION = `A sample goes the way of every event, but to this webhook alone, whatever it subscribes to. It counts against the
+tenant's rate, is recorded, signed and retried like any other.
 
 The answer has the request as it was signed, the response and its timing once the first attempt is recorded. When that
 is not so in time, and at once for a paused webhook, it is a 202 with the \`delivery_id\` to look for.`;
