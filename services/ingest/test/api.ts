@@ -112,6 +112,7 @@ export async function startApi(change: (parts: AppParts) => AppParts = (parts) =
       wait: delay,
       log,
       count: () => undefined,
+      isDatabaseUp: () => true,
       reportDatabaseDown: () => undefined,
     }),
     shedder: createLoadShedder({ maxRequests: 100, maxBytes: 50_000_000 }),

@@ -6,8 +6,5 @@ import type { Caller } from './auth.ts';
 export function refuseAccess(caller: Caller, { callers, scope }: Access): Problem | null {
   if (!callers.includes(caller.kind))
     return problem('forbidden', `this needs a key of: ${callers.join(', ')}`);
-  const scopes = (caller as { scopes?: ReadonlySet<string> }).scopes;
-  if (scopes !== undefined && !scopes.has(scope))
-    return problem('forbidden', `this needs the scope ${scope}`);
-  return null;
+  return caller.scopes.has(scope) ? null : problem('forbidden', `this needs the scope ${scope}`);
 }
