@@ -84,6 +84,7 @@ export const PROBLEMS_OF_EVENT = [
   'tenant_not_found',
   'tenant_reserved',
   'tenant_unavailable',
+  'tenant_disabled',
   'event_quota_exceeded',
   'dlq_quota_exceeded',
   'event_type_unknown',

@@ -1,4 +1,5 @@
 import type { PlanRow } from '@posthorn/db';
+import Type from 'typebox';
 import { actorOf } from '../../access/actor.ts';
 import { confirmChange } from '../../access/authorise.ts';
 import type { App, AppParts } from '../../http/app.ts';
@@ -120,7 +121,7 @@ function deletePlan(app: App, parts: AppParts): void {
     summary: 'Delete a plan that no tenant has',
     access: { scope: 'manage', callers: ['operator'] },
     params: PlanParams,
-    answers: { 204: { type: 'null', description: 'It is gone.' } },
+    answers: { 204: Type.Null({ description: 'It is gone.' }) },
     problems: ['plan_not_found', 'plan_in_use'],
   });
   app.delete('/plans/:plan_id', declared, async (request, reply) => {
