@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { exists, readText, root } from './checks/repository.ts';
+import { accessPage, loadAccess } from './docs/access.ts';
 import { configurationPage, envExample, loadSpecs } from './docs/configuration.ts';
 import { errorsPage, loadProblems } from './docs/errors.ts';
 import { loadDocument } from './docs/openapi.ts';
@@ -12,6 +13,7 @@ const pages = {
   '.env.example': envExample(specs),
   'docs/errors.md': errorsPage(await loadProblems()),
   'docs/openapi.json': await loadDocument(),
+  'docs/guides/access.md': accessPage(await loadAccess()),
 };
 const check = process.argv.includes('--check');
 

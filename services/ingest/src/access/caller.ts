@@ -24,7 +24,7 @@ export interface Caller {
   readonly expiresAtMs: number | null;
 }
 
-const INCLUDED: Readonly<Record<Scope, readonly Scope[]>> = {
+export const INCLUDED: Readonly<Record<Scope, readonly Scope[]>> = {
   ingest: ['ingest'],
   read: ['read'],
   manage: ['manage', 'read'],
