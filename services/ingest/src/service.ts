@@ -237,6 +237,7 @@ function openAdmitOnce(
     wait: delay,
     log,
     count: (result) => ingestMetrics.countKeyed(result),
+    isDatabaseUp: () => postgres.up,
     reportDatabaseDown: () => postgres.reportDown(),
   });
 }

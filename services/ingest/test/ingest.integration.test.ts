@@ -352,6 +352,8 @@ describe('without Postgres', () => {
     const accepted = await call(second, 'POST', '/events', event(known.tenantId));
     expect(accepted.status).toBe(202);
     await recordOf(accepted.body.event_id);
+    const named = await call(second, 'POST', '/events', { ...event(known.tenantId), event_id: 'order 42' });
+    expect([named.status, named.body.code]).toEqual([503, 'database_unavailable']);
     const refused = await call(second, 'POST', '/events', event(unknown.tenantId));
     expect([refused.status, refused.body.code]).toEqual([503, 'tenant_unavailable']);
     const change = await call(second, 'PATCH', `/quotas/${known.tenantId}`, { max_webhooks: 1 });

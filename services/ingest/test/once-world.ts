@@ -143,6 +143,7 @@ export function createOnceWorld(): OnceWorld {
       wait: (ms) => new Promise((resolve) => tell(process, resolve, nowMs + ms)),
       log: { warn: () => undefined },
       count: () => undefined,
+      isDatabaseUp: () => true,
       reportDatabaseDown: () => undefined,
     });
     return { process, once };

@@ -31,6 +31,7 @@ const ingestMetrics = createIngestMetrics(createMetrics('ingest'));
 /** The app over fakes of everything it talks to; tests act on the fakes and look at what was sent. */
 export interface Bundle {
   readonly app: App;
+  readonly parts: AppParts;
   readonly clock: FakeClock;
   readonly sent: OutboundRecord[];
   readonly logged: Record<string, unknown>[];
@@ -104,6 +105,7 @@ export async function setup(limits?: { maxRequests?: number; maxBytes?: number }
       wait: async (ms) => clock.advance(ms),
       log,
       count: () => undefined,
+      isDatabaseUp: () => true,
       reportDatabaseDown: () => undefined,
     }),
     shedder: createLoadShedder({ maxRequests, maxBytes }),
@@ -151,6 +153,7 @@ export async function setup(limits?: { maxRequests?: number; maxBytes?: number }
   };
   return Object.assign(fakes.state, {
     app,
+    parts,
     clock,
     logged,
     sent: fakes.sent,

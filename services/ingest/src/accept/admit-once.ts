@@ -27,6 +27,8 @@ export interface AdmitOnce {
 export interface OnceParts extends HoldParts {
   /** How long a request waits for another's outcome. */
   readonly waitMs: number;
+  /** Whether Postgres answered lately: while it did not, nobody waits for it to say no. */
+  readonly isDatabaseUp: () => boolean;
   readonly reportDatabaseDown: () => void;
 }
 
@@ -50,13 +52,13 @@ export function createAdmitOnce(parts: OnceParts, maxWaiting = MAX_WAITING_REQUE
 
   return {
     async admit(request) {
+      if (!parts.isDatabaseUp()) return databaseAway(parts);
       try {
         return (await claim(parts, request)) ?? (await awaitOther(request));
       } catch (error) {
         if (!isDatabaseAway(error)) throw error;
         parts.reportDatabaseDown();
-        parts.count('database_away');
-        return DATABASE_AWAY;
+        return databaseAway(parts);
       }
     },
     get waiting() {
@@ -141,8 +143,8 @@ const MISMATCHED = problem(
   'another body came with the same key or event_id within the last 24 hours',
 );
 
-const DATABASE_AWAY = problem(
-  'database_unavailable',
-  'whether this key or event_id came before cannot be told now: ask again with the same one',
-  retryAfter(1),
-);
+function databaseAway(parts: OnceParts): Problem {
+  parts.count('database_away');
+  const detail = 'whether this key or event_id came before cannot be told now: ask again with the same one';
+  return problem('database_unavailable', detail, retryAfter(1));
+}
