@@ -1,4 +1,5 @@
-import { decodeEvent } from '@posthorn/contracts';
+import { decodeEvent, deriveDeliveryId, hasValidMac, mintEventId } from '@posthorn/contracts';
+import { recordDay, recordEvents } from '@posthorn/db';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startApi, type TestApi } from './api.ts';
 
@@ -98,6 +99,56 @@ describe('a system webhook', () => {
     expect(answer.body.errors).toMatchObject([{ pointer: '/filter/payload/a/$like' }]);
   });
 });
+
+test("a dead letter of a system webhook is the operator's, and is retried with its tenant's name on it", async () => {
+  const webhookId = await make();
+  const { deliveryId, payload } = await recordDeadLetter(webhookId);
+  const listed = await api.call('GET', '/v1/dlq?tenant_id=posthorn');
+  expect(listed.body.entries).toMatchObject([{ delivery_id: deliveryId, webhook_id: webhookId }]);
+  expect((await api.call('GET', '/v1/dlq', undefined, { key: tenant.key })).body.entries).toEqual([]);
+  expect((await api.call('POST', `/v1/dlq/${deliveryId}/retry`)).status).toBe(202);
+  const record = api.sent.items.at(-1)!;
+  expect(record).toMatchObject({ topic: 'replay', key: 'posthorn' });
+  expect(record.value).toEqual(payload);
+  expect(decodeEvent(record.headers)).toMatchObject({ tenantId: 'posthorn', sourceTenantId: 'acme' });
+  expect(hasValidMac(api.parts.macKey, record.headers, payload)).toBe(true);
+});
+
+/** As the recorder leaves it: the event is its tenant's, the delivery and its dead letter the operator's. */
+async function recordDeadLetter(endpointId: string): Promise<{ deliveryId: string; payload: Buffer }> {
+  const { sql } = api.database;
+  const atMs = Date.now() - 60_000;
+  const eventId = mintEventId(atMs);
+  const deliveryId = deriveDeliveryId(eventId, endpointId, 0);
+  const payload = Buffer.from('{"total":5.00}');
+  await recordEvents(sql, {
+    tenantId: ['acme'],
+    eventId: [eventId],
+    type: ['order.created'],
+    labels: ['{}'],
+    contentType: ['application/json'],
+    payload: [payload],
+    occurredAtMs: [atMs],
+    acceptedAtMs: [atMs],
+    revision: [1],
+    retentionDays: [30],
+    clientEventId: [null],
+    day: [recordDay(eventId)],
+  });
+  const day = new Date(atMs);
+  await sql`
+    insert into deliveries (tenant_id, delivery_id, event_id, endpoint_id, event_type, run, state, round, attempt,
+                            standing, updated_at, retention_days, day)
+    values ('posthorn', ${deliveryId}, ${eventId}::uuid, ${endpointId}, 'order.created', 0, 'failed', 0, 6, 1, now(),
+            30, ${day}::date)`;
+  await sql`
+    insert into dead_letters (delivery_id, tenant_id, endpoint_id, event_id, event_type, run, round, standing, reason,
+                              last_failure, last_status, last_error, attempts, failed_at, topic, partition, "offset",
+                              retention_days, day)
+    values (${deliveryId}, 'posthorn', ${endpointId}, ${eventId}::uuid, 'order.created', 0, 0, 1, 'attempts_exhausted',
+            'http_5xx', 503, '', 6, now(), 'dead-letters', 0, 0, 30, ${day}::date)`;
+  return { deliveryId, payload };
+}
 
 test('a webhook with a content filter is among those of an event that passes it, and of no other', async () => {
   const made = await api.call('POST', '/v1/webhooks', {

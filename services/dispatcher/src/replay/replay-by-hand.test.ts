@@ -1,7 +1,14 @@
-import { encodeDeadLetter, encodeDelivery, encodeEvent, type Headers, recordMac } from '@posthorn/contracts';
+import {
+  decodeEvent,
+  encodeDeadLetter,
+  encodeDelivery,
+  encodeEvent,
+  type Headers,
+  recordMac,
+} from '@posthorn/contracts';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type FakeRecord, fakeRecord } from '../../test/fakes.ts';
-import { endpointId, event, MAC_KEY, setupReplays } from '../../test/replays.ts';
+import { asked, endpointId, event, MAC_KEY, setupReplays } from '../../test/replays.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -107,4 +114,18 @@ test('the same copy made twice is sent once', async () => {
   await replay(Object.assign(typedIn('replay', deadLetter()), { offset: 6 }));
   expect(producer.sent).toHaveLength(1);
   expect(replays.map(({ reason }) => reason)).toEqual([null, 'already_replayed']);
+});
+
+test("a dead letter of a system endpoint goes out as the operator's again, and still says whose event it is", async () => {
+  const { replay, stand, producer, entries, setAsides } = setupReplays();
+  stand(endpointId, 'failed');
+  const headers = { ce_tenant: 'posthorn', ph_source_tenant: 'acme' };
+  await replay(asked([endpointId], 7, headers));
+  const [out] = producer.sent;
+  expect(out).toMatchObject({ topic: 'deliveries', key: 'posthorn' });
+  expect(decodeEvent(out!.headers)).toMatchObject({ tenantId: 'posthorn', sourceTenantId: 'acme' });
+  expect(entries).toMatchObject([{ kind: 'replayed', tenantId: 'posthorn' }]);
+  const forged = asked([endpointId], 8, headers);
+  await replay(Object.assign(forged, { headers: { ...forged.headers, ph_source_tenant: 'other' } }));
+  expect(setAsides).toEqual(['bad_mac']);
 });
