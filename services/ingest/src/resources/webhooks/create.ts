@@ -76,7 +76,7 @@ export function toEndpoint({ secretsKey }: Pick<AppParts, 'secretsKey'>, wanted:
   return { ...UNSET, ...changes, endpointId, url: body.url, sealedSecrets };
 }
 
-export const TENANT_REQUIRED = invalidRequest([
+const TENANT_REQUIRED = invalidRequest([
   { pointer: '/tenant_id', detail: 'is required with an operator key' },
 ]);
 
