@@ -8,10 +8,6 @@ import type { Store } from '../../store.ts';
 
 export const WebhookParams = Type.Object({ webhook_id: Type.String({ examples: [WEBHOOK] }) });
 
-export interface OfWebhook {
-  Params: { webhook_id: string };
-}
-
 /**
  * Null for one that is not there, was deleted, or is none of the caller's: of another tenant, without his labels, or a
  * system webhook, which sees all tenants' events and is for admins.
