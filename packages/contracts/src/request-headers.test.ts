@@ -35,6 +35,29 @@ test("a request says what it is, and the endpoint's own headers follow", () => {
   });
 });
 
+test('at a system endpoint it says whose event it is', () => {
+  const facts = {
+    signature: {
+      'webhook-id': 'delivery',
+      'webhook-timestamp': '1700000000',
+      'webhook-signature': 'v1,abc',
+      'x-webhook-signature': 'sha256=abc',
+    },
+    eventId: 'event',
+    eventType: 'order.created',
+    run: 0,
+    attempt: 1,
+    contentType: 'application/json',
+    userAgent: 'Posthorn/test',
+    headers: [],
+  };
+  expect(requestHeaders({ ...facts, sourceTenantId: 'acme' })).toEqual([
+    ...requestHeaders(facts),
+    'x-webhook-tenant-id',
+    'acme',
+  ]);
+});
+
 test.each([
   'authorization',
   'proxy-authorization',

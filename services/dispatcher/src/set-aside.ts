@@ -16,6 +16,7 @@ export type SetAsideReason =
   | 'over_quota'
   | 'unknown_type'
   | 'tenant_reserved'
+  | 'tenant_disabled'
   | 'internal_error';
 
 /**

@@ -45,7 +45,7 @@ function setup(given: Partial<TenantConfig> = {}, options: Partial<InboundOption
     send: createSend({ producer, mayAct: () => true, log, onRetry: () => undefined }),
     setAside,
     rate: createInboundRate({ maxTenants: 10 }),
-    catalogue: { find: () => undefined },
+    catalogue: { find: () => undefined, loaded: true },
     countDeadLetters: () => 0,
     tracing: noTracing,
     warnWaiting: createRareWarning(log, 'event waits'),
@@ -131,12 +131,20 @@ describe('what ingest would have refused is set aside, and the partition advance
     expect(await refused(setup(), { ...HEADERS, ce_tenant: 'posthorn' })).toBe('tenant_reserved');
   });
 
+  test('of a tenant that is disabled, or deleted', async () => {
+    expect(await refused(setup({ state: 'disabled' }))).toBe('tenant_disabled');
+    expect(await refused(setup({ state: 'deleted' }))).toBe('unknown_tenant');
+  });
+
   test('that is malformed', async () => {
     expect(await refused(setup(), { ...HEADERS, ce_type: '' })).toBe('malformed: header ce_type is ""');
   });
 
   test('of a type that its tenant refuses, because the catalogue does not know it or has archived it', async () => {
-    const entry = (state: CatalogueEntry['state']) => ({ find: () => ({ state }) as CatalogueEntry });
+    const entry = (state: CatalogueEntry['state']) => ({
+      find: () => ({ state }) as CatalogueEntry,
+      loaded: true,
+    });
     const strict = { unknownEventTypes: 'reject' as const };
     expect(await refused(setup(strict))).toBe('unknown_type');
     expect(await refused(setup(strict, { catalogue: entry('archived') }))).toBe('unknown_type');
@@ -186,6 +194,23 @@ test('an event whose tenant cannot be known waits for it, or is left to its next
     await vi.advanceTimersByTimeAsync(1_000);
     expect((await lost).completed).toBe(false);
     expect(bundle.reasons).toEqual([]);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('a type is not called unknown before the catalogue has been read', async () => {
+  vi.useFakeTimers();
+  try {
+    const catalogue = { find: () => undefined as CatalogueEntry | undefined, loaded: false };
+    const bundle = setup({ unknownEventTypes: 'reject' }, { catalogue });
+    const taken = bundle.take();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(bundle.reasons).toEqual([]);
+    Object.assign(catalogue, { find: () => ({ state: 'active' }) as CatalogueEntry, loaded: true });
+    await vi.advanceTimersByTimeAsync(5_000);
+    await taken;
+    expect(bundle.accepted()).toBe(1);
   } finally {
     vi.useRealTimers();
   }

@@ -23,7 +23,7 @@ export interface InboundOptions {
   readonly send: Send;
   readonly setAside: SetAside;
   readonly rate: InboundRate;
-  readonly catalogue: Pick<EventCatalogue, 'find'>;
+  readonly catalogue: Pick<EventCatalogue, 'find' | 'loaded'>;
   /** Dead letters of a tenant that has filled half of its quota, else 0. */
   countDeadLetters(tenantId: string): number;
   readonly tracing: Tracing;
@@ -86,7 +86,8 @@ async function findTenant(
 ): Promise<Found | Refusal> {
   if (tenantId === OPERATOR_TENANT_ID) return { kind: 'refused', reason: 'tenant_reserved' };
   const config = await untilKnown(options, record, tenantId);
-  if (config === null) return { kind: 'refused', reason: 'unknown_tenant' };
+  if (config === null || config.state === 'deleted') return { kind: 'refused', reason: 'unknown_tenant' };
+  if (config.state === 'disabled') return { kind: 'refused', reason: 'tenant_disabled' };
   return { kind: 'found', config, operator: await untilKnown(options, record, OPERATOR_TENANT_ID) };
 }
 
@@ -94,20 +95,25 @@ const FIRST_RETRY_MS = 200;
 
 /** A log can wait: while Postgres is away, so does what it would have to say. Null for a tenant that is none. */
 async function untilKnown(
-  { findConfig, warnWaiting }: InboundOptions,
+  { findConfig, catalogue, warnWaiting }: InboundOptions,
   record: TrackedRecord,
   tenantId: string,
 ): Promise<TenantConfig | null> {
   const backOff = createBackOff(FIRST_RETRY_MS);
   for (;;) {
     const found = await findConfig({ tenantId, revision: 0 });
-    if (found.kind === 'found') return found.config;
     if (found.kind === 'unknown_tenant') return null;
-    warnWaiting({ tenant_id: tenantId, reason: found.reason });
+    if (found.kind === 'found' && isWhole(found.config, catalogue)) return found.config;
+    const reason = found.kind === 'found' ? 'event types have not been read yet' : found.reason;
+    warnWaiting({ tenant_id: tenantId, reason });
     await backOff.wait();
     if (!record.live) throw new Abandoned();
   }
 }
+
+/** A tenant that refuses unknown types cannot be judged by without them. */
+const isWhole = ({ unknownEventTypes }: TenantConfig, { loaded }: InboundOptions['catalogue']): boolean =>
+  loaded || unknownEventTypes !== 'reject';
 
 /** What ingest would have refused is not let in here. */
 function admit(
