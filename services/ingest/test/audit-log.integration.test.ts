@@ -1,0 +1,174 @@
+import { insertAuditEntry, verifyAuditLog } from '@posthorn/db';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type AccessWorld, type DocumentedOperation, fillPath, startAccessWorld } from './access-world.ts';
+
+let world: AccessWorld;
+beforeAll(async () => {
+  world = await startAccessWorld();
+});
+afterAll(() => world.api.close());
+
+const OPERATOR = 'key_test_operator';
+
+interface Entry {
+  readonly seq: number;
+  readonly actor: string;
+  readonly action: string;
+  readonly requestId: string | null;
+}
+
+const entriesAfter = async (seq: number): Promise<Entry[]> => [
+  ...(await world.api.database.sql<Entry[]>`
+    select seq, actor, action, request_id from audit_log where seq > ${seq} or seq is null order by seq`),
+];
+const lastSeq = async (): Promise<number> =>
+  (await world.api.database.sql<{ seq: number }[]>`select seq from audit_head`)[0]!.seq;
+
+/** They change nothing that is configured or recorded: they send events, or only look. */
+const UNAUDITED = ['postEvent', 'postEventBatch', 'testFilter', 'testWebhook'];
+
+test('every operation that changes something leaves an entry by its caller, and none that nobody told of', async () => {
+  const { api, acme, operations } = world;
+  const changes = operations.filter(({ method, needsKey }) => method !== 'GET' && needsKey);
+  // What takes away comes after all that needs it; an import of what is there already changes nothing.
+  const place = ({ id, method }: DocumentedOperation) =>
+    id === 'importEventTypes' ? 0 : method === 'DELETE' ? 2 : 1;
+  const ordered = changes.toSorted((a, b) => place(a) - place(b));
+  const silent: string[] = [];
+  const done: string[] = [];
+  for (const operation of ordered) {
+    const before = await lastSeq();
+    const body = operation.body && { ...(operation.body.example as object) };
+    for (const [name, value] of Object.entries({ tenant_id: 'acme', dry_run: false }))
+      if (body && operation.body?.properties.includes(name)) Object.assign(body, { [name]: value });
+    const { status } = await api.call(operation.method, fillPath(operation.path, acme), body ?? undefined, {
+      headers: { 'if-match': '*' },
+    });
+    const left = await entriesAfter(before);
+    if (left.some(({ actor }) => actor.startsWith('sql:')))
+      silent.push(`${operation.id}: told by triggers alone`);
+    if (status >= 300 || UNAUDITED.includes(operation.id)) continue;
+    done.push(operation.id);
+    const isTold = left.some(({ actor, requestId }) => actor === OPERATOR && requestId !== null);
+    if (!isTold) silent.push(`${operation.id} (${status})`);
+  }
+  expect(silent).toEqual([]);
+  expect(done.length).toBeGreaterThan(20);
+  expect((await verifyAuditLog(api.database.sql)).faults).toEqual([]);
+});
+
+describe('the audit log', () => {
+  const write = async (tenantId: string | null, action: string, over: object = {}) => {
+    const actor = { keyId: OPERATOR, name: '=HYPERLINK("evil")', ip: '192.0.2.1', requestId: 'req_hidden' };
+    await insertAuditEntry(world.api.database.sql, { actor, tenantId, action, subject: 's', ...over });
+  };
+
+  test('is shown the latest first, with filters and pages', async () => {
+    const { api } = world;
+    for (const action of ['thing.made', 'thing.kept', 'thing.lost', 'thingy.made'])
+      await write('acme', action);
+    const actions = async (query: string) => {
+      const { body } = await api.call('GET', `/v1/audit-log?tenant_id=acme&${query}`);
+      return [body.data.map(({ action }: Entry) => action), body.next, body.prev];
+    };
+    const [first, next] = await actions('action=thing.*&limit=2');
+    expect(first).toEqual(['thing.lost', 'thing.kept']);
+    const second = (await api.call('GET', next as string)).body;
+    expect(second.data.map(({ action }: Entry) => action)).toEqual(['thing.made']);
+    expect((await api.call('GET', second.prev)).body.data.map(({ action }: Entry) => action)).toEqual(first);
+    expect((await actions('action=thing.made'))[0]).toEqual(['thing.made']);
+    expect((await actions('actor=nobody'))[0]).toEqual([]);
+    expect((await actions(`action=thing.*&until=${new Date(0).toISOString()}`))[0]).toEqual([]);
+    expect((await actions(`action=thing.*&since=${new Date(0).toISOString()}`))[0]).toHaveLength(3);
+  });
+
+  test('is exported in the order of the chain, as NDJSON and as CSV without formulas', async () => {
+    const { api } = world;
+    await write(null, 'export.made');
+    const ndjson = await api.call('GET', '/v1/audit-log/export?action=export.*');
+    expect([ndjson.status, ndjson.headers['content-type']]).toEqual([200, 'application/x-ndjson']);
+    expect(
+      ndjson.text
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).action),
+    ).toEqual(['export.made']);
+    const csv = await api.call('GET', '/v1/audit-log/export?action=export.*&format=csv');
+    const [head, line] = csv.text.split('\r\n');
+    expect(head).toContain('"actor_name"');
+    expect(line).toContain(`"'=HYPERLINK(""evil"")"`);
+    const all = await api.call('GET', '/v1/audit-log/export');
+    const seqs = all.text
+      .trim()
+      .split('\n')
+      .map((each) => JSON.parse(each).seq);
+    expect(seqs).toEqual(Array.from({ length: seqs.length }, (_, i) => i + 1));
+  });
+
+  test('shows a tenant its own entries, and no operator’s name, address or request', async () => {
+    const { api, otherKey: key } = world;
+    await write('other', 'own.made');
+    await write('acme', 'own.made');
+    await write(null, 'own.made');
+    const webhook = { tenant_id: 'other', url: 'https://mine.example/' };
+    await api.call('POST', '/v1/webhooks', webhook, { key, headers: { 'x-actor': 'Zoe' } });
+    for (const path of ['/v1/audit-log', '/v1/audit-log/export']) {
+      const { text } = await api.call('GET', path, undefined, { key });
+      expect(text).not.toMatch(/acme|192\.0\.2\.1|HYPERLINK|key_test_operator|req_hidden/);
+    }
+    const { data } = (await api.call('GET', '/v1/audit-log', undefined, { key })).body;
+    expect(data[0]).toMatchObject({ action: 'endpoint.created', ip: '127.0.0.1', tenant_id: 'other' });
+    expect(data.find(({ action }: Entry) => action === 'own.made')).toMatchObject({
+      actor: 'operator',
+      ip: null,
+    });
+  });
+
+  test('shows its head, which an entry moves', async () => {
+    const { api } = world;
+    const before = (await api.call('GET', '/v1/audit-log/head')).body;
+    await write(null, 'head.moved');
+    const after = (await api.call('GET', '/v1/audit-log/head')).body;
+    expect(after).toEqual({ seq: before.seq + 1, hash: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    expect((await verifyAuditLog(api.database.sql, [before, after])).faults).toEqual([]);
+  });
+});
+
+describe('whom a request names', () => {
+  const change = (actor: string | undefined) =>
+    world.api.call(
+      'PATCH',
+      '/v1/quotas/other',
+      { max_webhooks: 7 },
+      {
+        headers: { 'x-forwarded-for': '203.0.113.9', ...(actor === undefined ? {} : { 'x-actor': actor }) },
+      },
+    );
+
+  test.each([
+    ['plain text', 'support: Zoe', 'support: Zoe'],
+    ['UTF-8 as it comes over the wire', Buffer.from('Zoë 🦄').toString('latin1'), 'Zoë 🦄'],
+    ['nothing', ' ', null],
+    ['no header', undefined, null],
+  ])('is taken as %s, and the address is the connection’s', async (_what, sent, shown) => {
+    expect((await change(sent)).status).toBe(200);
+    const [entry] = (await world.api.call('GET', '/v1/audit-log?limit=1')).body.data;
+    expect(entry).toMatchObject({
+      action: 'quotas.updated',
+      actor_name: shown,
+      ip: '127.0.0.1',
+      actor: OPERATOR,
+    });
+  });
+
+  test.each([
+    ['too long', 'x'.repeat(129)],
+    ['with control characters', 'Zoe\u0085'],
+    ['not UTF-8', '\u00ff\u00fe'],
+  ])('is refused when it is %s, before anything is done', async (_what, sent) => {
+    const before = await lastSeq();
+    const { status, body } = await change(sent);
+    expect([status, body.errors[0].pointer]).toEqual([400, 'X-Actor']);
+    expect(await lastSeq()).toBe(before);
+  });
+});
