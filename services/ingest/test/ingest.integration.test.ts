@@ -1,19 +1,23 @@
 // Longer than other files: two replicas, Kafka and Postgres are started once for all that is asked of them together.
+import { hash, randomUUID } from 'node:crypto';
 import {
   acceptedAtMs,
   decodeEvent,
   deriveDeliveryId,
   isEventId,
+  mintEventId,
   standingOrder,
   tenantPartition,
 } from '@posthorn/contracts';
 import {
   type Database,
+  insertClaim,
   moveDeadLetterCounts,
   type Quotas,
   recordDeadLetters,
   recordDeliveries,
   recordEvents,
+  recordOffsets,
   revokeApiKey,
 } from '@posthorn/db';
 import { connectKafka, createProducer, type TrackedRecord } from '@posthorn/kafka';
@@ -129,6 +133,36 @@ describe('an event that 100 requests carry to two replicas at once', () => {
     await recordOf(next.body.event_id);
     const records = replicas.records.filter(({ headers }) => headers.ce_tenant === tenantId);
     expect(records.map(({ headers }) => headers.ce_clientid)).toEqual(['order 42', 'order 43']);
+  });
+});
+
+describe('an event whose sender’s request died before it was produced', () => {
+  it('is made by the next one, under the id that it was to have', async () => {
+    const { tenantId, key } = await createTenant();
+    const body = JSON.stringify({
+      tenant_id: tenantId,
+      type: 'order.created',
+      payload: 1,
+      event_id: 'order 42',
+    });
+    const eventId = mintEventId(Date.now());
+    const partition = tenantPartition(tenantId, EVENT_PARTITIONS);
+    await insertClaim(database.sql, {
+      tenantId,
+      eventId,
+      idempotencyKey: null,
+      clientEventId: 'order 42',
+      bodyHash: hash('sha256', body, 'buffer'),
+      partition,
+      leaseId: randomUUID(),
+      leaseMs: 0,
+    });
+    // As a recorder would say that has read all there is.
+    const reached = { topic: names.events, partition, nextOffset: 1_000_000 };
+    await recordOffsets(database.sql, new Map([['all', reached]]));
+    const { status, body: accepted } = await call(first, 'POST', '/v1/events', body, key);
+    expect([status, accepted.event_id]).toEqual([202, eventId]);
+    await recordOf(eventId);
   });
 });
 

@@ -92,6 +92,30 @@ describe('an event with an id of its sender’s', () => {
     expect(bundle.sent).toHaveLength(1);
   });
 
+  it('is known by source and id together when it is a CloudEvent', async () => {
+    const send = (source: string, traceparent: string, n: number) =>
+      bundle.app.inject({
+        method: 'POST',
+        url: '/v1/events',
+        headers: {
+          authorization: `Bearer ${ACME_KEY}`,
+          'content-type': 'application/json',
+          'ce-specversion': '1.0',
+          'ce-type': 'order.created',
+          'ce-id': '42',
+          'ce-source': source,
+          'ce-traceparent': traceparent,
+        },
+        payload: JSON.stringify({ n }),
+      });
+    const [one, two] = ['1', '2'].map((id) => `00-${'a'.repeat(32)}-${id.repeat(16)}-01`);
+    const first = await send('/shop', one!, 1);
+    expect(first.statusCode).toBe(202);
+    expect((await send('/shop', two!, 1)).body).toBe(first.body);
+    expect((await send('/shop', one!, 2)).statusCode).toBe(422);
+    expect((await send('/store', one!, 2)).statusCode).toBe(202);
+  });
+
   it.each(['', 'x'.repeat(257), 'a\nb', 7])('is refused when that is %j', async (eventId) => {
     const { status, body } = await post({ ...event, event_id: eventId });
     expect(status).toBe(400);
