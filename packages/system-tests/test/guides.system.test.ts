@@ -33,4 +33,7 @@ test.concurrent('the integration of a platform with many customers works as it i
   await follow('guides/multi-tenant.md');
   const paths = receiver.arrivals().map(({ path }) => path);
   for (const path of ['/project', '/group', '/all', '/system']) expect(paths).toContain(path);
+  const tenantOf = (path: string) =>
+    receiver.arrivals().find((arrival) => arrival.path === path)!.headers['x-webhook-tenant-id'];
+  expect([tenantOf('/system'), tenantOf('/all')]).toEqual(['forge-acme', undefined]);
 });
