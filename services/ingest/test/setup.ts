@@ -6,7 +6,7 @@ import { createLogger, createMetrics, createTracing } from '@posthorn/runtime';
 import type { EndpointVersion, Lookup, TenantConfig } from '@posthorn/tenant-config';
 import { parseSecretsKey } from '@posthorn/tenant-config';
 import { createFakeClock, type FakeClock } from '@posthorn/testkit';
-import { createAdmitOnce } from '../src/accept/admit-once.ts';
+import { createAdmitOnce } from '../src/accept/once/admit-once.ts';
 import { createRateWindow } from '../src/accept/rate-window.ts';
 import { createKeys } from '../src/access/auth.ts';
 import { createPortalTokens } from '../src/access/portal-token.ts';

@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readMemberKey, scanDocument } from './payload-span.ts';
+import { jsonText, key, space } from '../../test/json-text.ts';
+import { readMemberKey, scanArray, scanDocument } from './payload-span.ts';
 
 const DEPTH = 64;
 
@@ -16,66 +17,6 @@ function payloadBytes(body: Buffer): string | null {
   }
   return found;
 }
-
-const space = fc.stringMatching(/^[ \t\r\n]{0,3}$/);
-const bigInteger = fc.bigInt({ min: -(2n ** 200n), max: 2n ** 200n }).map(String);
-const decimal = fc
-  .tuple(bigInteger, fc.nat(), fc.constantFrom('', 'e5', 'E-30', 'e+400'))
-  .map(([whole, part, exponent]) => `${whole}.${part}${exponent}`);
-const plainString = fc.string({ unit: 'binary' }).map((text) => JSON.stringify(text));
-/** Every UTF-16 unit written as an escape, in either case: no byte of it looks like the text it stands for. */
-const escapedString = fc.string({ unit: 'binary' }).map((text) => {
-  const units = Array.from({ length: text.length }, (_, i) =>
-    text.charCodeAt(i).toString(16).padStart(4, '0'),
-  );
-  return `"${units.map((hex, i) => `\\u${i % 2 ? hex : hex.toUpperCase()}`).join('')}"`;
-});
-const tricky = fc.constantFrom(
-  '"payload"',
-  '"{\\"payload\\":1}"',
-  '"\\\\"',
-  '"\\/"',
-  '"]}"',
-  '{}',
-  '[]',
-  '[ ]',
-  '{ }',
-  '-0',
-  '1e5',
-);
-const key = fc.oneof(
-  plainString,
-  escapedString,
-  fc.constantFrom('"payload"', '"pay\\u006coad"', '"\\u0070ayload"', '"a"', '"__proto__"', '""'),
-);
-
-/** JSON texts, not values: spacing, escapes, number spelling, key order and repeated keys are all part of the case. */
-const { text: jsonText } = fc.letrec<{ text: string }>((tie) => ({
-  text: fc.oneof(
-    { maxDepth: 5, depthIdentifier: 'json' },
-    fc.constantFrom('null', 'true', 'false'),
-    bigInteger,
-    decimal,
-    plainString,
-    escapedString,
-    tricky,
-    fc
-      .tuple(space, fc.array(fc.tuple(space, tie('text'), space), { maxLength: 4, depthIdentifier: 'json' }))
-      .map(([pad, items]) => `[${items.length ? items.map((item) => item.join('')).join(',') : pad}]`),
-    fc
-      .tuple(
-        space,
-        fc.array(fc.tuple(space, key, space, space, tie('text'), space), {
-          maxLength: 4,
-          depthIdentifier: 'json',
-        }),
-      )
-      .map(
-        ([pad, members]) =>
-          `{${members.length ? members.map(([a, k, b, c, v, d]) => `${a}${k}${b}:${c}${v}${d}`).join(',') : pad}}`,
-      ),
-  ),
-}));
 
 const documentWith = fc
   .tuple(
@@ -207,5 +148,32 @@ describe('scanning a document', () => {
     expect(scanDocument(nested(DEPTH + 1), DEPTH)).toEqual({ kind: 'too_deep', at: DEPTH });
     expect(scanDocument(nested(100_000), DEPTH)).toEqual({ kind: 'too_deep', at: DEPTH });
     expect(scanDocument(Buffer.from('{"a":'.repeat(100_000)), DEPTH).kind).toBe('too_deep');
+  });
+});
+
+describe('scanning an array', () => {
+  it('finds every value byte for byte, whatever stands between', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(space, jsonText, space), { maxLength: 6 }), (values) => {
+        const body = Buffer.from(`[${values.map((value) => value.join('')).join(',')}]`);
+        const scan = scanArray(body, DEPTH);
+        if (scan.kind !== 'array') throw new Error(`scanned as ${scan.kind}`);
+        const found = scan.items.map(({ start, end }) => body.toString('utf8', start, end));
+        expect(found).toEqual(values.map(([, text]) => text));
+      }),
+    );
+  });
+
+  it.each(['{}', '{"a":[1]}', '"[1]"', '1', 'null'])('says that %s is none', (text) => {
+    expect(scanArray(Buffer.from(text), DEPTH)).toEqual({ kind: 'not_array' });
+  });
+
+  it.each([
+    ['[1,]', 3],
+    ['[1 2]', 3],
+    ['[1', 2],
+    ['[1]]', 3],
+  ])('says where %s stops being JSON', (text, at) => {
+    expect(scanArray(Buffer.from(text), DEPTH)).toEqual({ kind: 'invalid', at });
   });
 });

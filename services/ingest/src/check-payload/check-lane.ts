@@ -21,6 +21,8 @@ export interface Check {
 export type Thread = Pick<Worker, 'on' | 'postMessage' | 'terminate' | 'unref'>;
 
 export interface CheckLaneOptions {
+  /** CHECK_DEADLINE_MS when left out. */
+  readonly checkDeadlineMs?: number;
   readonly startThread?: () => Thread;
 }
 
@@ -57,7 +59,8 @@ interface Job {
   readonly settle: (outcome: CheckOutcome) => void;
 }
 
-export function createCheckLane({ startThread = startWorker }: CheckLaneOptions = {}): CheckLane {
+export function createCheckLane(options: CheckLaneOptions = {}): CheckLane {
+  const { checkDeadlineMs = CHECK_DEADLINE_MS, startThread = startWorker } = options;
   const waiting: Job[] = [];
   // Those that the thread holds, the one used least recently first.
   const held = new Set<string>();
@@ -70,8 +73,8 @@ export function createCheckLane({ startThread = startWorker }: CheckLaneOptions 
     if (waiting.length === 0) return;
     if (mode === 'off') start();
     if (mode !== 'idle') return;
-    const { needs } = waiting[0]!;
-    const job = needs && !held.has(needs.key) ? compileFor(needs) : waiting.shift()!;
+    const first = waiting[0]!;
+    const job = first.needs && !held.has(first.needs.key) ? compileFor(first, first.needs) : waiting.shift()!;
     underWay = job;
     mode = 'busy';
     expectBy(job.deadlineMs, 'timeout');
@@ -79,8 +82,8 @@ export function createCheckLane({ startThread = startWorker }: CheckLaneOptions 
     thread!.postMessage(asked, asked.kind === 'check' ? [asked.payload.buffer as ArrayBuffer] : []);
   }
 
-  /** The job at the head waits for it; a schema that cannot be compiled takes that job with it. */
-  function compileFor({ key, schema }: Check): Job {
+  /** The job stays at the head until then; a schema that cannot be compiled takes it along. */
+  function compileFor(first: Job, { key, schema }: Check): Job {
     return {
       deadlineMs: COMPILE_DEADLINE_MS,
       needs: null,
@@ -88,7 +91,8 @@ export function createCheckLane({ startThread = startWorker }: CheckLaneOptions 
       settle(outcome) {
         if (outcome.kind === 'fits') return;
         held.delete(key);
-        waiting.shift()!.settle(outcome);
+        if (waiting[0] === first) waiting.shift();
+        first.settle(outcome);
       },
     };
   }
@@ -166,7 +170,7 @@ export function createCheckLane({ startThread = startWorker }: CheckLaneOptions 
   return {
     check: (check) =>
       enter({
-        deadlineMs: CHECK_DEADLINE_MS,
+        deadlineMs: checkDeadlineMs,
         needs: check,
         ask() {
           hold(check.key);

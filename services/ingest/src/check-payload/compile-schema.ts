@@ -27,15 +27,19 @@ const OPTIONS: Options = {
   // Words of other vocabularies, such as OpenAPI's, are annotations.
   strict: false,
   allErrors: true,
+  // A key such as `constructor` is there when the payload has it, not because every object has.
+  ownProperties: true,
   logger: false,
   // A definition that is referred to a thousand times is compiled once.
   inlineRefs: false,
   code: { regExp: Object.assign(compilePattern, { code: 'compilePattern' }) },
 };
 
+/** Empty for a schema that names it by something else than a text. */
 export function draftOf(schema: unknown): string {
   const named = (schema as { $schema?: unknown } | null)?.$schema;
-  return typeof named === 'string' ? named.replace(/#$/, '') : DRAFT_2020;
+  if (named === undefined) return DRAFT_2020;
+  return typeof named === 'string' ? named.replace(/#$/, '') : '';
 }
 
 /** Without a look at whether the schema is one. @throws for what cannot be compiled. */
@@ -45,6 +49,7 @@ export function compileSchema(schema: unknown): Validate {
   return (payload) => (validate(payload) ? [] : toFaults(validate.errors ?? []));
 }
 
+/** Keeps nothing of what it compiles. */
 export function openAjv(draft: string, more: Options = {}): Ajv {
   const ajv = draft === DRAFT_07 ? new Ajv({ ...OPTIONS, ...more }) : new Ajv2020({ ...OPTIONS, ...more });
   addFormats.default(ajv);

@@ -27,9 +27,18 @@ function schemaFaults(schema: unknown): PayloadFault[] {
   if (!DRAFTS.includes(draft)) {
     return [{ pointer: '/$schema', detail: `must be ${DRAFTS.join(' or ')}, or left out for the first` }];
   }
-  const ajv = openAjv(draft);
+  const ajv = inspectorOf(draft);
   if (!ajv.validateSchema(schema as object)) return withoutBranches(toFaults(ajv.errors ?? []));
   return [...schemasIn(schema)].flatMap(patternFaults);
+}
+
+const inspectors = new Map<string, ReturnType<typeof openAjv>>();
+
+/** One for each draft: compiling the schema of schemas takes longer than using it. */
+function inspectorOf(draft: string): ReturnType<typeof openAjv> {
+  const inspector = inspectors.get(draft) ?? openAjv(draft);
+  inspectors.set(draft, inspector);
+  return inspector;
 }
 
 /** That none of several forms fits says less than what each asks for. */

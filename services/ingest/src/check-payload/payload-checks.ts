@@ -1,5 +1,5 @@
 import type { Clock } from '@posthorn/runtime';
-import { type CheckOutcome, createCheckLane, type NotChecked, type Thread } from './check-lane.ts';
+import { type CheckLaneOptions, type CheckOutcome, createCheckLane, type NotChecked } from './check-lane.ts';
 
 /** How long a tenant whose check ran out of time shares a thread with others of its kind alone. */
 export const SLOW_TENANT_MS = 60_000;
@@ -26,18 +26,16 @@ export interface PayloadChecks {
   stop(): Promise<void>;
 }
 
-export interface PayloadChecksOptions {
+export interface PayloadChecksOptions extends CheckLaneOptions {
   readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly observe?: (outcome: string) => void;
-  readonly startThread?: () => Thread;
 }
 
-export function createPayloadChecks({ clock, observe, startThread }: PayloadChecksOptions): PayloadChecks {
-  const threads = startThread ? { startThread } : {};
-  const common = createCheckLane(threads);
-  const apart = createCheckLane(threads);
+export function createPayloadChecks({ clock, observe, ...options }: PayloadChecksOptions): PayloadChecks {
+  const common = createCheckLane(options);
+  const apart = createCheckLane(options);
   // For new schemas: a hostile one is in nobody's way.
-  const desk = createCheckLane(threads);
+  const desk = createCheckLane(options);
   const lanes = [common, apart, desk];
   const slowUntil = new Map<string, number>();
   const waiting = new Map<string, number>();

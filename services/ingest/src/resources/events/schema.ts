@@ -146,17 +146,16 @@ export const Accepted = Type.Object(
   },
 );
 
-/** A problem document in little: what its code documents as members stands beside. */
-const ItemProblem = Type.Object({
-  code: Type.String(),
-  detail: Type.String(),
-  errors: Type.Optional(Type.Array(Type.Object({ pointer: Type.String(), detail: Type.String() }))),
-  retry_after: Type.Optional(Type.Integer({ description: 'Seconds.' })),
-  limit: Type.Optional(Type.Integer()),
-  remaining: Type.Optional(Type.Integer()),
-  reset: Type.Optional(Type.Number()),
-  count: Type.Optional(Type.Integer()),
-});
+/** A problem document in little: beside it stand the members that its code documents, such as `limit`. */
+const ItemProblem = Type.Object(
+  {
+    code: Type.String(),
+    detail: Type.String(),
+    errors: Type.Optional(Type.Array(Type.Object({ pointer: Type.String(), detail: Type.String() }))),
+    retry_after: Type.Optional(Type.Integer({ description: 'Seconds.' })),
+  },
+  { additionalProperties: true },
+);
 
 const index = Type.Integer({ description: 'Which event of the batch, from 0.' });
 const AcceptedItem = Type.Object({ index, status: Type.Literal(202), ...accepted });

@@ -1,0 +1,225 @@
+import { ProduceError } from '@posthorn/kafka';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { ACME_KEY, type Answer, type Bundle, setup } from '../../../test/setup.ts';
+import { parseEvent } from '../../accept/parse-event.ts';
+import type { Caller } from '../../access/auth.ts';
+import type { AppParts } from '../../http/app.ts';
+import { acceptBatch, MAX_BATCH_EVENTS_IN_FLIGHT } from './accept-batch.ts';
+
+let bundle: Bundle;
+beforeEach(async () => {
+  bundle = await setup();
+  bundle.addTenant('acme', { maxEventsPerSec: 10_000 });
+  bundle.addEndpoint('acme');
+});
+
+const event = (n: number, more: object = {}) => ({ type: 'order.created', payload: { n }, ...more });
+
+async function send(type: string, payload: string, headers: object = {}, key = ACME_KEY): Promise<Answer> {
+  const {
+    statusCode,
+    body,
+    headers: answered,
+  } = await bundle.app.inject({
+    method: 'POST',
+    url: '/v1/events/batch',
+    headers: { authorization: `Bearer ${key}`, 'content-type': type, ...headers },
+    payload,
+  });
+  return { status: statusCode, headers: answered, text: body, body: JSON.parse(body) };
+}
+const sendArray = (events: readonly unknown[], key?: string) =>
+  send('application/json', JSON.stringify(events), {}, key);
+const lines = (events: readonly unknown[]): string => events.map((each) => JSON.stringify(each)).join('\n');
+const outcomeOf = ({
+  index,
+  status,
+  problem,
+}: {
+  index: number;
+  status: number;
+  problem?: { code: string };
+}) => [index, status, problem?.code];
+const payloads = (): unknown[] => bundle.sent.map(({ value }) => JSON.parse(value!.toString()).n);
+
+describe('a batch', () => {
+  it.each([
+    ['a JSON array', 'application/json', JSON.stringify],
+    ['lines', 'application/x-ndjson', lines],
+    ['lines by another name', 'application/jsonl; charset=utf-8', lines],
+    [
+      'CloudEvents',
+      'application/cloudevents-batch+json',
+      (events: readonly { payload: unknown }[]) =>
+        JSON.stringify(
+          events.map(({ payload }, i) => ({
+            specversion: '1.0',
+            source: '/s',
+            id: `${i}`,
+            type: 'order.created',
+            data: payload,
+          })),
+        ),
+    ],
+  ])('as %s is accepted event by event, with a result for each in its place', async (_name, type, write) => {
+    const { status, body } = await send(type, write([event(1), event(2), event(3)] as never));
+    expect(status).toBe(202);
+    expect(body).toMatchObject({ accepted: 3, refused: 0 });
+    expect(body.results).toEqual(
+      [0, 1, 2].map((index) => ({
+        index,
+        status: 202,
+        event_id: bundle.sent.find(({ value }) => JSON.parse(value!.toString()).n === index + 1)!.headers
+          .ce_id,
+        tenant_id: 'acme',
+        type: 'order.created',
+        webhooks_queued: 1,
+      })),
+    );
+  });
+
+  it('is not sunk by those of its events that are refused', async () => {
+    const { status, body } = await sendArray(
+      [
+        event(1),
+        { ...event(2), type: 'No!' },
+        7,
+        event(4, { tenant_id: 'nobody' }),
+        event(5, { payload_text: 'x' }),
+        event(6),
+      ],
+      ACME_KEY,
+    );
+    expect(status).toBe(207);
+    expect(body).toMatchObject({ accepted: 2, refused: 4 });
+    expect(body.results.map(outcomeOf)).toEqual([
+      [0, 202, undefined],
+      [1, 400, 'invalid_request'],
+      [2, 400, 'invalid_request'],
+      [3, 404, 'tenant_not_found'],
+      [4, 400, 'invalid_request'],
+      [5, 202, undefined],
+    ]);
+    expect(body.results[1].problem.errors[0].pointer).toBe('/type');
+    expect(payloads()).toEqual([1, 6]);
+  });
+
+  it('is refused beyond the quota event by event', async () => {
+    bundle.addTenant('acme', { maxEventsPerSec: 2 });
+    const { status, body } = await sendArray([event(1), event(2), event(3)]);
+    expect([status, body.accepted]).toEqual([207, 2]);
+    expect(body.results[2]).toEqual({
+      index: 2,
+      status: 429,
+      problem: expect.objectContaining({
+        code: 'event_quota_exceeded',
+        limit: 2,
+        remaining: 0,
+        retry_after: 1,
+      }),
+    });
+  });
+
+  it('whose lines are broken loses those alone', async () => {
+    const { body } = await send(
+      'application/x-ndjson',
+      `${JSON.stringify(event(1))}\n{"type":\n\n${JSON.stringify(event(3))}`,
+    );
+    expect(body.results.map(({ status }: { status: number }) => status)).toEqual([202, 400, 202]);
+    expect(body.results[1].problem.code).toBe('invalid_json');
+  });
+
+  it('that goes on too long ends with a result that says so, and with its connection', async () => {
+    const { status, headers, body } = await send(
+      'application/x-ndjson',
+      `${JSON.stringify(event(1))}\n`.repeat(1_001),
+    );
+    expect([status, body.accepted, headers.connection]).toEqual([207, 1_000, 'close']);
+    expect(body.results.at(-1)).toMatchObject({
+      index: 1_000,
+      status: 413,
+      problem: { code: 'batch_too_large' },
+    });
+  });
+
+  it.each([
+    ['application/json', '[]', 'invalid_request'],
+    ['application/json', '{"type":"a","payload":1}', 'invalid_request'],
+    ['application/json', '', 'invalid_json'],
+    ['application/x-ndjson', '\n \n', 'invalid_request'],
+    ['application/cloudevents+json', '{}', 'unsupported_media_type'],
+    ['text/plain', '[]', 'unsupported_media_type'],
+  ])('as %s with the body %j is refused as a whole', async (type, payload, code) => {
+    expect((await send(type, payload)).body.code).toBe(code);
+    expect(bundle.sent).toEqual([]);
+  });
+
+  it('is refused before it is read when it says that it is too large', async () => {
+    const headers = { 'content-length': String(6 * 1024 * 1024) };
+    for (const type of ['application/json', 'application/x-ndjson']) {
+      const { status } = await send(type, '', headers);
+      expect(status).toBe(413);
+    }
+  });
+
+  it('takes no Idempotency-Key, which is of one event', async () => {
+    const { body } = await send('application/json', '[1]', { 'idempotency-key': 'x' });
+    expect(body.code).toBe('invalid_idempotency_key');
+  });
+
+  it('says of each event what Kafka said', async () => {
+    bundle.failSend = new ProduceError('outcome_unknown', 'cut');
+    const { status, body } = await sendArray([event(1), event(2)]);
+    expect([status, body.refused]).toEqual([207, 2]);
+    expect(body.results[0]).toMatchObject({
+      status: 503,
+      problem: { code: 'outcome_unknown', retry_after: 1 },
+    });
+  });
+
+  it('loses one event to a bug of ours, which is logged', async () => {
+    bundle.failSend = new TypeError('bug');
+    const { body } = await sendArray([event(1)]);
+    expect(body.results[0]).toMatchObject({ status: 500, problem: { code: 'internal' } });
+    expect(bundle.logged).toContainEqual(
+      expect.objectContaining({ level: 'error', msg: 'event of a batch failed' }),
+    );
+    expect(JSON.stringify(body)).not.toContain('bug');
+  });
+});
+
+describe('what a batch holds at once', () => {
+  it('is bounded: no further event is read while so many wait for Kafka', async () => {
+    let read = 0;
+    let answered = 0;
+    const waiting: (() => void)[] = [];
+    async function* items(): AsyncGenerator<Buffer> {
+      for (; read < 300; read++) yield Buffer.from(JSON.stringify(event(read)));
+    }
+    const parts = {
+      ...bundle.parts,
+      send: () =>
+        new Promise<never>((resolve) => {
+          waiting.push(() => resolve({} as never));
+        }),
+    } as AppParts;
+    const caller = (await parts.keys.authenticate(`Bearer ${ACME_KEY}`)) as Caller;
+    const batch = { caller, headers: {}, items: items(), read: parseEvent };
+    const accepting = acceptBatch(parts, batch, () => {
+      answered += 1;
+    });
+    let done = false;
+    void accepting.then(() => {
+      done = true;
+    });
+    while (!done) {
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(waiting.length).toBeLessThanOrEqual(MAX_BATCH_EVENTS_IN_FLIGHT);
+      expect(read - answered).toBeLessThanOrEqual(MAX_BATCH_EVENTS_IN_FLIGHT + 2);
+      if (waiting.length === Math.min(MAX_BATCH_EVENTS_IN_FLIGHT, 300 - answered)) {
+        for (const answer of waiting.splice(0)) answer();
+      }
+    }
+    expect([read, answered, (await accepting).length]).toEqual([300, 300, 300]);
+  });
+});
