@@ -106,10 +106,17 @@ async function findRequest(parts: AppParts, attempt: AttemptRow): Promise<SentRe
     parts.store.findEvent(tenantId, eventId),
     parts.store.record.findEndpointRequest(tenantId, attempt),
   ]);
-  return event === null || made === null ? null : describeRequest({ ...attempt, event, made });
+  if (event === null || made === null) return null;
+  const isOthers = event.tenantId !== tenantId;
+  return describeRequest({
+    ...attempt,
+    event,
+    made,
+    ...(isOthers ? { sourceTenantId: event.tenantId } : {}),
+  });
 }
 
-function viewResponse(attempt: AttemptRow): Static<typeof FullAttempt>['response'] {
+export function viewResponse(attempt: AttemptRow): Static<typeof FullAttempt>['response'] {
   const { status, responseHeaders: headers, responseBody } = attempt;
   if (status === null && headers === null && responseBody === null) return null;
   if (responseBody === null) return { status, headers, body: null, body_encoding: null };
