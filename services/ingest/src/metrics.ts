@@ -1,5 +1,5 @@
 import type { Metrics } from '@posthorn/runtime';
-import type { OnceResult } from './accept/hold-claim.ts';
+import type { OnceResult } from './accept/once/hold-claim.ts';
 
 /** What the gauges ask when they are scraped. */
 export interface Gauged {

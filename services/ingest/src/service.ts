@@ -23,7 +23,6 @@ import {
   type Metrics,
   type Part,
   type Tracing,
-  within,
 } from '@posthorn/runtime';
 import {
   catalogueSource,
@@ -32,8 +31,7 @@ import {
   type EventCatalogue,
   type TenantConfigs,
 } from '@posthorn/tenant-config';
-import { type AdmitOnce, createAdmitOnce } from './accept/admit-once.ts';
-import { openClaims } from './accept/claims.ts';
+import { openAdmitOnce } from './accept/once/open-admit-once.ts';
 import { createRateWindow, type RateWindow } from './accept/rate-window.ts';
 import { createKeys, hashKey } from './access/auth.ts';
 import { createPortalTokens } from './access/portal-token.ts';
@@ -213,35 +211,6 @@ function openResources({ config, log, clock }: IngestOptions, ingestMetrics: Ing
   };
 }
 
-/** Kafka is asked how far a partition goes; it has this long to say. */
-const END_OFFSET_TIMEOUT_MS = 2_000;
-
-function openAdmitOnce(
-  { config, log, clock }: IngestOptions,
-  { claims, admin, postgres }: Resources,
-  ingestMetrics: IngestMetrics,
-): AdmitOnce {
-  const topic = topicNames(config.topicPrefix).events;
-  const endOf = async (partition: number): Promise<number | null> => {
-    const ends = await admin.endOffsets(topic);
-    return ends.find((each) => each.partition === partition)?.high ?? null;
-  };
-  return createAdmitOnce({
-    claims: openClaims(claims, topic),
-    endOffset: (partition) =>
-      within<number | null, null>(END_OFFSET_TIMEOUT_MS, endOf(partition), () => null).catch(() => null),
-    produceTimeoutMs: config.produceTimeoutMs,
-    marginMs: config.idempotencyMarginMs,
-    waitMs: config.idempotencyWaitMs,
-    clock,
-    wait: delay,
-    log,
-    count: (result) => ingestMetrics.countKeyed(result),
-    isDatabaseUp: () => postgres.up,
-    reportDatabaseDown: () => postgres.reportDown(),
-  });
-}
-
 function wireApp(
   options: IngestOptions,
   resources: Resources,
@@ -252,7 +221,7 @@ function wireApp(
   const { store, configs, catalogue, payloadChecks, rate, producer, journal, kafka, postgres } = resources;
   const topics = topicNames(config.topicPrefix);
   const policy = createAddressPolicy({ allowedCidrs: config.egressAllowedCidrs });
-  const once = openAdmitOnce(options, resources, ingestMetrics);
+  const once = openAdmitOnce({ ...resources, config, clock, log, metrics: ingestMetrics });
   const shedder = createLoadShedder({
     maxRequests: config.maxRequestsInFlight,
     maxBytes: config.maxRequestBytesInFlight,

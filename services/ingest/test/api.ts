@@ -12,8 +12,8 @@ import {
   type TenantConfigs,
 } from '@posthorn/tenant-config';
 import { createSignalledList, databaseUrl, type SignalledList } from '@posthorn/testkit';
-import { createAdmitOnce } from '../src/accept/admit-once.ts';
-import { openClaims } from '../src/accept/claims.ts';
+import { createAdmitOnce } from '../src/accept/once/admit-once.ts';
+import { openClaims } from '../src/accept/once/claims.ts';
 import { createRateWindow } from '../src/accept/rate-window.ts';
 import { createKeys, hashKey, mintKey } from '../src/access/auth.ts';
 import { createPortalTokens } from '../src/access/portal-token.ts';

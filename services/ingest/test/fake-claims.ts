@@ -1,5 +1,5 @@
 import type { ClaimNames, ClaimRow, NewClaim } from '@posthorn/db';
-import type { Claims } from '../src/accept/claims.ts';
+import type { Claims } from '../src/accept/once/claims.ts';
 
 interface Row extends NewClaim {
   leaseId: string;

@@ -1,9 +1,9 @@
 import { ProduceError } from '@posthorn/kafka';
 import type { AcceptedEvent } from '../src/accept/accept-event.ts';
 import { produceProblem } from '../src/accept/accept-event.ts';
-import { type AdmitOnce, createAdmitOnce } from '../src/accept/admit-once.ts';
-import type { Claims } from '../src/accept/claims.ts';
-import type { OnceRequest } from '../src/accept/hold-claim.ts';
+import { type AdmitOnce, createAdmitOnce } from '../src/accept/once/admit-once.ts';
+import type { Claims } from '../src/accept/once/claims.ts';
+import type { OnceRequest } from '../src/accept/once/hold-claim.ts';
 import { isProblem, type Problem, problem } from '../src/http/problem.ts';
 import { createFakeClaims } from './fake-claims.ts';
 

@@ -17,8 +17,8 @@ import type { Caller } from '../access/auth.ts';
 import { authorise, refuseReserved, type TenantLookups } from '../access/authorise.ts';
 import { isProblem, type Problem, type ProblemCode, problem, retryAfter } from '../http/problem.ts';
 import { type AdmitParts, admitEvent } from './admit-event.ts';
-import type { AdmitOnce } from './admit-once.ts';
 import { checkType, NO_WARNINGS, type TypeCheckParts, type Warning } from './check-type.ts';
+import type { AdmitOnce } from './once/admit-once.ts';
 import type { PostedEvent } from './posted-event.ts';
 import { type SystemStamp, systemStamp } from './system-stamp.ts';
 

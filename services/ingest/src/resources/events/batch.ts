@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
-import { keyOnBatch } from '../../accept/idempotency-key.ts';
+import { keyOnBatch } from '../../accept/once/idempotency-key.ts';
 import { parseCloudEvent } from '../../accept/parse-cloud-event.ts';
 import { parseEvent } from '../../accept/parse-event.ts';
 import { JSON_CONTENT_TYPE } from '../../accept/posted-event.ts';

@@ -1,7 +1,7 @@
 import { decodeEvent } from '@posthorn/contracts';
 import { ProduceError } from '@posthorn/kafka';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ACME_KEY, type Bundle, OPERATOR_KEY, setup } from '../../test/setup.ts';
+import { ACME_KEY, type Bundle, OPERATOR_KEY, setup } from '../../../test/setup.ts';
 
 const DAY_MS = 86_400_000;
 const event = { tenant_id: 'acme', type: 'order.created', payload: { n: 1 } };

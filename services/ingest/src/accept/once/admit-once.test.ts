@@ -1,8 +1,8 @@
 import { createFakeClock, type FakeClock } from '@posthorn/testkit';
 import { beforeEach, expect, it } from 'vitest';
-import { createFakeClaims, type FakeClaims } from '../../test/fake-claims.ts';
-import { isProblem, type Problem } from '../http/problem.ts';
-import type { AcceptedEvent } from './accept-event.ts';
+import { createFakeClaims, type FakeClaims } from '../../../test/fake-claims.ts';
+import { isProblem, type Problem } from '../../http/problem.ts';
+import type { AcceptedEvent } from '../accept-event.ts';
 import { type AdmitOnce, createAdmitOnce, type OnceParts } from './admit-once.ts';
 import type { OnceRequest, OnceResult } from './hold-claim.ts';
 

@@ -1,7 +1,7 @@
 import type { ClaimRow } from '@posthorn/db';
-import { type Problem, problem, retryAfter } from '../http/problem.ts';
-import { isDatabaseAway } from '../store.ts';
-import type { AcceptedEvent } from './accept-event.ts';
+import { type Problem, problem, retryAfter } from '../../http/problem.ts';
+import { isDatabaseAway } from '../../store.ts';
+import type { AcceptedEvent } from '../accept-event.ts';
 import { claim, type HoldParts, leaseMs, type OnceRequest, takeOver } from './hold-claim.ts';
 
 /**

@@ -1,8 +1,8 @@
 import { propertyRuns } from '@posthorn/testkit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createOnceWorld, type Step } from '../../test/once-world.ts';
-import { isProblem } from '../http/problem.ts';
+import { createOnceWorld, type Step } from '../../../test/once-world.ts';
+import { isProblem } from '../../http/problem.ts';
 
 const step: fc.Arbitrary<Step> = fc.record({
   kind: fc.oneof(

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { type Problem, problem } from '../http/problem.ts';
+import { type Problem, problem } from '../../http/problem.ts';
 
 export const MAX_IDEMPOTENCY_KEY_CHARS = 255;
 const PRINTABLE_ASCII = /^[\x20-\x7e]+$/;

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { type EventId, mintEventId } from '@posthorn/contracts';
 import type { ClaimNames, ClaimRow, HeldClaim } from '@posthorn/db';
 import type { Logger } from '@posthorn/runtime';
-import { isProblem, type Problem } from '../http/problem.ts';
-import type { AcceptedEvent } from './accept-event.ts';
+import { isProblem, type Problem } from '../../http/problem.ts';
+import type { AcceptedEvent } from '../accept-event.ts';
 import type { Claims } from './claims.ts';
 import { type LookParts, lookForEvent } from './look-for-event.ts';
 
