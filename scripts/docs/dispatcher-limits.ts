@@ -64,6 +64,7 @@ export const DISPATCHER_PARTS: readonly Part[] = [
     keys: [
       'dispatcher: FAN_OUT_MAX_RECORDS',
       'dispatcher: FAN_OUT_MAX_BYTES',
+      'dispatcher: INBOUND_MAX_RECORDS',
       'dispatcher: CONFIG_MAX_WAIT_MS',
       'dispatcher: SET_ASIDE_MAX_TRY_MS',
       'dispatcher: SET_ASIDE_MAX_ROWS',
