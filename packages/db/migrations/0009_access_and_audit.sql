@@ -46,6 +46,7 @@ alter table audit_log
 create unique index audit_log_in_order on audit_log (seq);
 create index audit_log_of_tenant on audit_log (tenant_id, seq);
 create index audit_log_of_subject on audit_log (subject, seq);
+create index audit_log_of_actor on audit_log (actor, seq);
 
 -- The end of the chain, apart from its rows: a tail that is cut off is missed.
 create table audit_head (

@@ -37,11 +37,13 @@ export async function insertApiKey(sql: Sql, key: NewApiKey): Promise<boolean> {
   return inserted.length > 0;
 }
 
-/** Null for unknown, revoked and expired keys. */
+/** Null for unknown, revoked and expired keys, and those of a tenant that was deleted. */
 export async function findApiKey(sql: Sql, keyHash: Uint8Array): Promise<ApiKeyRow | null> {
   const [row] = await sql<ApiKeyRow[]>`
     select key_id, kind, tenant_id, scopes, expires_at from api_keys
-    where key_hash = ${Buffer.from(keyHash)} and revoked_at is null and (expires_at is null or expires_at > now())`;
+    where key_hash = ${Buffer.from(keyHash)} and revoked_at is null and (expires_at is null or expires_at > now())
+      and (tenant_id is null
+           or exists (select 1 from tenants t where t.tenant_id = api_keys.tenant_id and t.state <> 'deleted'))`;
   return row ?? null;
 }
 
@@ -96,8 +98,8 @@ export async function findApiKeyEntry(sql: Sql, keyId: string): Promise<ApiKeyEn
 }
 
 export interface ApiKeyChanges {
-  readonly name?: string;
-  readonly expiresAt?: Date | null;
+  readonly name?: string | undefined;
+  readonly expiresAt?: Date | null | undefined;
 }
 
 /** Null when there is no such key, or it is revoked. */

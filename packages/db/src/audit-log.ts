@@ -101,17 +101,21 @@ export async function pageAuditLog(
            encode(hash, 'hex') as hash,
            exists (select 1 from api_keys k where k.key_id = log.actor and k.tenant_id = log.tenant_id) as is_of_tenant
     from audit_log log
-    where seq ${isNewest ? sql`<` : sql`>`} ${start}::bigint and ${conditions(sql, filter)}
+    where seq ${isNewest ? sql`<` : sql`>`} ${start}::bigint ${conditions(sql, filter)}
     order by seq ${isNewest ? sql`desc` : sql`asc`} limit ${limit}`;
 }
 
 function conditions(sql: Sql, { tenantId, action, actor, subject, since, until }: AuditFilter) {
   const noun = action?.endsWith('.*') ? action.slice(0, -1) : null;
-  return sql`
-    (${tenantId}::text is null or tenant_id = ${tenantId})
-    and ${noun === null ? sql`(${action ?? null}::text is null or action = ${action ?? null})` : sql`starts_with(action, ${noun})`}
-    and (${actor ?? null}::text is null or actor = ${actor ?? null})
-    and (${subject ?? null}::text is null or subject = ${subject ?? null})
-    and (${since ?? null}::timestamptz is null or at >= ${since ?? null}::timestamptz)
-    and (${until ?? null}::timestamptz is null or at < ${until ?? null}::timestamptz)`;
+  const given = [
+    tenantId === null ? null : sql`and tenant_id = ${tenantId}`,
+    noun === null ? null : sql`and starts_with(action, ${noun})`,
+    action === undefined || noun !== null ? null : sql`and action = ${action}`,
+    actor === undefined ? null : sql`and actor = ${actor}`,
+    subject === undefined ? null : sql`and subject = ${subject}`,
+    since === undefined ? null : sql`and at >= ${since}::timestamptz`,
+    until === undefined ? null : sql`and at < ${until}::timestamptz`,
+  ];
+  // One by one: the driver takes a list of fragments for a list of values.
+  return given.reduce((all, condition) => (condition === null ? all : sql`${all} ${condition}`), sql``);
 }

@@ -339,7 +339,11 @@ describe('a portal token', () => {
   });
 
   test('is not issued for longer than a day, nor with a scope that portals have not', async () => {
+    const labels = Object.fromEntries(
+      ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((key) => [key, '🦄'.repeat(64)]),
+    );
     for (const body of [
+      { labels, user: 'ü'.repeat(128) },
       { ttl_seconds: 86_401 },
       { ttl_seconds: 59 },
       { scopes: ['ingest'] },
@@ -363,6 +367,17 @@ describe('what is kept per tenant', () => {
     expect(first.body.event_id).not.toBe(second.body.event_id);
     expect((await post('acme', acmeKey)).body.event_id).toBe(first.body.event_id);
     expect((await post('other', otherKey)).body.event_id).toBe(second.body.event_id);
+  });
+});
+
+describe('a page of another origin', () => {
+  test('is not let in: CORS is off', async () => {
+    const { api } = world;
+    const headers = { origin: 'https://evil.example', 'access-control-request-method': 'GET' };
+    for (const method of ['GET', 'OPTIONS']) {
+      const answer = await api.call(method, '/v1/webhooks?tenant_id=acme', undefined, { headers });
+      expect(Object.keys(answer.headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
+    }
   });
 });
 

@@ -1,5 +1,6 @@
 import { insertAuditEntry, verifyAuditLog } from '@posthorn/db';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createApp } from '../src/http/app.ts';
 import { type AccessWorld, type DocumentedOperation, fillPath, startAccessWorld } from './access-world.ts';
 
 let world: AccessWorld;
@@ -131,6 +132,33 @@ describe('the audit log', () => {
     const after = (await api.call('GET', '/v1/audit-log/head')).body;
     expect(after).toEqual({ seq: before.seq + 1, hash: expect.stringMatching(/^[0-9a-f]{64}$/) });
     expect((await verifyAuditLog(api.database.sql, [before, after])).faults).toEqual([]);
+  });
+});
+
+describe('the address of a client', () => {
+  const addressFrom = async (remoteAddress: string, forwarded: string, trustedProxies: readonly string[]) => {
+    const app = createApp({ ...world.api.parts, trustedProxies });
+    const { statusCode } = await app.inject({
+      method: 'PATCH',
+      url: '/v1/quotas/other',
+      payload: { max_webhooks: 7 },
+      headers: { authorization: `Bearer ${world.api.operatorKey}`, 'x-forwarded-for': forwarded },
+      remoteAddress,
+    });
+    await app.close();
+    expect(statusCode).toBe(200);
+    return (await world.api.call('GET', '/v1/audit-log?limit=1')).body.data[0].ip;
+  };
+
+  test.each([
+    ['believed from nobody', '10.0.0.1', '203.0.113.9', [], '10.0.0.1'],
+    ['believed from a proxy', '10.0.0.1', '203.0.113.9', ['10.0.0.0/8'], '203.0.113.9'],
+    ['not believed beyond it', '10.0.0.1', '198.51.100.1, 203.0.113.9', ['10.0.0.0/8'], '203.0.113.9'],
+    ['not believed from others', '192.0.2.1', '203.0.113.9', ['10.0.0.0/8'], '192.0.2.1'],
+    ['no address, and not taken', '10.0.0.1', '=cmd()', ['10.0.0.0/8'], '10.0.0.1'],
+    ['of IPv4 in IPv6', '::ffff:10.0.0.1', '', [], '10.0.0.1'],
+  ])('in X-Forwarded-For is %s', async (_what, from, forwarded, trusted, shown) => {
+    expect(await addressFrom(from, forwarded, trusted)).toBe(shown);
   });
 });
 

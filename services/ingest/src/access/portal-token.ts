@@ -28,6 +28,8 @@ export const MIN_TTL_S = 60;
 export const DEFAULT_TTL_S = 3_600;
 export const MAX_TTL_S = 86_400;
 export const MAX_TOKEN_CHARS = 4_096;
+/** Of labels and name as JSON: a third is added on the way into the token, and what stands in every one. */
+export const MAX_GIVEN_BYTES = 2_048;
 
 const ALGORITHM = 'HS256';
 const ISSUER = 'posthorn';

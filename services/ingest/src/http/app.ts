@@ -236,11 +236,13 @@ function requireKey(app: App, keys: Keys): void {
   });
 }
 
-/** The scope and the kind of caller that the operation is for. */
+/** The scope and the kind of caller that the operation is for. A route that says nothing of it is not served. */
 function requireAccess(app: App): void {
+  app.addHook('onRoute', ({ method, url, config }) => {
+    if (!config?.operation?.access) throw new Error(`${method} ${url} declares no access`);
+  });
   app.addHook('onRequest', (request, reply, done) => {
-    const access = request.routeOptions.config.operation?.access;
-    const refused = access ? refuseAccess(request.caller, access) : null;
+    const refused = refuseAccess(request.caller, request.routeOptions.config.operation!.access!);
     if (refused) sendProblem(reply, refused);
     else done();
   });

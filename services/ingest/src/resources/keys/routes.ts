@@ -8,6 +8,7 @@ import type { App, AppParts } from '../../http/app.ts';
 import { cutPage, DEFAULT_PAGE, decodeCursor } from '../../http/cursor.ts';
 import { operation } from '../../http/operation.ts';
 import { invalidRequest, isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
+import { normaliseTime } from '../../http/read-time.ts';
 import { NoBody } from '../../http/validation.ts';
 import { refuseGrant, refuseOperatorKeys } from './judge-grant.ts';
 import { CreatedKey, Key, KeyChanges, KeyPage, KeyParams, KeyQuery, NewKey, viewKey } from './schema.ts';
@@ -54,8 +55,10 @@ function createKey(app: App, parts: AppParts): void {
   });
 }
 
-const toDate = (time: string | null | undefined): Date | null =>
-  time === undefined || time === null ? null : new Date(time);
+function toDate(time: string | null | undefined): Date | null {
+  const normal = normaliseTime(time);
+  return normal === null ? null : new Date(normal);
+}
 
 /** What a schema cannot say of a key that is asked for. */
 function faultsOf(
@@ -164,8 +167,8 @@ function changeKey(app: App, parts: AppParts): void {
       faultsOf(body, found.tenantId, parts.clock.nowMs()) ??
       refuseGrant(expiresAt === undefined ? { ...caller, expiresAtMs: null } : caller, grant);
     if (refused) return sendProblem(reply, refused);
-    const changes = { ...(body.name === undefined ? {} : { name: body.name }), expiresAt };
-    const changed = await parts.store.keys.change(found, changes as never, actorOf(request));
+    const changes = { name: body.name, expiresAt };
+    const changed = await parts.store.keys.change(found, changes, actorOf(request));
     if (typeof changed === 'string') return sendProblem(reply, refusalOf(changed, found.keyId));
     parts.log.info({ changed_key_id: found.keyId, key_id: caller.keyId }, 'key changed');
     return reply.send(viewKey(changed, parts.clock.nowMs()));

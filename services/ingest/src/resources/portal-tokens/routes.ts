@@ -3,7 +3,12 @@ import type { Labels } from '@posthorn/contracts';
 import { actorOf } from '../../access/actor.ts';
 import { authorise, refuseReserved, unknownTenant } from '../../access/authorise.ts';
 import type { Caller } from '../../access/caller.ts';
-import { DEFAULT_TTL_S, type PortalScope, type PortalTokens } from '../../access/portal-token.ts';
+import {
+  DEFAULT_TTL_S,
+  MAX_GIVEN_BYTES,
+  type PortalScope,
+  type PortalTokens,
+} from '../../access/portal-token.ts';
 import type { App, AppParts } from '../../http/app.ts';
 import { operation } from '../../http/operation.ts';
 import { invalidRequest, isProblem, type Problem, sendProblem } from '../../http/problem.ts';
@@ -38,6 +43,8 @@ function issueToken(app: App, parts: AppParts): void {
     const tenant = await tenantOf(parts, caller, body.tenant_id);
     if (isProblem(tenant)) return sendProblem(reply, tenant);
     const { tenantId } = tenant;
+    const givenBytes = Buffer.byteLength(JSON.stringify([body.labels, body.user]));
+    if (givenBytes > MAX_GIVEN_BYTES) return sendProblem(reply, TOO_MUCH_GIVEN);
     const scopes: readonly PortalScope[] = body.scopes ?? ['read'];
     const ttlMs = (body.ttl_seconds ?? DEFAULT_TTL_S) * 1_000;
     const refused = refuseGrant(caller, { scopes, expiresAtMs: parts.clock.nowMs() + ttlMs });
@@ -97,6 +104,13 @@ async function tenantOf(
   if (tenantId === null) return TENANT_REQUIRED;
   return refuseReserved(tenantId) ?? authorise(parts.tenants, caller, tenantId);
 }
+
+const TOO_MUCH_GIVEN = invalidRequest([
+  {
+    pointer: '/labels',
+    detail: `must take, with user, at most ${MAX_GIVEN_BYTES} bytes: it travels with every request`,
+  },
+]);
 
 const TENANT_REQUIRED = invalidRequest([
   { pointer: '/tenant_id', detail: 'is required with an operator key' },
