@@ -53,7 +53,7 @@ create index expunges_open on expunges (asked_at) where done_at is null;
 create index expunges_by_tenant on expunges (tenant_id, asked_at desc);
 
 -- What happened, counted: by minute, hour and day, of each endpoint, of each tenant (endpoint_id is '') and of all
--- (tenant_id is '' too). Latencies are counted by buckets whose bounds stand in the code (LATENCY_BOUNDS_MS).
+-- (tenant_id is '' too), by type and of all types (event_type is ''). Latencies are counted by buckets whose bounds stand in the code (LATENCY_BOUNDS_MS).
 create table rollups (
   grain text collate "C" not null,
   tenant_id text collate "C" not null,

@@ -133,3 +133,8 @@ export async function findEventPayloads(
       and day in (select '1970-01-01'::date + n from unnest(${[...new Set(eventIds.map(recordDay))]}::int[]) n)`;
   return new Map(rows.map((row) => [row.eventId, row]));
 }
+
+/** Of an event without its bytes, and whose it is. */
+export const eventColumns = (sql: Sql) => sql`
+  event_id, tenant_id, type, labels, content_type, occurred_at, accepted_at, revision, retention_days,
+  client_event_id, payload_expunged_at`;

@@ -60,12 +60,18 @@ export async function queryRollups(sql: Sql, query: RollupQuery): Promise<Rollup
     from rollups
     where grain = ${query.grain} and bucket >= ${new Date(query.fromMs)} and bucket < ${new Date(query.toMs)}
       and ${owners(sql, query)}
-      ${query.eventType === undefined ? sql`` : sql`and event_type = ${query.eventType}`}
+      and ${ofType(sql, query)}
       ${query.statusClass === undefined ? sql`` : sql`and status_class = ${query.statusClass}`}
       ${query.failure === undefined ? sql`` : sql`and failure = ${query.failure}`}
     ${grouped.length === 0 ? sql`` : sql.unsafe(`group by ${grouped.join(', ')} order by ${grouped.join(', ')}`)}
     limit ${query.limit}`;
   return rows.map((row) => ({ ...row, latency: row.latency.map((count) => count ?? 0) }));
+}
+
+/** Counts are kept of each type and of all types together. */
+function ofType(sql: Sql, { eventType, by }: RollupQuery) {
+  if (eventType !== undefined) return sql`event_type = ${eventType}`;
+  return by.includes('event_type') ? sql`event_type <> ''` : sql`event_type = ''`;
 }
 
 /** Counts are kept of each endpoint, of each tenant and of all: the fewest rows that answer. */

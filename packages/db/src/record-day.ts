@@ -1,6 +1,6 @@
 import { acceptedAtMs } from '@posthorn/contracts';
 
-const DAY_MS = 86_400_000;
+export const DAY_MS = 86_400_000;
 
 /**
  * The day of an event's or a delivery's id, in days since 1970-01-01 (UTC): which partitions hold its rows. A number,

@@ -1,6 +1,6 @@
 import { type AttemptRow, type AttemptSummary, attemptColumns } from './attempts.ts';
 import type { Sql } from './database.ts';
-import { eventIdOf, firstIdOf, recordDay } from './record-day.ts';
+import { DAY_MS, eventIdOf, firstIdOf, recordDay } from './record-day.ts';
 import { daysOf, inClass, type StatusClass, type TimeRange } from './search-deliveries.ts';
 import {
   type DaySpan,
@@ -92,9 +92,9 @@ async function listEventDays(sql: Sql, { from, to }: DaySpan): Promise<number[]>
   return rows.map((row) => row.day);
 }
 
-/** The driver would send its own time zone's. */
+/** A parameter as it is, with no cast: partitions are chosen by it when the plan is made. */
 const dates = (sql: Sql, days: readonly number[]) =>
-  sql`${days.map((day) => new Date(day * 86_400_000).toISOString().slice(0, 10))}::text[]::date[]`;
+  sql`${days.map((day) => new Date(day * DAY_MS).toISOString().slice(0, 10))}::date[]`;
 
 async function readSpan(
   sql: Sql,
@@ -137,8 +137,8 @@ const hasFailed = ({ state, statusClass, failure }: AttemptFilter): boolean =>
 /** The days of the span, narrowed by the filter's times. Of one event all days at once. */
 function between(sql: Sql, filter: AttemptFilter, span: SpanQuery) {
   const ofSpan = filter.eventId === undefined;
-  const min = Math.max(filter.minCreatedAtMs ?? 0, ofSpan ? span.from * 86_400_000 : 0);
-  const max = Math.min(filter.maxCreatedAtMs ?? LAST_MS, ofSpan ? (span.to + 1) * 86_400_000 - 1 : LAST_MS);
+  const min = Math.max(filter.minCreatedAtMs ?? 0, ofSpan ? span.from * DAY_MS : 0);
+  const max = Math.min(filter.maxCreatedAtMs ?? LAST_MS, ofSpan ? (span.to + 1) * DAY_MS - 1 : LAST_MS);
   return sql`and attempt_id >= ${firstIdOf(min)}::uuid and attempt_id < ${firstIdOf(max + 1)}::uuid`;
 }
 

@@ -2,9 +2,11 @@ import { acceptedAtMs, type DeliveryState } from '@posthorn/contracts';
 import type { Sql } from './database.ts';
 import { type DeliveryRow, deliveryColumns } from './deliveries.ts';
 import { keptDays } from './partitions.ts';
-import { eventIdOf, firstIdOf, recordDay } from './record-day.ts';
+import { DAY_MS, eventIdOf, firstIdOf, recordDay } from './record-day.ts';
 import {
   type DaySpan,
+  MAX_ROWS_SCANNED,
+  MAX_ROWS_SCANNED_OF_ALL,
   type SpanQuery,
   type SpanRow,
   type WalkedPage,
@@ -40,7 +42,13 @@ export async function searchDeliveries(
   page: WalkRequest & { readonly nowMs: number },
 ): Promise<WalkedPage<DeliveryRow>> {
   const days = daysOf(filter, page, page.nowMs);
-  const walked = await walkDays(days, page, (span) => readSpan(sql, tenantId, filter, page, span));
+  const ofAll = tenantId === null && filter.eventId === undefined && filter.endpointIds?.length !== 1;
+  const walked = await walkDays(
+    days,
+    page,
+    (span) => readSpan(sql, tenantId, filter, page, span),
+    ofAll ? MAX_ROWS_SCANNED_OF_ALL : MAX_ROWS_SCANNED,
+  );
   const rows = walked.rows.map(({ key: _key, matches: _matches, nth: _nth, ...row }) => row);
   return { ...walked, rows };
 }
@@ -61,7 +69,7 @@ export function daysOf(
   return { from: Math.max(kept.from, dayNumber(from)), to: Math.min(kept.to, dayNumber(to)) };
 }
 
-export const dayNumber = (atMs: number): number => Math.floor(atMs / 86_400_000);
+export const dayNumber = (atMs: number): number => Math.floor(atMs / DAY_MS);
 
 type SearchedDelivery = DeliveryRow & SpanRow;
 

@@ -1,4 +1,4 @@
-import { isEventId } from '@posthorn/contracts';
+import { isDeliveryId, isEventId } from '@posthorn/contracts';
 import type { DeliveryRow, FoundEvent } from '@posthorn/db';
 import type { Caller } from '../../access/caller.ts';
 import { findTenantOfEvent } from '../../access/find-tenant.ts';
@@ -51,7 +51,7 @@ export function listEvents(app: App, parts: AppParts): void {
         query,
         tenantId: scope.tenantId,
         nowMs: parts.clock.nowMs(),
-        isKey: isEventId,
+        isKey: (key) => isEventId(key) || isDeliveryId(key),
         keyOf: (row) => row.eventId,
       },
       (walk) => parts.store.record.searchEvents(scope.tenantId, filter, walk),
