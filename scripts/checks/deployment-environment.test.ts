@@ -3,9 +3,9 @@ import { loadSpecs } from '../docs/configuration.ts';
 import { readText } from './repository.ts';
 
 const NAME = /[A-Z][A-Z0-9_]{2,}/g;
-const declared = new Map(
-  (await loadSpecs()).map(({ service, spec }) => [service, Object.values(spec)] as const),
-);
+// The command line is run by people, and deployed nowhere.
+const deployed = (await loadSpecs()).filter(({ service }) => service !== 'cli');
+const declared = new Map(deployed.map(({ service, spec }) => [service, Object.values(spec)] as const));
 const known = new Set([...declared.values()].flat().map(({ env }) => env));
 const namesIn = (text: string): string[] => text.match(NAME) ?? [];
 
