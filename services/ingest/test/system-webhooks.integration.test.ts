@@ -172,4 +172,6 @@ test('a filter is tried over HTTP as it would be', async () => {
     payload: { total: 5 },
   });
   expect(answer).toMatchObject({ status: 200, body: { matches: true } });
+  const text = { headers: { 'content-type': 'text/plain' } };
+  expect((await api.call('POST', '/v1/webhooks/filter/test', '{}', text)).status).toBe(415);
 });
