@@ -127,8 +127,9 @@ npm run -s posthorn -- audit verify
 
 It computes every hash again and finds entries that were edited, removed, moved, put in past the chain, or cut off at the
 end. Whoever can write to the database can also write the whole chain and its head anew, so keep heads out of his
-reach: \`audit verify\` and \`audit head\` print one, \`GET /v1/audit-log/head\` shows it, and
-\`audit verify --pin <seq>:<hash>\` finds that the log does not lead there any more.
+reach: the recorder's log has a line "audit log head" for each minute in which it moved, \`audit verify\` and
+\`audit head\` print it, \`GET /v1/audit-log/head\` shows it, and \`audit verify --pin <seq>:<hash>\` finds that the log does
+not lead there any more ([ADR 0013](../adr/0013-audit-log-chained-at-commit.md)).
 
 ## Operations
 

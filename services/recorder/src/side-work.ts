@@ -3,6 +3,7 @@ import {
   type Database,
   foldCounts,
   MAX_CLAIMS_REMOVED,
+  readAuditHead,
   recountDeadLetters,
   removeOldClaims,
   takePurgeStep,
@@ -12,6 +13,7 @@ import type { Logger } from '@posthorn/runtime';
 import type { RecorderMetrics } from './metrics.ts';
 import { MAX_EVENTS_PUBLISHED, publishAnnouncements } from './publish-announcements.ts';
 import { createRepeat } from './repeat.ts';
+import { createHeadTeller } from './tell-audit-head.ts';
 
 const PUBLISH_INTERVAL_MS = 1_000;
 const PURGE_INTERVAL_MS = 1_000;
@@ -20,6 +22,7 @@ const FOLD_INTERVAL_MS = 5_000;
 /** What no transaction has counted (a dropped partition, rows of another release) is in the counts after this. */
 const RECOUNT_INTERVAL_MS = 300_000;
 const CLAIMS_INTERVAL_MS = 60_000;
+const HEAD_INTERVAL_MS = 60_000;
 
 export interface SideWorkOptions {
   readonly database: Pick<Database, 'sql'>;
@@ -27,7 +30,7 @@ export interface SideWorkOptions {
   readonly topics: Pick<TopicNames, 'events'>;
   readonly eventPartitions: number;
   readonly metrics: RecorderMetrics;
-  readonly log: Pick<Logger, 'warn'>;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
 }
 
 /** Work beside the record, each at intervals: telling the operator, marking what was cancelled, counting, cleaning. */
@@ -87,7 +90,14 @@ export function createSideWork(options: SideWorkOptions): SideWork {
       return more;
     },
   });
-  const all = [folder, publisher, purger, counter, cleaner];
+  const tellHead = createHeadTeller(() => readAuditHead(sql), log);
+  const teller = createRepeat({
+    what: 'telling where the audit log ends',
+    intervalMs: HEAD_INTERVAL_MS,
+    log,
+    work: () => tellHead().then(() => false),
+  });
+  const all = [teller, folder, publisher, purger, counter, cleaner];
   return {
     start() {
       for (const repeat of all) repeat.start();
