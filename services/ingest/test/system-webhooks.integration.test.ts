@@ -166,6 +166,21 @@ test('a webhook with a content filter is among those of an event that passes it,
   expect(await queued('{"total":9007199254740992}', 'us')).toBe(0);
 });
 
+test('a filter with the name of a prototype is kept, shown and held to like any other', async () => {
+  const filter = '{"payload":{"__proto__":{"admin":true},"constructor":"x"}}';
+  const body = `{"tenant_id":"acme","url":"https://hooks.example/proto","event_types":["p"],"filter":${filter}}`;
+  const made = await api.call('POST', '/v1/webhooks', body);
+  expect(made.status).toBe(201);
+  const shown = await api.call('GET', `/v1/webhooks/${made.body.webhook_id}`);
+  expect(JSON.stringify(shown.body.filter.payload)).toContain('"__proto__":{"admin":true}');
+  const queued = async (payload: string) => {
+    const event = `{"tenant_id":"acme","type":"p","payload":${payload}}`;
+    return (await api.call('POST', '/v1/events', event)).body.delivery_ids.length;
+  };
+  expect(await queued('{"__proto__":{"admin":true},"constructor":"x"}')).toBe(1);
+  expect(await queued('{"admin":true}')).toBe(0);
+});
+
 test('a filter is tried over HTTP as it would be', async () => {
   const answer = await api.call('POST', '/v1/webhooks/filter/test', {
     filter: { payload: { total: { $gte: 5 } } },
