@@ -1,3 +1,4 @@
+import type { MintedKey } from '@posthorn/contracts';
 import {
   type Actor,
   type CancellationResult,
@@ -18,7 +19,6 @@ import {
   type TenantCreation,
   updateQuotas,
 } from '@posthorn/db';
-import type { MintedKey } from './access/auth.ts';
 import { changeOf } from './access/redact.ts';
 
 /** Every change of configuration, in one transaction with its audit row: `actor` is who asked. */

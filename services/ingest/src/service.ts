@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { deriveMacKey, OPERATOR_TENANT_ID, topicNames, topicSpecs } from '@posthorn/contracts';
+import { deriveMacKey, hashKey, OPERATOR_TENANT_ID, topicNames, topicSpecs } from '@posthorn/contracts';
 import { type Database, openDatabase } from '@posthorn/db';
 import { checkUrl, createAddressPolicy } from '@posthorn/egress';
 import { createJournalWriter, type JournalWriter } from '@posthorn/journal';
@@ -33,13 +33,14 @@ import {
 } from '@posthorn/tenant-config';
 import { openAdmitOnce } from './accept/once/open-admit-once.ts';
 import { createRateWindow, type RateWindow } from './accept/rate-window.ts';
-import { createKeys, hashKey } from './access/auth.ts';
+import { createKeys } from './access/auth.ts';
 import { createPortalTokens } from './access/portal-token.ts';
 import { createPayloadChecks, type PayloadChecks } from './check-payload/payload-checks.ts';
 import type { IngestConfig } from './config.ts';
 import { type AppParts, createApp } from './http/app.ts';
 import { createLoadShedder } from './http/shed-load.ts';
 import { createIngestMetrics, type IngestMetrics } from './metrics.ts';
+import { keptInKafka } from './resources/events/expunge.ts';
 import { createOutcomeWaits } from './resources/webhooks/outcome-waits.ts';
 import { openStore, type Store } from './store.ts';
 import { createNearLimits } from './watch/tell-near-limits.ts';
@@ -292,6 +293,7 @@ function wireApp(
     journalPartitions: config.journalPartitions,
     lanes: config.lanes,
     tiers: config.tiers,
+    keptInKafka: keptInKafka(topicSpecs(config)),
     maxConnections: config.maxConnections,
     trustedProxies: config.trustedProxies,
   };

@@ -1,3 +1,4 @@
+import type { MintedKey } from '@posthorn/contracts';
 import {
   type ApiKeyRow,
   type AttemptRow,
@@ -41,11 +42,11 @@ import {
   type TenantDeadLetters,
   within,
 } from '@posthorn/db';
-import type { MintedKey } from './access/auth.ts';
 import { type ConfigurationChanges, openChanges } from './change-configuration.ts';
 import { type AnalyticsStore, openAnalyticsStore } from './resources/analytics/store.ts';
 import { type AuditStore, openAuditStore } from './resources/audit-log/store.ts';
 import { type EventTypeStore, openEventTypeStore } from './resources/event-types/store.ts';
+import { type ExpungeStore, openExpungeStore } from './resources/events/expunge-store.ts';
 import { type Jobs, openJobs } from './resources/jobs/start-job.ts';
 import { type KeyStore, openKeyStore } from './resources/keys/store.ts';
 import { openPlanStore, type PlanStore } from './resources/plans/store.ts';
@@ -64,6 +65,7 @@ export interface Store extends ConfigurationChanges, WebhookStore, Jobs {
   readonly plans: PlanStore;
   readonly quotas: QuotaStore;
   readonly record: RecordStore;
+  readonly expunges: ExpungeStore;
   readonly analytics: AnalyticsStore;
   readonly eventTypes: EventTypeStore;
   readonly keys: KeyStore;
@@ -120,6 +122,7 @@ export function openStore({ sql }: Pick<Database, 'sql'>, lookups: Pick<Database
     portalTokens: bounded(openPortalTokenStore(sql)),
     auditLog: bounded(openAuditStore(sql)),
     record: bounded(openRecordStore(sql)),
+    expunges: bounded(openExpungeStore(sql)),
     analytics: bounded(openAnalyticsStore(sql)),
     eventTypes: bounded(openEventTypeStore(sql)),
     findApiKey: (keyHash) => within(KEY_LOOKUP_TIMEOUT_MS, findApiKey(lookups.sql, keyHash)),

@@ -1,6 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { DEFAULT_TIERS, deriveMacKey, type JournalEntry, parseTiers } from '@posthorn/contracts';
+import {
+  DEFAULT_TIERS,
+  deriveMacKey,
+  hashKey,
+  type JournalEntry,
+  mintKey,
+  parseTiers,
+} from '@posthorn/contracts';
 import { type Database, openDatabase, type Quotas } from '@posthorn/db';
 import type { OutboundRecord, ProduceAck } from '@posthorn/kafka';
 import { createLogger, createMetrics, createTracing, systemClock } from '@posthorn/runtime';
@@ -15,7 +22,7 @@ import { createSignalledList, databaseUrl, type SignalledList } from '@posthorn/
 import { createAdmitOnce } from '../src/accept/once/admit-once.ts';
 import { openClaims } from '../src/accept/once/claims.ts';
 import { createRateWindow } from '../src/accept/rate-window.ts';
-import { createKeys, hashKey, mintKey } from '../src/access/auth.ts';
+import { createKeys } from '../src/access/auth.ts';
 import { createPortalTokens } from '../src/access/portal-token.ts';
 import { createPayloadChecks } from '../src/check-payload/payload-checks.ts';
 import { type App, type AppParts, createApp } from '../src/http/app.ts';
@@ -136,6 +143,7 @@ export async function startApi(change: (parts: AppParts) => AppParts = (parts) =
     journalPartitions: 4,
     lanes: LANES,
     tiers: parseTiers(DEFAULT_TIERS),
+    keptInKafka: [{ topic: 'events', retentionMs: 7 * 86_400_000 }],
     maxConnections: 10,
     checkAnswers: true,
     log,

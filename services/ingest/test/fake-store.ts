@@ -1,5 +1,5 @@
+import { hashKey } from '@posthorn/contracts';
 import type { ApiKeyRow, EndpointRow } from '@posthorn/db';
-import { hashKey } from '../src/access/auth.ts';
 import type { Store } from '../src/store.ts';
 import { createFakeEngine, type FakeEngine } from './fake-engine.ts';
 import type { FakeTables } from './fake-tables.ts';

@@ -126,6 +126,7 @@ export async function setup(limits?: { maxRequests?: number; maxBytes?: number }
     journalPartitions: 4,
     lanes: 16,
     tiers: [],
+    keptInKafka: [],
     maxConnections: 10,
     checkAnswers: true,
     log,

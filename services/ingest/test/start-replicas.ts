@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { parseTiers, topicNames, topicSpecs } from '@posthorn/contracts';
+import { mintKey, parseTiers, topicNames, topicSpecs } from '@posthorn/contracts';
 import { type Database, openDatabase, processActor, type Quotas } from '@posthorn/db';
 import { connectKafka, createAdmin, createConsumer, type TrackedRecord } from '@posthorn/kafka';
 import { createLogger, createMetrics, createTracing, systemClock } from '@posthorn/runtime';
@@ -12,7 +12,6 @@ import {
   startFaultProxy,
   topicPrefix,
 } from '@posthorn/testkit';
-import { mintKey } from '../src/access/auth.ts';
 import { readServiceConfig } from '../src/config.ts';
 import { createIngest, type Ingest } from '../src/service.ts';
 import { openStore } from '../src/store.ts';

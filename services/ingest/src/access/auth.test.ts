@@ -1,7 +1,9 @@
+import { hashKey, mintKey } from '@posthorn/contracts';
 import type { ApiKeyRow } from '@posthorn/db';
 import { createFakeClock } from '@posthorn/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createKeys, FRESH_MS, hashKey, type Keys, MAX_LOOKUPS_UNDER_WAY, mintKey } from './auth.ts';
+import { createKeys, type Keys } from './auth.ts';
+import { FRESH_MS, MAX_LOOKUPS_UNDER_WAY } from './lookup-cache.ts';
 import { createPortalTokens, type PortalGrant } from './portal-token.ts';
 
 const KEY = 'phk_tn_0123456789abcdef';

@@ -6,10 +6,6 @@ import { type Caller, withIncluded } from './caller.ts';
 import { createLookupCache, type Lookup } from './lookup-cache.ts';
 import { looksLikeToken, MAX_TOKEN_CHARS, type PortalGrant, type PortalTokens } from './portal-token.ts';
 
-export { hashKey, type MintedKey, mintKey } from '@posthorn/contracts';
-export { type Caller, mayActFor } from './caller.ts';
-export { FRESH_MS, MAX_LOOKUPS_UNDER_WAY } from './lookup-cache.ts';
-
 export interface KeysOptions {
   /** Null for a key that is unknown, revoked or expired; rejects when Postgres does not answer. */
   readonly findKey: (keyHash: Buffer) => Promise<ApiKeyRow | null>;

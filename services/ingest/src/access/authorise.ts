@@ -1,7 +1,7 @@
 import { OPERATOR_TENANT_ID } from '@posthorn/contracts';
 import type { TenantConfig, TenantConfigs } from '@posthorn/tenant-config';
 import { type Problem, problem, retryAfter } from '../http/problem.ts';
-import { type Caller, mayActFor } from './auth.ts';
+import { type Caller, mayActFor } from './caller.ts';
 
 export type TenantLookups = Pick<TenantConfigs, 'peek' | 'get' | 'fresh'>;
 

@@ -1,7 +1,7 @@
 import { acceptedAtMs, isDeliveryId, isEventId } from '@posthorn/contracts';
 import type { Clock } from '@posthorn/runtime';
 import type { Store } from '../store.ts';
-import type { Caller } from './auth.ts';
+import type { Caller } from './caller.ts';
 
 interface Finding {
   readonly store: Pick<Store, 'findEventTenant' | 'findDeliveryTenant'>;

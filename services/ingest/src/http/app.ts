@@ -5,8 +5,9 @@ import type { EventCatalogue, TenantConfigs } from '@posthorn/tenant-config';
 import Fastify, { type FastifyRequest } from 'fastify';
 import type { AcceptParts } from '../accept/accept-event.ts';
 import { refuseActorName } from '../access/actor.ts';
-import type { Caller, Keys } from '../access/auth.ts';
+import type { Keys } from '../access/auth.ts';
 import type { TenantLookups } from '../access/authorise.ts';
+import type { Caller } from '../access/caller.ts';
 import { refuseAccess } from '../access/refuse-access.ts';
 import type { PayloadChecks } from '../check-payload/payload-checks.ts';
 import type { IngestMetrics } from '../metrics.ts';
@@ -17,6 +18,7 @@ import { cancelRoutes } from '../resources/cancellations/routes.ts';
 import { deadLetterRoutes } from '../resources/dead-letters/routes.ts';
 import { deliveryRoutes } from '../resources/deliveries/routes.ts';
 import { eventTypeRoutes } from '../resources/event-types/routes.ts';
+import { expungeRoutes, type KeptInKafka } from '../resources/events/expunge.ts';
 import { eventRoutes } from '../resources/events/routes.ts';
 import { jobRoutes } from '../resources/jobs/routes.ts';
 import { startJobRoutes } from '../resources/jobs/start-routes.ts';
@@ -69,6 +71,8 @@ export interface AppParts extends AcceptParts, WebhookParts, PortalTokenParts {
   /** Partitions of `deliveries`: new tenants are pinned to one of them. */
   readonly lanes: number;
   readonly tiers: readonly Tier[];
+  /** Topics that hold payloads. */
+  readonly keptInKafka: readonly KeptInKafka[];
   readonly maxConnections: number;
   /** Addresses and blocks whose `X-Forwarded-For` is believed; none where it is left out. */
   readonly trustedProxies?: readonly string[];
@@ -199,6 +203,7 @@ function apiRoutes(app: App, parts: AppParts): void {
   auditRoutes(app, parts);
   setAsideRoutes(app, parts);
   eventRoutes(app, parts);
+  expungeRoutes(app, parts);
   eventTypeRoutes(app, parts);
 }
 

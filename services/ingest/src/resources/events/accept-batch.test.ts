@@ -2,7 +2,7 @@ import { ProduceError } from '@posthorn/kafka';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ACME_KEY, type Answer, type Bundle, setup } from '../../../test/setup.ts';
 import { parseEvent } from '../../accept/parse-event.ts';
-import type { Caller } from '../../access/auth.ts';
+import type { Caller } from '../../access/caller.ts';
 import type { AppParts } from '../../http/app.ts';
 import { acceptBatch, MAX_BATCH_EVENTS_IN_FLIGHT } from './accept-batch.ts';
 

@@ -4,7 +4,7 @@ import { type AcceptedEvent, type AcceptParts, acceptEvent } from '../../accept/
 import type { ReadContext } from '../../accept/check-fields.ts';
 import type { Warning } from '../../accept/check-type.ts';
 import type { PostedEvent } from '../../accept/posted-event.ts';
-import type { Caller } from '../../access/auth.ts';
+import type { Caller } from '../../access/caller.ts';
 import { isProblem, type Problem, problem, retryAfter } from '../../http/problem.ts';
 import { PROBLEMS } from '../../http/problem-catalogue.ts';
 import { isDatabaseAway } from '../../store.ts';

@@ -2,8 +2,8 @@ import { isTenantId } from '@posthorn/contracts';
 import type { JobPlace, ReplayJobRow } from '@posthorn/db';
 import Type, { type Static } from 'typebox';
 import { actorOf } from '../../access/actor.ts';
-import { type Caller, mayActFor } from '../../access/auth.ts';
 import { unknownTenant } from '../../access/authorise.ts';
+import { type Caller, mayActFor } from '../../access/caller.ts';
 import type { App, AppParts } from '../../http/app.ts';
 import {
   type Cursor,

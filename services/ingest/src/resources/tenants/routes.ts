@@ -1,8 +1,7 @@
-import { isTenantId, pinLanes } from '@posthorn/contracts';
+import { isTenantId, mintKey, pinLanes } from '@posthorn/contracts';
 import type { ListedTenant } from '@posthorn/db';
 import type { Static } from 'typebox';
 import { actorOf } from '../../access/actor.ts';
-import { mintKey } from '../../access/auth.ts';
 import { confirmChange, refuseReserved, unknownTenant } from '../../access/authorise.ts';
 import { mayActFor } from '../../access/caller.ts';
 import type { App, AppParts } from '../../http/app.ts';
