@@ -71,6 +71,19 @@ describe('lines of a batch', () => {
     expect(await linesOf('1\n', long, long, long, long, '\n2\n')).toEqual(['1', 'payload_too_large', '2']);
   });
 
+  it('of a sender who goes away are those that came whole, and a problem', async () => {
+    async function* broken(): AsyncGenerator<Buffer> {
+      yield Buffer.from('1\n2\n3');
+      throw new Error('aborted');
+    }
+    const items = await all(splitLines(broken()));
+    expect(items.map((item) => (isProblem(item) ? item.code : item.toString()))).toEqual([
+      '1',
+      '2',
+      'malformed_request',
+    ]);
+  });
+
   it('are not read ahead of whoever takes them', async () => {
     let read = 0;
     async function* counted(): AsyncGenerator<Buffer> {

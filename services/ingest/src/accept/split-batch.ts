@@ -41,11 +41,12 @@ const NEWLINE = 0x0a;
  * one chunk are held; whoever reads slowly slows the sender down. A line that is too long is a problem in its place;
  * past the bounds of a batch a last problem ends it.
  */
-export async function* splitLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer | Problem, void> {
+export async function* splitLines(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer | Problem, void> {
   const line = createLine();
   let bytes = 0;
   let items = 0;
-  for await (const chunk of chunks) {
+  for await (const chunk of untilBroken(body)) {
+    if (chunk === null) return yield BROKEN_OFF;
     bytes += chunk.length;
     if (bytes > MAX_BATCH_BYTES) return yield tooManyItems(`more than ${MAX_BATCH_BYTES} bytes`);
     let from = 0;
@@ -63,6 +64,17 @@ export async function* splitLines(chunks: AsyncIterable<Buffer>): AsyncGenerator
   const last = line.take();
   if (last === null) return;
   yield items === MAX_BATCH_ITEMS ? tooManyItems(`more than ${MAX_BATCH_ITEMS} events`) : last;
+}
+
+const BROKEN_OFF = problem('malformed_request', 'the body broke off');
+
+/** Null at the end of a body whose sender went away in the middle of it. */
+async function* untilBroken(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer | null, void> {
+  try {
+    yield* body;
+  } catch {
+    yield null;
+  }
 }
 
 /** A line that comes in pieces. */
