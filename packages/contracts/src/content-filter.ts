@@ -126,30 +126,34 @@ function compileOperator(
   spot: Spot,
   place: Place,
 ): Test {
-  if (operator === '$or') {
-    const any = alternativesOf(compilation, operand, spot).map(([each, at]) =>
-      compileAlternative(compilation, each, at, place),
-    );
-    return (value) => any.some((test) => test(value));
+  switch (operator) {
+    case '$or':
+      return anyOf(compilation, operand, spot, (each, at) =>
+        compileAlternative(compilation, each, at, place),
+      );
+    case '$not':
+      return not(compileAlternative(compilation, operand, spot, place));
+    default:
+      return place === 'labels'
+        ? fault(compilation, spot, 'is not the name of a label, $or or $not')
+        : compileComparison(compilation, operator, operand, spot, place);
   }
-  if (operator === '$not') {
-    const test = compileAlternative(compilation, operand, spot, place);
-    return (value) => !test(value);
-  }
-  if (place === 'labels') return fault(compilation, spot, 'is not the name of a label, $or or $not');
+}
+
+function compileComparison(
+  compilation: Compilation,
+  operator: string,
+  operand: unknown,
+  spot: Spot,
+  place: Place,
+): Test {
   switch (operator) {
     case '$eq':
       return compileEquality(compilation, operand, spot, place);
-    case '$ne': {
-      const equals = compileEquality(compilation, operand, spot, place);
-      return (value) => !equals(value);
-    }
-    case '$in': {
-      const any = alternativesOf(compilation, operand, spot).map(([each, at]) =>
-        compileEquality(compilation, each, at, place),
-      );
-      return (value) => any.some((equals) => equals(value));
-    }
+    case '$ne':
+      return not(compileEquality(compilation, operand, spot, place));
+    case '$in':
+      return anyOf(compilation, operand, spot, (each, at) => compileEquality(compilation, each, at, place));
     case '$gt':
       return compileOrder(compilation, operand, spot, place, (order) => order > 0);
     case '$gte':
@@ -165,6 +169,21 @@ function compileOperator(
     default:
       return fault(compilation, spot, `is not an operator: ${OPERATORS}`);
   }
+}
+
+const not =
+  (test: Test): Test =>
+  (value) =>
+    !test(value);
+
+function anyOf(
+  compilation: Compilation,
+  operand: unknown,
+  spot: Spot,
+  compile: (each: unknown, at: Spot) => Test,
+): Test {
+  const any = alternativesOf(compilation, operand, spot).map(([each, at]) => compile(each, at));
+  return (value) => any.some((test) => test(value));
 }
 
 const OPERATORS = '$eq, $ne, $in, $gt, $gte, $lt, $lte, $exists, $startsWith, $or and $not are';
