@@ -49,7 +49,7 @@ create table expunges (
   events bigint not null default 0,
   done_at timestamptz
 );
-create index expunges_open on expunges (asked_at) where done_at is null;
+create unique index expunges_open on expunges (tenant_id) where done_at is null;
 create index expunges_by_tenant on expunges (tenant_id, asked_at desc);
 
 -- What happened, counted: by minute, hour and day, of each endpoint, of each tenant (endpoint_id is '') and of all

@@ -18,6 +18,7 @@ export * from './endpoint-secrets.ts';
 export * from './endpoints.ts';
 export * from './event-types.ts';
 export * from './events.ts';
+export * from './expunges.ts';
 export * from './fold-rollups.ts';
 export * from './idempotency.ts';
 export * from './lanes.ts';

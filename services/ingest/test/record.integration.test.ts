@@ -8,6 +8,7 @@ import {
   recordDay,
   recordDeliveries,
   recordEvents,
+  takeExpungeStep,
   toNote,
 } from '@posthorn/db';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -243,6 +244,63 @@ describe('an event', () => {
     const { text } = await api.call('GET', `/v1/events/${EVENTS[0]}`, undefined, { key });
     expect(text).toContain('"payload":{"big": 9007199254740993}');
     expect(JSON.parse(text).deliveries).toHaveLength(2);
+  });
+});
+
+describe('an expunged payload', () => {
+  const remove = (eventId: string, asKey: string = key) =>
+    api.call('DELETE', `/v1/events/${eventId}/payload`, undefined, { key: asKey });
+
+  test('is gone with what receivers answered to it, and what became of the event stays', async () => {
+    const eventId = EVENTS[2]!;
+    expect((await remove(eventId, otherKey)).body.code).toBe('event_not_found');
+    const { status, body } = await remove(eventId);
+    expect([status, body]).toEqual([
+      200,
+      {
+        event_id: eventId,
+        payload_expunged_at: expect.any(String),
+        still_in_kafka: [{ topic: 'events', until: expect.any(String) }],
+      },
+    ]);
+    expect(Date.parse(body.still_in_kafka[0].until)).toBeGreaterThan(NOW_MS + 6 * 86_400_000);
+    const event = await get(`/v1/events/${eventId}`);
+    expect(event).toMatchObject({ type: 'order.created', payload_expunged_at: body.payload_expunged_at });
+    expect(event).not.toHaveProperty('payload');
+    const [attempt] = (await get(`/v1/attempts?event_id=${eventId}&status_class=5xx`)).data;
+    expect(await get(`/v1/attempts/${attempt.attempt_id}`)).toMatchObject({
+      request: null,
+      response: { status: 503, headers: null, body: null },
+    });
+    const replay = await api.call('POST', `/v1/events/${eventId}/replay`, {}, { key });
+    expect(replay.status).toBeGreaterThanOrEqual(400);
+    expect((await remove(eventId)).body.payload_expunged_at).toBe(body.payload_expunged_at);
+  });
+
+  test('of a whole tenant goes step by step, with what is recorded late, once for all requests', async () => {
+    const path = `/v1/tenants/${TENANT}/expunges`;
+    expect((await api.call('POST', path, undefined, { key: otherKey })).body.code).toBe('tenant_not_found');
+    const started = await api.call('POST', path, undefined, { key });
+    expect([started.status, started.body]).toMatchObject([202, { state: 'running', tenant_id: TENANT }]);
+    const again = await api.call('POST', path, undefined, { key });
+    expect(again.body.expunge_id).toBe(started.body.expunge_id);
+    const { sql } = api.database;
+    const step = (secondPassMs: number) => takeExpungeStep(sql, { eventsPerStep: 2, secondPassMs });
+    const counts: (number | undefined)[] = [];
+    for (let i = 0; i < 3; i++) counts.push((await step(60_000))?.expunged);
+    expect(counts).toEqual([2, 0, undefined]);
+    expect((await get(path)).data).toMatchObject([{ state: 'running', events: 2 }]);
+    while ((await step(0)) !== null);
+    expect((await get(path)).data).toMatchObject([{ state: 'done', events: 2 }]);
+    expect(await get(`/v1/events/${EVENTS[0]}`)).not.toHaveProperty('payload');
+    const audit = await sql<{ action: string }[]>`
+      select action from audit_log where action like '%expunged' order by audit_id`;
+    expect(audit.map((row) => row.action)).toEqual([
+      'event.payload_expunged',
+      'event.payload_expunged',
+      'tenant.payloads_expunged',
+      'tenant.payloads_expunged',
+    ]);
   });
 });
 

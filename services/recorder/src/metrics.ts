@@ -41,6 +41,10 @@ export function createRecorderMetrics(metrics: Metrics, readings: RecorderReadin
       'Operational events kept to be published, and published',
       ['step'],
     ),
+    payloadsExpunged: metrics.counter(
+      'posthorn_recorder_payloads_expunged_total',
+      'Events whose payloads were removed because a tenant asked to forget all of its own',
+    ),
     notesFolded: metrics.counter(
       'posthorn_recorder_rollup_notes_total',
       "Batches' counts that were added up",

@@ -6,6 +6,7 @@ import {
   readAuditHead,
   recountDeadLetters,
   removeOldClaims,
+  takeExpungeStep,
   takePurgeStep,
 } from '@posthorn/db';
 import type { Producer } from '@posthorn/kafka';
@@ -17,6 +18,7 @@ import { createHeadTeller } from './tell-audit-head.ts';
 
 const PUBLISH_INTERVAL_MS = 1_000;
 const PURGE_INTERVAL_MS = 1_000;
+const EXPUNGE_INTERVAL_MS = 5_000;
 /** Counts in the API are as old as this. */
 const FOLD_INTERVAL_MS = 5_000;
 /** What no transaction has counted (a dropped partition, rows of another release) is in the counts after this. */
@@ -97,7 +99,17 @@ export function createSideWork(options: SideWorkOptions): SideWork {
     log,
     work: () => tellHead().then(() => false),
   });
-  const all = [teller, folder, publisher, purger, counter, cleaner];
+  const expunger = createRepeat({
+    what: 'expunging payloads',
+    intervalMs: EXPUNGE_INTERVAL_MS,
+    log,
+    async work() {
+      const step = await takeExpungeStep(sql);
+      metrics.payloadsExpunged.inc(step?.expunged ?? 0);
+      return step !== null;
+    },
+  });
+  const all = [expunger, teller, folder, publisher, purger, counter, cleaner];
   return {
     start() {
       for (const repeat of all) repeat.start();

@@ -5,6 +5,7 @@ import {
   removeExpiredCancellations,
   removeFinishedJobs,
   removeOldAttemptDays,
+  removeOldExpunges,
   removeOldRemovals,
   removeOldRollups,
   removePublished,
@@ -23,6 +24,7 @@ export async function removeOldRows(sql: PoolSql, nowMs: number): Promise<void> 
   await removeFinishedJobs(sql);
   await removeOldRemovals(sql);
   await removeOldRollups(sql);
+  await removeOldExpunges(sql);
   await removeOldAttemptDays(sql, keptDays(nowMs).from);
   await removeQuietHealth(sql);
   await removeStaleLoad(sql);
