@@ -35,12 +35,9 @@ describe('a number', () => {
     expect([exact(a), exact(b[1])]).toEqual([new ExactNumber(number), new ExactNumber(number)]);
   });
 
-  test.each(['1', '-0.5', '123456789012345', '1e99', '9007199.740991'])(
-    'such as %s is a double',
-    (text) => {
-      expect(exact(parseExact(text))).toBe(Number(text));
-    },
-  );
+  test.each(['1', '-0.5', '123456789012345', '1e99', '9007199.740991'])('such as %s is a double', (text) => {
+    expect(exact(parseExact(text))).toBe(Number(text));
+  });
 });
 
 test('digits in a string, or in a name, are text', () => {
