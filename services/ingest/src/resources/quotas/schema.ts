@@ -5,7 +5,8 @@ import { Nullable } from '../../http/validation.ts';
 
 const MAX_RATE = 1_000_000;
 const MAX_CONCURRENT = 1_000_000;
-const MAX_DEAD_LETTERS = 1_000_000_000;
+/** What the column holds, and what the system’s own tenant has. */
+const MAX_DEAD_LETTERS = 2_147_483_647;
 const MAX_WEBHOOKS = 1_000_000;
 
 const limits = {
