@@ -93,6 +93,11 @@ describe('a system webhook', () => {
     await api.call('DELETE', `${PATH}/${id}`);
   });
 
+  test("is reached by no key of the operator's tenant, since there is none", async () => {
+    const asked = { tenant_id: 'posthorn', scopes: ['read'] };
+    expect(await api.call('POST', '/v1/keys', asked)).toMatchObject({ body: { code: 'tenant_reserved' } });
+  });
+
   test('with a filter that is malformed is refused with its place', async () => {
     const answer = await api.call('POST', PATH, { ...webhook, filter: { payload: { a: { $like: 1 } } } });
     expect(answer).toMatchObject({ status: 400, body: { code: 'invalid_request' } });

@@ -2,7 +2,7 @@ import { mintKey } from '@posthorn/contracts';
 import type { ApiKeyEntry, ApiKeyFilter } from '@posthorn/db';
 import Type from 'typebox';
 import { actorOf } from '../../access/actor.ts';
-import { authorise, unknownTenant } from '../../access/authorise.ts';
+import { authorise, refuseReserved, unknownTenant } from '../../access/authorise.ts';
 import { type Caller, mayActFor } from '../../access/caller.ts';
 import type { App, AppParts } from '../../http/app.ts';
 import { cutPage, DEFAULT_PAGE, decodeCursor } from '../../http/cursor.ts';
@@ -31,11 +31,14 @@ function createKey(app: App, parts: AppParts): void {
     access: { scope: 'manage' },
     body: NewKey,
     answers: { 201: CreatedKey },
-    problems: ['tenant_not_found', 'too_many_keys'],
+    problems: ['tenant_not_found', 'tenant_reserved', 'too_many_keys'],
   });
   app.post('/keys', declared, async (request, reply) => {
     const { body, caller } = request;
     const tenantId = body.tenant_id ?? caller.tenantId;
+    // Its system webhooks get everybody's events: it is for operators.
+    const reserved = tenantId === null ? null : refuseReserved(tenantId);
+    if (reserved) return sendProblem(reply, reserved);
     const owner = tenantId === null ? null : await authorise(parts.tenants, caller, tenantId);
     if (owner !== null && isProblem(owner)) return sendProblem(reply, owner);
     const expiresAt = toDate(body.expires_at);
