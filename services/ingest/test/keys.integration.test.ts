@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createKeys } from '../src/access/auth.ts';
+import { FRESH_MS } from '../src/access/lookup-cache.ts';
+import { isProblem } from '../src/http/problem.ts';
 import { type ApiAnswer, startApi, type TestApi } from './api.ts';
 
 let api: TestApi;
@@ -152,6 +155,46 @@ describe('a key', () => {
       insert into api_keys (key_id, key_hash, kind, tenant_id)
       select 'key_crowd' || n, sha256(n::text::bytea), 'tenant', 'crowd' from generate_series(1, 99) n`;
     expect(await create({ scopes: ['read'] }, crowd)).toEqual([409, 'too_many_keys']);
+  });
+});
+
+describe('what is revoked', () => {
+  /** What a replica of ingest knows callers by; its clock alone is moved. */
+  function startReplica() {
+    const { portalTokens: tokens, store } = api.parts;
+    let monotonicMs = 0;
+    const keys = createKeys({
+      findKey: (keyHash) => store.findApiKey(keyHash),
+      findPortalGuard: (tenantId) => store.findPortalGuard(tenantId),
+      tokens,
+      isDatabaseUp: () => true,
+      reportDatabaseDown: () => undefined,
+      clock: { nowMs: () => Date.now(), monotonicMs: () => monotonicMs },
+      maxKeys: 10,
+      maxAgeMs: 60_000,
+    });
+    return {
+      knows: async (key: string) => !isProblem(await keys.authenticate(`Bearer ${key}`)),
+      advance: (ms: number) => {
+        monotonicMs += ms;
+      },
+    };
+  }
+
+  test('stops within 5 s on every replica that has seen it, keys and tokens alike', async () => {
+    const replicas = [startReplica(), startReplica()];
+    const known = (key: string) => Promise.all(replicas.map((replica) => replica.knows(key)));
+    const { id, key } = await make({ scopes: ['read'] }, acme);
+    const issue = async () => (await api.call('POST', '/v1/portal-tokens', {}, { key: acme })).body.token;
+    const token = await issue();
+    const gone = await api.createTenant('gone');
+    for (const each of [key, token, gone.key]) expect(await known(each)).toEqual([true, true]);
+    await api.call('DELETE', `/v1/keys/${id}`, undefined, { key: acme });
+    expect((await api.call('POST', '/v1/portal-tokens/revoke', {}, { key: acme })).status).toBe(200);
+    expect((await api.call('DELETE', '/v1/tenants/gone')).status).toBeLessThan(300);
+    for (const replica of replicas) replica.advance(FRESH_MS + 1);
+    for (const each of [key, token, gone.key]) expect(await known(each)).toEqual([false, false]);
+    expect(await known(await issue())).toEqual([true, true]);
   });
 });
 
