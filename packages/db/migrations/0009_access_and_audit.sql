@@ -127,8 +127,8 @@ create constraint trigger audit_log_chain after insert on audit_log
   deferrable initially deferred for each row execute function chain_audit_entry();
 
 -- A change made by SQL behind the API has its row as well. Arguments: what the row is called, the column of its id,
--- columns whose values are not to be seen. What other triggers change, and what goes with its tenant, follows from
--- what set it off.
+-- columns whose values are not to be seen. What other triggers change, and what goes with its tenant or because it has
+-- expired, follows from what set it off.
 create function audit_row_change() returns trigger language plpgsql as $$
 declare
   noun text := tg_argv[0];
@@ -150,6 +150,9 @@ begin
   end if;
   if tg_op = 'DELETE' and tg_table_name <> 'tenants' and was ->> 'tenant_id' is not null
      and not exists (select 1 from tenants where tenant_id = was ->> 'tenant_id') then
+    return null;
+  end if;
+  if tg_op = 'DELETE' and (was ->> 'expires_at')::timestamptz <= now() then
     return null;
   end if;
   insert into audit_log (actor, actor_name, ip, action, tenant_id, subject, before, after, by_trigger)

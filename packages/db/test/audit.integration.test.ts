@@ -11,6 +11,7 @@ import {
   type PoolSql,
   processActor,
   readAuditHead,
+  removeExpiredCancellations,
   updateQuotas,
   verifyAuditLog,
 } from '../src/index.ts';
@@ -148,12 +149,28 @@ describe('a change by SQL behind the API', () => {
   });
 
   test('is one row with all that it carries away', async () => {
-    await sql`insert into cancellations (tenant_id, revision, expires_at) values (${tenantId}, 1, now())`;
+    await sql`
+      insert into cancellations (tenant_id, revision, expires_at)
+      values (${tenantId}, 1, now() + interval '1 day')`;
     await sql`delete from tenants where tenant_id = ${tenantId}`;
     expect((await rows()).map(({ action }) => action)).toEqual([
       'tenant.created',
       'cancellation.created',
       'tenant.deleted',
+    ]);
+  });
+
+  test('is none when what has expired is cleared away', async () => {
+    await sql`
+      insert into cancellations (tenant_id, revision, expires_at)
+      values (${tenantId}, 1, now()), (${tenantId}, 2, now() + interval '1 day')`;
+    await removeExpiredCancellations(sql);
+    await sql`delete from cancellations where tenant_id = ${tenantId}`;
+    expect((await rows()).map(({ action }) => action)).toEqual([
+      'tenant.created',
+      'cancellation.created',
+      'cancellation.created',
+      'cancellation.deleted',
     ]);
   });
 
