@@ -1,10 +1,11 @@
 import type { Labels } from '@posthorn/contracts';
+import type { KeyScope } from '@posthorn/db';
 
 /**
  * What a key may do: `read` looks, `manage` also changes and replays, `ingest` sends events and nothing else, `admin`
  * has all of it and the installation's own keys.
  */
-export type Scope = 'ingest' | 'read' | 'manage' | 'admin';
+export type Scope = KeyScope;
 
 /** An operator acts for any tenant, a tenant's key for that tenant, a portal token for a customer's part of one. */
 export type CallerKind = 'operator' | 'tenant' | 'portal';

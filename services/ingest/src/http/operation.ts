@@ -1,13 +1,9 @@
 import { STATUS_CODES } from 'node:http';
 import type { TSchema } from 'typebox';
+import type { CallerKind, Scope } from '../access/caller.ts';
 import type { ProblemCode } from './problem-catalogue.ts';
 
-/**
- * What a caller may be: `operator` and `tenant` come with a key, `portal` with a short-lived token of one tenant,
- * `nobody` is a path that asks for no key.
- */
-export type CallerKind = 'operator' | 'tenant' | 'portal';
-export type Scope = 'ingest' | 'read' | 'manage' | 'admin';
+export type { CallerKind } from '../access/caller.ts';
 
 export interface Access {
   readonly scope: Scope;
@@ -58,6 +54,10 @@ export const TAGS = {
 export type Tag = keyof typeof TAGS;
 
 const DEFAULT_CALLERS: readonly CallerKind[] = ['operator', 'tenant'];
+/** What of a tenant a portal token may see is narrowed further by its labels. */
+export const EVERYBODY: readonly CallerKind[] = ['operator', 'tenant', 'portal'];
+/** What concerns more than one tenant, or what a tenant is given. */
+export const OPERATORS: readonly CallerKind[] = ['operator'];
 
 export interface Operation extends Omit<Declaration, 'access'> {
   readonly access: Access | null;

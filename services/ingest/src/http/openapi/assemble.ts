@@ -20,8 +20,8 @@ export interface OperationalEvent {
 
 const INTRODUCTION = `Posthorn delivers webhooks for products with many tenants.
 
-Send \`Authorization: Bearer <key>\`. Times are RFC 3339 in UTC, names are snake_case. \`/v1\` is canonical; the paths
-without it answer the same. Every error is a problem document (RFC 9457) with a stable \`code\`: see \`Problem\` for the
+Send \`Authorization: Bearer <key>\`, and with it \`X-Actor: <who>\` where the audit log is to name the person.
+Times are RFC 3339 in UTC, names are snake_case. \`/v1\` is canonical; the paths without it answer the same. Every error is a problem document (RFC 9457) with a stable \`code\`: see \`Problem\` for the
 catalogue. An object of another tenant is a 404, exactly as one that never was. Lists come in pages
 \`{data, next, prev}\`, where \`next\` and \`prev\` are paths to ask for.`;
 
