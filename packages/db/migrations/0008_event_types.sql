@@ -22,8 +22,8 @@ create table event_types (
 create table event_type_versions (
   name text collate "C" not null references event_types on delete cascade,
   version integer not null check (version > 0),
-  schema text,
-  examples text not null default '[]',
+  schema text check (schema is null or json_typeof(schema::json) in ('object', 'boolean')),
+  examples text not null default '[]' check (json_typeof(examples::json) = 'array'),
   created_at timestamptz not null default now(),
   primary key (name, version)
 );

@@ -152,20 +152,32 @@ describe('scanning a document', () => {
 });
 
 describe('scanning an array', () => {
-  it('finds every value byte for byte, whatever stands between', () => {
+  function scanned(body: Buffer, stepBytes = 3) {
+    const steps = scanArray(body, DEPTH, { maxItems: 6, stepBytes });
+    for (;;) {
+      const step = steps.next();
+      if (step.done) return step.value;
+    }
+  }
+
+  it('finds every value byte for byte, whatever stands between and wherever it pauses', () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(space, jsonText, space), { maxLength: 6 }), (values) => {
-        const body = Buffer.from(`[${values.map((value) => value.join('')).join(',')}]`);
-        const scan = scanArray(body, DEPTH);
-        if (scan.kind !== 'array') throw new Error(`scanned as ${scan.kind}`);
-        const found = scan.items.map(({ start, end }) => body.toString('utf8', start, end));
-        expect(found).toEqual(values.map(([, text]) => text));
-      }),
+      fc.property(
+        fc.array(fc.tuple(space, jsonText, space), { maxLength: 6 }),
+        fc.integer({ min: 1, max: 99 }),
+        (values, step) => {
+          const body = Buffer.from(`[${values.map((value) => value.join('')).join(',')}]`);
+          const scan = scanned(body, step);
+          if (scan.kind !== 'array') throw new Error(`scanned as ${scan.kind}`);
+          const found = scan.items.map(({ start, end }) => body.toString('utf8', start, end));
+          expect(found).toEqual(values.map(([, text]) => text));
+        },
+      ),
     );
   });
 
   it.each(['{}', '{"a":[1]}', '"[1]"', '1', 'null'])('says that %s is none', (text) => {
-    expect(scanArray(Buffer.from(text), DEPTH)).toEqual({ kind: 'not_array' });
+    expect(scanned(Buffer.from(text))).toEqual({ kind: 'not_array' });
   });
 
   it.each([
@@ -174,6 +186,10 @@ describe('scanning an array', () => {
     ['[1', 2],
     ['[1]]', 3],
   ])('says where %s stops being JSON', (text, at) => {
-    expect(scanArray(Buffer.from(text), DEPTH)).toEqual({ kind: 'invalid', at });
+    expect(scanned(Buffer.from(text))).toEqual({ kind: 'invalid', at });
+  });
+
+  it('stops at one value too many, whatever comes after it', () => {
+    expect(scanned(Buffer.from('[1,2,3,4,5,6,7,oops'))).toEqual({ kind: 'too_many' });
   });
 });

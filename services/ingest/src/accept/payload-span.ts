@@ -46,10 +46,10 @@ const faultAt = (at: number): number => -at - 1;
 
 /** Walks the document once; `maxDepth` counts nested objects and arrays, the outermost one included. */
 export function scanDocument(body: Buffer, maxDepth: number): Scan {
-  const members: Member[] = [];
-  const isObject = body[skipSpace(body, 0)] === OPEN_BRACE;
-  const fault = walk(body, maxDepth, members, null);
-  return fault ?? (isObject ? { kind: 'object', members } : { kind: 'not_object' });
+  const walk = startWalk(body, maxDepth, null);
+  goOn(walk, Number.POSITIVE_INFINITY);
+  if (walk.fault) return walk.fault;
+  return walk.isObject ? { kind: 'object', members: walk.members } : { kind: 'not_object' };
 }
 
 /** One value of an array, spacing left out. */
@@ -61,43 +61,83 @@ export interface Item {
 export type ArrayScan =
   | { readonly kind: 'array'; readonly items: readonly Item[] }
   | { readonly kind: 'not_array' }
+  | { readonly kind: 'too_many' }
   | ScanFault;
 
-/** The same for a document that is an array: where its values stand. */
-export function scanArray(body: Buffer, maxDepth: number): ArrayScan {
-  const items: Item[] = [];
+/**
+ * The same for a document that is an array: where its values stand. Past `maxItems` it is not looked at any further.
+ * It pauses after every `stepBytes`, so that others get a turn while a large one is scanned.
+ */
+export function* scanArray(
+  body: Buffer,
+  maxDepth: number,
+  { maxItems, stepBytes }: { readonly maxItems: number; readonly stepBytes: number },
+): Generator<void, ArrayScan> {
   const isArray = body[skipSpace(body, 0)] === OPEN_BRACKET;
-  return walk(body, maxDepth, [], isArray ? items : null) ?? (isArray ? { kind: 'array', items } : NOT_ARRAY);
+  const items: Item[] = [];
+  const walk = startWalk(body, maxDepth, isArray ? items : null);
+  for (let until = stepBytes; !goOn(walk, until); until = walk.at + stepBytes) {
+    if (items.length > maxItems) break;
+    yield;
+  }
+  if (items.length > maxItems) return { kind: 'too_many' };
+  return walk.fault ?? (isArray ? { kind: 'array', items } : { kind: 'not_array' });
 }
-const NOT_ARRAY = { kind: 'not_array' } as const;
 
-/** Notes the members of the outermost object in `members`, and in `items`, unless null, the values of the outermost array. */
-function walk(body: Buffer, maxDepth: number, members: Member[], items: Item[] | null): ScanFault | null {
-  const containers: number[] = [];
-  let at = skipSpace(body, 0);
-  for (;;) {
+/** A look through a document that can be interrupted between two values. */
+interface Walk {
+  readonly body: Buffer;
+  readonly maxDepth: number;
+  readonly isObject: boolean;
+  /** Of the outermost object. */
+  readonly members: Member[];
+  /** Of the outermost array; null when nobody asks. */
+  readonly items: Item[] | null;
+  /** The bytes that close what is open. */
+  readonly containers: number[];
+  at: number;
+  fault: ScanFault | null;
+}
+
+function startWalk(body: Buffer, maxDepth: number, items: Item[] | null): Walk {
+  const at = skipSpace(body, 0);
+  const isObject = body[at] === OPEN_BRACE;
+  return { body, maxDepth, isObject, members: [], items, containers: [], at, fault: null };
+}
+
+/** Goes on until the document ends or has a fault, which is true, or until it has come to `until`. */
+function goOn(walk: Walk, until: number): boolean {
+  const { body, maxDepth, members, items, containers } = walk;
+  let at = walk.at;
+  while (at < until) {
     const byte = body[at]!;
     if (items !== null && containers.length === 1) items.push({ start: at, end: at });
     if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-      if (containers.length === maxDepth) return { kind: 'too_deep', at };
+      if (containers.length === maxDepth) return endAt(walk, 'too_deep', at);
       const close = byte + CLOSES_AFTER_OPEN;
       at = skipSpace(body, at + 1);
       if (body[at] !== close) {
         containers.push(close);
         if (byte === OPEN_BRACE) at = readKey(body, at, containers.length === 1 ? members : null);
-        if (at < 0) return { kind: 'invalid', at: -at - 1 };
+        if (at < 0) return endAt(walk, 'invalid', -at - 1);
         continue;
       }
       at += 1;
     } else {
       at = skipScalar(body, at);
-      if (at < 0) return { kind: 'invalid', at: -at - 1 };
+      if (at < 0) return endAt(walk, 'invalid', -at - 1);
     }
     at = afterValue(body, at, containers, members, items);
-    if (at < 0) return { kind: 'invalid', at: -at - 1 };
-    if (containers.length === 0) break;
+    if (at < 0) return endAt(walk, 'invalid', -at - 1);
+    if (containers.length === 0) return at < body.length ? endAt(walk, 'invalid', at) : true;
   }
-  return at < body.length ? { kind: 'invalid', at } : null;
+  walk.at = at;
+  return false;
+}
+
+function endAt(walk: Walk, kind: ScanFault['kind'], at: number): true {
+  walk.fault = { kind, at };
+  return true;
 }
 
 /** From behind a value over what closes after it, to where the next value starts or the document ends. */

@@ -58,10 +58,10 @@ describe('the bytes of a payload', () => {
           read(text, { ...BINARY, ...JSON_BODY }),
           read(base64),
           read(`{${ATTRIBUTES},"data_base64":"${Buffer.from(text).toString('base64')}"}`, STRUCTURED),
-          ...(splitArray(Buffer.from(`[${envelope}, ${envelope}]`)) as Buffer[]).map((item) =>
+          ...((await splitArray(Buffer.from(`[${envelope}, ${envelope}]`))) as Buffer[]).map((item) =>
             parseEvent(item, context),
           ),
-          ...(splitArray(Buffer.from(`[${cloud}]`)) as Buffer[]).map((item) =>
+          ...((await splitArray(Buffer.from(`[${cloud}]`))) as Buffer[]).map((item) =>
             parseCloudEvent(item, context),
           ),
         ];

@@ -2,9 +2,10 @@ import { isEventType } from '@posthorn/contracts';
 import type { EventTypeRow } from '@posthorn/db';
 import Type from 'typebox';
 import type { App, AppParts } from '../../http/app.ts';
-import { cutPage, DEFAULT_PAGE, decodeCursor, pageOf, pageQuery } from '../../http/cursor.ts';
-import { operation } from '../../http/operation.ts';
+import { pageOf, pageQuery } from '../../http/cursor.ts';
+import { EVERYBODY, operation } from '../../http/operation.ts';
 import { isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
+import { byText, readPage } from '../../http/read-page.ts';
 import {
   EventType,
   EventTypeParams,
@@ -18,7 +19,7 @@ import {
 } from './schema.ts';
 
 /** Everybody who may read may read the catalogue: it says nothing of any tenant. */
-export const READ = { scope: 'read', callers: ['operator', 'tenant', 'portal'] } as const;
+export const READ = { scope: 'read', callers: EVERYBODY } as const;
 const TAG = 'Event types';
 
 const Query = Type.Object(
@@ -50,24 +51,12 @@ function listTypes(app: App, { store }: AppParts): void {
     }),
     async (request, reply) => {
       const { query } = request;
-      const cursor = decodeCursor(query.cursor, LIST);
-      if (cursor !== null && isProblem(cursor)) return sendProblem(reply, cursor);
-      const limit = Number(query.limit ?? DEFAULT_PAGE);
-      const place = {
-        at: cursor?.at[0] ?? null,
-        backwards: cursor?.direction === 'prev',
-        limit: limit + 1,
-      };
-      const found = await store.eventTypes.list({ state: query.state, prefix: query.prefix }, place);
-      const { rows, next, prev } = cutPage<EventTypeRow>(
-        { ...LIST, path: '/event-types', query, cursor, limit, keyOf: ({ name }) => [name] },
-        found,
-      );
-      return reply.send({ data: rows.map(viewListed), next, prev });
+      const list = { path: '/event-types', query, tenantId: null, keyOf: ({ name }: EventTypeRow) => [name] };
+      const page = await readPage(list, viewListed, (place) => store.eventTypes.list(query, byText(place)));
+      return isProblem(page) ? sendProblem(reply, page) : reply.send(page);
     },
   );
 }
-const LIST = { of: 'event-types', tenantId: null };
 
 function getType(app: App, { store }: AppParts): void {
   app.get(

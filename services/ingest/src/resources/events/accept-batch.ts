@@ -4,6 +4,7 @@ import { type AcceptedEvent, type AcceptParts, acceptEvent } from '../../accept/
 import type { ReadContext } from '../../accept/check-fields.ts';
 import type { Warning } from '../../accept/check-type.ts';
 import type { PostedEvent } from '../../accept/posted-event.ts';
+import { BYTES_PER_TURN } from '../../accept/split-batch.ts';
 import type { Caller } from '../../access/caller.ts';
 import { isProblem, type Problem, problem, retryAfter } from '../../http/problem.ts';
 import { PROBLEMS } from '../../http/problem-catalogue.ts';
@@ -13,8 +14,6 @@ import type { BatchResult } from './schema.ts';
 
 /** Of one batch: what waits for Kafka at once. */
 export const MAX_BATCH_EVENTS_IN_FLIGHT = 64;
-/** So many are read before others get a turn. */
-const EVENTS_PER_TURN = 64;
 
 export interface Batch {
   readonly caller: Caller;
@@ -38,9 +37,14 @@ export async function acceptBatch(
   const results: ItemResult[] = [];
   const underWay = new Set<Promise<void>>();
   let index = 0;
+  let bytesRead = 0;
   for await (const item of batch.items) {
     if (underWay.size >= MAX_BATCH_EVENTS_IN_FLIGHT) await Promise.race(underWay);
-    if (index % EVENTS_PER_TURN === EVENTS_PER_TURN - 1) await nextTurn();
+    bytesRead += isProblem(item) ? 0 : item.length;
+    if (bytesRead > BYTES_PER_TURN) {
+      bytesRead = 0;
+      await nextTurn();
+    }
     const place = index++;
     const accepting = acceptItem(parts, batch, item).then((result) => {
       results[place] = result;

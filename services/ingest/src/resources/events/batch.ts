@@ -51,7 +51,7 @@ export function postBatch(app: App, parts: AppParts): void {
       problems: [...PROBLEMS_OF_EVENT, 'batch_too_large'],
     }),
     async (request, reply) => {
-      const batch = readBatch(request);
+      const batch = await readBatch(request);
       if (isProblem(batch)) return sendProblem(reply, batch);
       const results = await acceptBatch(parts, batch, (result, bytes) => observe(parts, result, bytes));
       return answer(reply, results);
@@ -75,13 +75,13 @@ function takeArraysAndLines(app: App): void {
   app.addContentTypeParser(LINE_TYPES, (_request, body, done) => done(null, body));
 }
 
-function readBatch(request: FastifyRequest): Batch | Problem {
+async function readBatch(request: FastifyRequest): Promise<Batch | Problem> {
   const { caller, headers, body } = request;
   if (headers['idempotency-key'] !== undefined) return keyOnBatch;
   const contentType = essenceOf(headers['content-type']);
   const read = contentType === CLOUD_EVENTS_BATCH_TYPE ? parseCloudEvent : parseEvent;
   if (!LINE_TYPES.includes(contentType)) {
-    const items = splitArray(Buffer.isBuffer(body) ? body : Buffer.alloc(0));
+    const items = await splitArray(Buffer.isBuffer(body) ? body : Buffer.alloc(0));
     return isProblem(items) ? items : { caller, headers, items, read };
   }
   if (Number(headers['content-length'] ?? 0) > MAX_BATCH_BYTES) return TOO_LARGE;
