@@ -162,12 +162,12 @@ function rollups(day: number, grain: string, unit: string): string {
     ['tenant_id, endpoint_id, ', 'tenant_id, ', '']
       .flatMap((owner) => ['event_type, ', ''].map((type) => `(${owner}${type}${columns})`))
       .join(', ');
-  const keys = `'${grain}', coalesce(tenant_id, ''), coalesce(endpoint_id, ''), at`;
+  const keys = `'${grain}', event_type is not null, coalesce(tenant_id, ''), coalesce(endpoint_id, ''), at`;
   const sums = [...latency, 'attempts', 'succeeded'].map(
     (column) => `${column} = r.${column} + excluded.${column}`,
   );
   return `
-    insert into rollups as r (grain, tenant_id, endpoint_id, bucket, event_type, status_class, failure, attempts, succeeded,
+    insert into rollups as r (grain, by_type, tenant_id, endpoint_id, bucket, event_type, status_class, failure, attempts, succeeded,
                          ${latency.join(', ')})
     select ${keys}, coalesce(event_type, ''), status_class, failure_class, count(*), count(*) filter (where state = 'success'), ${inBucket}
     from (
@@ -177,14 +177,14 @@ function rollups(day: number, grain: string, unit: string): string {
       from attempts where day = '${text(day)}'
     ) made
     group by grouping sets (${sets('at, status_class, failure_class')})
-    on conflict (grain, tenant_id, endpoint_id, bucket, event_type, status_class, failure) do update set ${sums.join(', ')};
-    insert into rollups as r (grain, tenant_id, endpoint_id, bucket, event_type, status_class, failure, deliveries)
+    on conflict (grain, by_type, tenant_id, endpoint_id, bucket, event_type, status_class, failure) do update set ${sums.join(', ')};
+    insert into rollups as r (grain, by_type, tenant_id, endpoint_id, bucket, event_type, status_class, failure, deliveries)
     select ${keys}, coalesce(event_type, ''), '', '', count(*)
     from (
       select tenant_id, endpoint_id, event_type, date_trunc('${unit}', updated_at, 'UTC') as at
       from deliveries where day = '${text(day)}'
     ) made
     group by grouping sets (${sets('at')})
-    on conflict (grain, tenant_id, endpoint_id, bucket, event_type, status_class, failure)
+    on conflict (grain, by_type, tenant_id, endpoint_id, bucket, event_type, status_class, failure)
       do update set deliveries = r.deliveries + excluded.deliveries;`;
 }

@@ -56,6 +56,8 @@ create index expunges_by_tenant on expunges (tenant_id, asked_at desc);
 -- (tenant_id is '' too), by type and of all types (event_type is ''). Latencies are counted by buckets whose bounds stand in the code (LATENCY_BOUNDS_MS).
 create table rollups (
   grain text collate "C" not null,
+  -- False: of all types together.
+  by_type boolean not null,
   tenant_id text collate "C" not null,
   endpoint_id text collate "C" not null,
   bucket timestamptz not null,
@@ -74,13 +76,13 @@ create table rollups (
   l9 bigint not null default 0, l10 bigint not null default 0, l11 bigint not null default 0,
   l12 bigint not null default 0, l13 bigint not null default 0, l14 bigint not null default 0,
   l15 bigint not null default 0, l16 bigint not null default 0, l17 bigint not null default 0,
-  primary key (grain, tenant_id, endpoint_id, bucket, event_type, status_class, failure)
+  primary key (grain, by_type, tenant_id, endpoint_id, bucket, event_type, status_class, failure)
 ) partition by list (grain);
 create table rollups_minute partition of rollups for values in ('minute') with (fillfactor = 70);
 create table rollups_hour partition of rollups for values in ('hour') with (fillfactor = 50);
 create table rollups_day partition of rollups for values in ('day') with (fillfactor = 50);
 create index rollups_by_time on rollups (bucket);
-create index rollups_of_tenants on rollups (bucket) where endpoint_id = '' and tenant_id <> '';
+create index rollups_of_tenants on rollups (by_type, bucket) where endpoint_id = '' and tenant_id <> '';
 
 -- Counts of one batch of the record, written with its rows, until they are added up.
 create table rollup_log (

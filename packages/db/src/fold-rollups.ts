@@ -113,9 +113,9 @@ const ADDED = ['events', 'deliveries', 'attempts', 'succeeded', 'dead_letters', 
 async function addCounts(sql: Sql, rows: readonly RollupRow[]): Promise<void> {
   const of = <T>(value: (row: RollupRow) => T): T[] => rows.map(value);
   await sql`
-    insert into rollups as r (grain, tenant_id, endpoint_id, bucket, event_type, status_class, failure, events,
+    insert into rollups as r (grain, by_type, tenant_id, endpoint_id, bucket, event_type, status_class, failure, events,
                               deliveries, attempts, succeeded, dead_letters, ${sql.unsafe(LATENCY_COLUMNS.join(', '))})
-    select grain, tenant_id, endpoint_id, to_timestamp(bucket_ms::float8 / 1000), event_type, status_class, failure,
+    select grain, event_type <> '', tenant_id, endpoint_id, to_timestamp(bucket_ms::float8 / 1000), event_type, status_class, failure,
            events, deliveries, attempts, succeeded, dead_letters,
            ${sql.unsafe(LATENCY_COLUMNS.map((_, i) => `latency[${i + 1}]`).join(', '))}
     from (
@@ -129,6 +129,6 @@ async function addCounts(sql: Sql, rows: readonly RollupRow[]): Promise<void> {
       ) as given (grain, tenant_id, endpoint_id, bucket_ms, event_type, status_class, failure, events, deliveries,
                   attempts, succeeded, dead_letters, latency_text)
     ) given
-    on conflict (grain, tenant_id, endpoint_id, bucket, event_type, status_class, failure) do update set
+    on conflict (grain, by_type, tenant_id, endpoint_id, bucket, event_type, status_class, failure) do update set
       ${sql.unsafe(ADDED.map((column) => `${column} = r.${column} + excluded.${column}`).join(', '))}`;
 }

@@ -70,8 +70,8 @@ export async function queryRollups(sql: Sql, query: RollupQuery): Promise<Rollup
 
 /** Counts are kept of each type and of all types together. */
 function ofType(sql: Sql, { eventType, by }: RollupQuery) {
-  if (eventType !== undefined) return sql`event_type = ${eventType}`;
-  return by.includes('event_type') ? sql`event_type <> ''` : sql`event_type = ''`;
+  if (eventType !== undefined) return sql`by_type and event_type = ${eventType}`;
+  return by.includes('event_type') ? sql`by_type` : sql`not by_type`;
 }
 
 /** Counts are kept of each endpoint, of each tenant and of all: the fewest rows that answer. */

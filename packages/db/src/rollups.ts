@@ -88,8 +88,8 @@ export async function removeOldRollups(sql: Sql, limit = ROWS_PER_REMOVAL): Prom
   let removed = 0;
   for (const grain of GRAINS) {
     const old = await sql`
-      delete from rollups where grain = ${grain} and (tenant_id, endpoint_id, bucket, event_type, status_class, failure) in (
-        select tenant_id, endpoint_id, bucket, event_type, status_class, failure from rollups
+      delete from rollups where grain = ${grain} and (by_type, tenant_id, endpoint_id, bucket, event_type, status_class, failure) in (
+        select by_type, tenant_id, endpoint_id, bucket, event_type, status_class, failure from rollups
         where grain = ${grain} and bucket < now() - ${ROLLUP_DAYS[grain]} * interval '1 day'
         order by bucket limit ${limit}
       )`;

@@ -40,7 +40,7 @@ export interface SpanRow {
 }
 
 /** Rows that one page looks at to find those that fit. */
-export const MAX_ROWS_SCANNED = 4_000;
+export const MAX_ROWS_SCANNED = 3_000;
 /** Those of all tenants lie on more pages. */
 export const MAX_ROWS_SCANNED_OF_ALL = 1_500;
 
