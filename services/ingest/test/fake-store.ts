@@ -154,6 +154,7 @@ type RecordReads = Pick<
   | 'listAttempts'
   | 'listDeadLetters'
   | 'deadLetterCounts'
+  | 'record'
 >;
 
 function recordOf({ events, deadLetters, answer }: FakeTables): RecordReads {
@@ -180,5 +181,10 @@ function recordOf({ events, deadLetters, answer }: FakeTables): RecordReads {
         return { rows: rows.slice(offset, offset + limit), total: rows.length };
       }),
     deadLetterCounts: () => answer(() => new Map()),
+    // Lists are held over a real database: test/record.integration.test.ts.
+    record: {
+      findEvent: (tenantId: string, eventId: string) =>
+        answer(() => eventOf(tenantId, eventId)?.event ?? null),
+    } as unknown as Store['record'],
   };
 }

@@ -243,7 +243,7 @@ export const PROBLEMS = {
   payload_expired: {
     status: 410,
     title: 'The payload is no longer kept',
-    when: 'The delivery is known, the payload of its event is not kept any more.',
+    when: 'The event or delivery is known, its payload is not kept any more: its retention is over, or somebody asked to forget it.',
     remedy: '',
   },
   precondition_failed: {

@@ -3,9 +3,10 @@ import { actorOf } from '../../access/actor.ts';
 import { findTenantOfEvent } from '../../access/find-tenant.ts';
 import { visibleEndpoints } from '../../access/visible-endpoints.ts';
 import type { App, AppParts } from '../../http/app.ts';
-import { EVENT, WEBHOOK } from '../../http/examples.ts';
-import { operation } from '../../http/operation.ts';
-import { invalidRequest, isProblem, type Problem, sendProblem } from '../../http/problem.ts';
+import { WEBHOOK } from '../../http/examples.ts';
+import { EventParams } from '../../http/fields.ts';
+import { EVERYBODY, operation } from '../../http/operation.ts';
+import { invalidRequest, isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
 import { unknownEvent } from './read.ts';
 import { ReplayStarted, requestReplay } from './request-replay.ts';
 
@@ -32,18 +33,21 @@ export function replayEvent(app: App, parts: AppParts): void {
     summary: 'Send an event again',
     description:
       'To all webhooks that have a delivery of it, or to those that are named. A dead letter gets its next round; what had succeeded gets a new run, with a new delivery id; what is under way is left alone.',
-    access: { scope: 'manage', callers: ['operator', 'tenant', 'portal'] },
-    params: Type.Object({ event_id: Type.String({ examples: [EVENT] }) }),
+    access: { scope: 'manage', callers: EVERYBODY },
+    params: EventParams,
     body: ReplayRequest,
     answers: { 202: ReplayStarted },
-    problems: ['event_not_found', 'tenant_unavailable', 'not_accepted', 'outcome_unknown'],
+    problems: ['event_not_found', 'payload_expired', 'tenant_unavailable', 'not_accepted', 'outcome_unknown'],
   });
   app.post('/events/:event_id/replay', declared, async (request, reply) => {
     const { caller, params, body } = request;
     const { event_id: eventId } = params;
     const tenantId = await findTenantOfEvent(parts, caller, eventId);
     const event = tenantId === null ? null : await parts.store.findEvent(tenantId, eventId);
-    if (tenantId === null || event === null) return sendProblem(reply, unknownEvent(eventId));
+    if (tenantId === null || event === null) {
+      const expunged = tenantId === null ? null : await parts.store.record.findEvent(tenantId, eventId);
+      return sendProblem(reply, expunged === null ? unknownEvent(eventId) : PAYLOAD_EXPUNGED);
+    }
     const visible = await visibleEndpoints(parts.tenants, caller, tenantId);
     if (visible !== null && isProblem(visible)) return sendProblem(reply, visible);
     const deliveries = await parts.store.listDeliveriesOfEvent(tenantId, eventId);
@@ -66,6 +70,8 @@ export function replayEvent(app: App, parts: AppParts): void {
     return reply.code(202).send(started);
   });
 }
+
+const PAYLOAD_EXPUNGED: Problem = problem('payload_expired', 'the payload was removed by request');
 
 function strangersAmong(webhookIds: readonly string[], reached: ReadonlySet<string>): Problem | null {
   const faults = webhookIds.flatMap((id, i) =>
