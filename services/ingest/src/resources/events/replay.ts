@@ -43,11 +43,8 @@ export function replayEvent(app: App, parts: AppParts): void {
     const { caller, params, body } = request;
     const { event_id: eventId } = params;
     const tenantId = await findTenantOfEvent(parts, caller, eventId);
-    const event = tenantId === null ? null : await parts.store.findEvent(tenantId, eventId);
-    if (tenantId === null || event === null) {
-      const expunged = tenantId === null ? null : await parts.store.record.findEvent(tenantId, eventId);
-      return sendProblem(reply, expunged === null ? unknownEvent(eventId) : PAYLOAD_EXPUNGED);
-    }
+    const event = tenantId === null ? null : await parts.store.record.findEvent(tenantId, eventId);
+    if (tenantId === null || event === null) return sendProblem(reply, unknownEvent(eventId));
     const visible = await visibleEndpoints(parts.tenants, caller, tenantId);
     if (visible !== null && isProblem(visible)) return sendProblem(reply, visible);
     const deliveries = await parts.store.listDeliveriesOfEvent(tenantId, eventId);
@@ -56,6 +53,7 @@ export function replayEvent(app: App, parts: AppParts): void {
     );
     // To a token that sees none of its webhooks the event is not there.
     if (visible !== null && reached.size === 0) return sendProblem(reply, unknownEvent(eventId));
+    if (event.payloadExpungedAt !== null) return sendProblem(reply, PAYLOAD_EXPUNGED);
     const strangers = strangersAmong(body?.webhook_ids ?? [], reached);
     if (strangers) return sendProblem(reply, strangers);
     const started = await requestReplay(parts, {
