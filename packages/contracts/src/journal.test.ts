@@ -15,6 +15,18 @@ test('entries come back as they went in, in their order', () => {
   );
 });
 
+test('kinds that the release before does not know stand apart, where it passes over them', () => {
+  const [old, newer] = ['{"kind":"load"}', '{"kind":"circuit"}'];
+  const value = encodeJournal([old], [newer]);
+  expect(JSON.parse(value.toString())).toEqual({
+    v: 1,
+    entries: [{ kind: 'load' }],
+    newer: [{ kind: 'circuit' }],
+  });
+  expect(decodeJournal(value).map(({ kind }) => kind)).toEqual(['load', 'circuit']);
+  expect(encodeJournal([old]).toString()).toBe(`{"v":1,"entries":[${old}]}`);
+});
+
 test.each([
   ['no JSON', 'x', /not JSON/],
   ['of another version', '{"v":2,"entries":[]}', /version is 2/],

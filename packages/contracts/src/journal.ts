@@ -5,7 +5,7 @@ import type { DeadLetterReason, FailureClass } from './outcome.ts';
 
 /**
  * The journal: what happened to deliveries, in batches, for the recorder. A record's value is
- * `{"v":1,"entries":[…]}`, 512 KB at most, in the partition of its tenants so that one delivery's entries keep their
+ * `{"v":1,"entries":[…],"newer":[…]}` (`newer` only when there are any), 512 KB at most, in the partition of its tenants so that one delivery's entries keep their
  * order per producer. Producers race each other: an entry says all that is needed to create the row it is about.
  */
 export type JournalEntry =
@@ -170,9 +170,21 @@ const URL_HASH_DIGITS = 16;
 export const hashUrl = (url: string): string =>
   createHash('sha256').update(url).digest('hex').slice(0, URL_HASH_DIGITS);
 
-/** Encodes entries that the caller has already turned into JSON, so that sizes are known before the batch is cut. */
-export function encodeJournal(entriesJson: readonly string[]): Buffer {
-  return Buffer.from(`{"v":${JOURNAL_VERSION},"entries":[${entriesJson.join(',')}]}`);
+/**
+ * Kinds that the release before does not know. Among `entries` its recorder would set them aside, and alarm somebody;
+ * under `newer` it passes over them. A release later they may stand among the others.
+ */
+const NEWER_KINDS: ReadonlySet<JournalEntry['kind']> = new Set(['circuit']);
+
+export const isNewerEntry = ({ kind }: Pick<JournalEntry, 'kind'>): boolean => NEWER_KINDS.has(kind);
+
+/**
+ * Encodes entries that the caller has already turned into JSON, so that sizes are known before the batch is cut.
+ * @param newerJson those of which `isNewerEntry` holds
+ */
+export function encodeJournal(entriesJson: readonly string[], newerJson: readonly string[] = []): Buffer {
+  const newer = newerJson.length > 0 ? `,"newer":[${newerJson.join(',')}]` : '';
+  return Buffer.from(`{"v":${JOURNAL_VERSION},"entries":[${entriesJson.join(',')}]${newer}}`);
 }
 
 /** @throws RecordFormatError when the value is not a journal of a known version. */
@@ -183,11 +195,11 @@ export function decodeJournal(value: Buffer): JournalEntry[] {
   } catch {
     throw new RecordFormatError('journal value is not JSON');
   }
-  const batch = parsed as { v?: unknown; entries?: unknown } | null;
+  const batch = parsed as { v?: unknown; entries?: unknown; newer?: unknown } | null;
   if (batch?.v !== JOURNAL_VERSION || !Array.isArray(batch.entries)) {
     throw new RecordFormatError(
       `journal version is ${JSON.stringify(batch?.v ?? null)}, not ${JOURNAL_VERSION}`,
     );
   }
-  return batch.entries as JournalEntry[];
+  return (Array.isArray(batch.newer) ? batch.entries.concat(batch.newer) : batch.entries) as JournalEntry[];
 }

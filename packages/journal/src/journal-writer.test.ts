@@ -94,6 +94,17 @@ test('tenants of different partitions do not wait for each other', async () => {
   expect(sent.map(ids)).toEqual([['a'], ['b']]);
 });
 
+test('an entry of a kind that the release before does not know is written beside the others', async () => {
+  const { writer, sent } = setup();
+  const circuit = { kind: 'circuit', endpointId: 'ep', workerId: 'w', nextProbeAtMs: null, atMs: 0 } as const;
+  void writer.append({ ...circuit, tenantId: 'acme' });
+  void writer.append(entry('a'));
+  await vi.advanceTimersByTimeAsync(10);
+  const { entries, newer } = JSON.parse(sent[0]!.record.value!.toString());
+  expect(entries.map(({ kind }: JournalEntry) => kind)).toEqual(['dispatched']);
+  expect(newer.map(({ kind }: JournalEntry) => kind)).toEqual(['circuit']);
+});
+
 test('a full batch goes at once and no record is larger than allowed', async () => {
   const maxBytes = 1_000;
   const { writer, sent } = setup({ maxBytes });

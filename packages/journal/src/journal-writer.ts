@@ -1,4 +1,4 @@
-import { type JournalEntry, MAX_JOURNAL_BYTES, tenantPartition } from '@posthorn/contracts';
+import { isNewerEntry, type JournalEntry, MAX_JOURNAL_BYTES, tenantPartition } from '@posthorn/contracts';
 import type { Producer } from '@posthorn/kafka';
 import { JournalError } from './journal-error.ts';
 import { createPartitionWriter, type PartitionWriter } from './partition-writer.ts';
@@ -96,7 +96,7 @@ export function createJournalWriter(options: JournalWriterOptions): JournalWrite
       }
       bufferedBytes += bytes;
       bufferedEntries += 1;
-      await writer.add(json, bytes);
+      await writer.add(json, bytes, isNewerEntry(entry));
     },
     stats: () => ({ bufferedEntries, bufferedBytes, maxBufferedBytes }),
     stop() {

@@ -12,20 +12,22 @@ export interface PartitionWriterOptions {
 
 export interface PartitionWriter {
   fits(bytes: number): boolean;
-  add(json: string, bytes: number): Promise<void>;
+  /** @param newer of a kind that the release before does not know */
+  add(json: string, bytes: number, newer: boolean): Promise<void>;
   /** Writes without waiting for company from now on; resolves when nothing is left. */
   flush(): Promise<void>;
 }
 
 interface Waiting {
   readonly json: string;
+  readonly newer: boolean;
   readonly bytes: number;
   resolve(): void;
   reject(error: unknown): void;
 }
 
-/** `{"v":1,"entries":[]}` and some room for the version to grow. */
-const ENVELOPE_BYTES = 32;
+/** `{"v":1,"entries":[],"newer":[]}` and some room for the version to grow. */
+const ENVELOPE_BYTES = 48;
 
 /**
  * One partition's batches, self-clocked: the next goes when the last is acknowledged.
@@ -83,7 +85,7 @@ export function createPartitionWriter(options: PartitionWriterOptions): Partitio
     if (sending || waiting.length === 0) return;
     sending = true;
     const { batch, bytes } = takeBatch();
-    const { error, sends } = await sendWithRetries(encodeJournal(batch.map((each) => each.json)));
+    const { error, sends } = await sendWithRetries(encode(batch));
     options.settled({ entries: batch.length, bytes, sends, acknowledged: error === undefined });
     for (const each of batch) error === undefined ? each.resolve() : each.reject(error);
     sending = false;
@@ -107,9 +109,9 @@ export function createPartitionWriter(options: PartitionWriterOptions): Partitio
 
   return {
     fits: (bytes) => bytes + 1 + ENVELOPE_BYTES <= maxBytes,
-    add(json, bytes) {
+    add(json, bytes, newer) {
       return new Promise((resolve, reject) => {
-        waiting.push({ json, bytes, resolve, reject });
+        waiting.push({ json, newer, bytes, resolve, reject });
         waitingBytes += bytes + 1;
         next();
       });
@@ -122,4 +124,11 @@ export function createPartitionWriter(options: PartitionWriterOptions): Partitio
       });
     },
   };
+}
+
+function encode(batch: readonly Waiting[]): Buffer {
+  const entries: string[] = [];
+  const newer: string[] = [];
+  for (const each of batch) (each.newer ? newer : entries).push(each.json);
+  return encodeJournal(entries, newer);
 }
