@@ -1,9 +1,12 @@
+import { type IncomingMessage, request } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ProduceError } from '@posthorn/kafka';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ACME_KEY, type Answer, type Bundle, setup } from '../../../test/setup.ts';
 import { parseEvent } from '../../accept/parse-event.ts';
 import type { Caller } from '../../access/caller.ts';
-import type { AppParts } from '../../http/app.ts';
+import { type AppParts, createApp } from '../../http/app.ts';
 import { acceptBatch, MAX_BATCH_EVENTS_IN_FLIGHT } from './accept-batch.ts';
 
 let bundle: Bundle;
@@ -188,38 +191,84 @@ describe('a batch', () => {
   });
 });
 
+/** Kafka that acknowledges nothing until it is told to. */
+function createGate() {
+  const waiting: (() => void)[] = [];
+  let seen: (count: number) => void = () => undefined;
+  return {
+    waiting,
+    send: () =>
+      new Promise<never>((resolve) => {
+        waiting.push(() => resolve({} as never));
+        seen(waiting.length);
+      }),
+    /** Resolves when so many wait. */
+    full: (count: number) =>
+      new Promise<void>((resolve) => {
+        seen = (found) => found >= count && resolve();
+        seen(waiting.length);
+      }),
+    open(): void {
+      for (const acknowledge of waiting.splice(0)) acknowledge();
+    },
+  };
+}
+
 describe('what a batch holds at once', () => {
   it('is bounded: no further event is read while so many wait for Kafka', async () => {
+    const EVENTS = 300;
     let read = 0;
-    let answered = 0;
-    const waiting: (() => void)[] = [];
     async function* items(): AsyncGenerator<Buffer> {
-      for (; read < 300; read++) yield Buffer.from(JSON.stringify(event(read)));
+      for (; read < EVENTS; read++) yield Buffer.from(JSON.stringify(event(read)));
     }
-    const parts = {
-      ...bundle.parts,
-      send: () =>
-        new Promise<never>((resolve) => {
-          waiting.push(() => resolve({} as never));
-        }),
-    } as AppParts;
+    const gate = createGate();
+    const parts = { ...bundle.parts, send: gate.send } as AppParts;
     const caller = (await parts.keys.authenticate(`Bearer ${ACME_KEY}`)) as Caller;
-    const batch = { caller, headers: {}, items: items(), read: parseEvent };
-    const accepting = acceptBatch(parts, batch, () => {
-      answered += 1;
-    });
-    let done = false;
-    void accepting.then(() => {
-      done = true;
-    });
-    while (!done) {
-      await new Promise((resolve) => setImmediate(resolve));
-      expect(waiting.length).toBeLessThanOrEqual(MAX_BATCH_EVENTS_IN_FLIGHT);
-      expect(read - answered).toBeLessThanOrEqual(MAX_BATCH_EVENTS_IN_FLIGHT + 2);
-      if (waiting.length === Math.min(MAX_BATCH_EVENTS_IN_FLIGHT, 300 - answered)) {
-        for (const answer of waiting.splice(0)) answer();
-      }
+    const accepting = acceptBatch(
+      parts,
+      { caller, headers: {}, items: items(), read: parseEvent },
+      () => undefined,
+    );
+    for (let done = 0; done < EVENTS; done += MAX_BATCH_EVENTS_IN_FLIGHT) {
+      await gate.full(Math.min(MAX_BATCH_EVENTS_IN_FLIGHT, EVENTS - done));
+      for (let turn = 0; turn < 20; turn++) await nextTurn();
+      expect(read).toBeLessThanOrEqual(done + MAX_BATCH_EVENTS_IN_FLIGHT + 1);
+      gate.open();
     }
-    expect([read, answered, (await accepting).length]).toEqual([300, 300, 300]);
+    expect(await accepting).toHaveLength(EVENTS);
+  });
+
+  it('is bounded on the connection too: a sender faster than Kafka is held up', async () => {
+    const line = `${JSON.stringify({ ...event(0), labels: { pad: 'x'.repeat(100) }, payload: 'y'.repeat(4_800) })}\n`;
+    const gate = createGate();
+    const app = createApp({ ...bundle.parts, send: gate.send } as AppParts);
+    const sockets: Socket[] = [];
+    app.server.on('connection', (socket) => sockets.push(socket));
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const { promise: answered, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const sender = request(
+      {
+        port: (app.server.address() as AddressInfo).port,
+        path: '/v1/events/batch',
+        method: 'POST',
+        headers: { authorization: `Bearer ${ACME_KEY}`, 'content-type': 'application/x-ndjson' },
+      },
+      resolve,
+    );
+    sender.on('error', reject);
+    sender.end(line.repeat(1_000));
+    await gate.full(MAX_BATCH_EVENTS_IN_FLIGHT);
+    for (let turn = 0; turn < 200; turn++) await nextTurn();
+    const HELD = (MAX_BATCH_EVENTS_IN_FLIGHT + 1) * line.length + READ_AHEAD_BYTES;
+    expect(sockets[0]!.bytesRead).toBeLessThan(HELD);
+    const opening = setInterval(() => gate.open(), 1);
+    const answer = await answered;
+    clearInterval(opening);
+    expect(answer.statusCode).toBe(202);
+    answer.resume();
+    await app.close();
   });
 });
+
+/** What Node reads from a socket and keeps before anybody asks for it. */
+const READ_AHEAD_BYTES = 512 * 1024;
