@@ -79,8 +79,8 @@ describe('the audit log', () => {
     expect((await api.call('GET', second.prev)).body.data.map(({ action }: Entry) => action)).toEqual(first);
     expect((await actions('action=thing.made'))[0]).toEqual(['thing.made']);
     expect((await actions('actor=nobody'))[0]).toEqual([]);
-    expect((await actions(`action=thing.*&until=${new Date(0).toISOString()}`))[0]).toEqual([]);
-    expect((await actions(`action=thing.*&since=${new Date(0).toISOString()}`))[0]).toHaveLength(3);
+    expect((await actions(`action=thing.*&max_created_at=${new Date(0).toISOString()}`))[0]).toEqual([]);
+    expect((await actions(`action=thing.*&min_created_at=${new Date(0).toISOString()}`))[0]).toHaveLength(3);
   });
 
   test('is exported in the order of the chain, as NDJSON and as CSV without formulas', async () => {
@@ -133,6 +133,41 @@ describe('the audit log', () => {
     expect(after).toEqual({ seq: before.seq + 1, hash: expect.stringMatching(/^[0-9a-f]{64}$/) });
     expect((await verifyAuditLog(api.database.sql, [before, after])).faults).toEqual([]);
   });
+});
+
+test('without its entry no change is made, and nothing is asked of Kafka', async () => {
+  const { api, other, otherKey: key } = world;
+  const { sql } = api.database;
+  const { webhook_id, delivery_id, event_id } = other;
+  const changes = [
+    ['PATCH', '/v1/quotas/other', { max_webhooks: 9 }, undefined],
+    ['PATCH', `/v1/webhooks/${webhook_id}`, { description: 'changed' }, key],
+    ['POST', '/v1/webhooks', { tenant_id: 'other', url: 'https://new.example/' }, key],
+    ['POST', '/v1/keys', { scopes: ['read'] }, key],
+    ['DELETE', `/v1/keys/${other.key_id}`, undefined, key],
+    ['POST', '/v1/portal-tokens/revoke', {}, key],
+    ['POST', '/v1/dlq/retry', { tenant_id: 'other' }, key],
+    ['POST', `/v1/dlq/${delivery_id}/retry`, undefined, key],
+    ['DELETE', `/v1/dlq/${delivery_id}`, undefined, key],
+    ['POST', `/v1/events/${event_id}/replay`, {}, key],
+    ['POST', `/v1/tenants/other/cancel`, undefined, key],
+  ] as const;
+  const stored = () => sql`
+    select md5(string_agg(t, '' order by t)) as hash, (select value from config_sequence) as sequence from (
+      select q::text as t from quotas q union all select e::text from endpoints e union all select k::text from api_keys k
+      union all select r::text from portal_revocations r union all select j::text from replay_jobs j
+      union all select c::text from cancellations c union all select l::text from audit_log l) everything`;
+  const before = await stored();
+  const [sent, journaled] = [api.sent.items.length, api.journaled.items.length];
+  await sql.unsafe(`create function fail() returns trigger language plpgsql as $$ begin raise 'no entry'; end $$;
+    create trigger fail before insert on audit_log for each row when (not new.by_trigger) execute function fail()`);
+  const statuses: number[] = [];
+  for (const [method, path, body, of] of changes)
+    statuses.push((await api.call(method, path, body, of === undefined ? {} : { key: of })).status);
+  await sql.unsafe('drop function fail cascade');
+  expect(statuses).toEqual(changes.map(() => 500));
+  expect(await stored()).toEqual(before);
+  expect([api.sent.items.length, api.journaled.items.length]).toEqual([sent, journaled]);
 });
 
 describe('the address of a client', () => {
