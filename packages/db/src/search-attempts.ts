@@ -78,6 +78,36 @@ export async function recordAttemptDays(
     order by attempt_day, day on conflict do nothing`;
 }
 
+/**
+ * Notes what a recorder of the release before has left out: it knows nothing of these days. Looks into the partitions of
+ * each day, by the ids that an attempt of each later day would have; gives back how many were missing.
+ */
+export async function noteMissedAttemptDays(sql: Sql, { from, to }: DaySpan): Promise<number> {
+  const days = Array.from({ length: to - from + 1 }, (_, i) => from + i);
+  const noted = await sql`
+    with days as (
+      select '1970-01-01'::date + day as day, first_id, end_id
+      from unnest(
+        ${days}::int[], ${days.map((day) => firstIdOf(day * DAY_MS))}::uuid[],
+        ${days.map((day) => firstIdOf((day + 1) * DAY_MS))}::uuid[]
+      ) as days (day, first_id, end_id)
+    )
+    insert into attempt_days (attempt_day, day)
+    select attempted.day, accepted.day
+    from days accepted join days attempted on attempted.day >= accepted.day
+    -- The limit keeps it to one look into an index for each pair of days.
+    cross join lateral (
+      select 1 from attempts
+      where attempts.day = accepted.day and attempt_id >= attempted.first_id and attempt_id < attempted.end_id
+      order by attempt_id limit 1
+    ) made
+    where not exists (
+      select 1 from attempt_days known where known.attempt_day = attempted.day and known.day = accepted.day
+    )
+    on conflict do nothing`;
+  return noted.count;
+}
+
 /** Removes the days of attempts that are kept nowhere any more; gives back how many. */
 export async function removeOldAttemptDays(sql: Sql, oldestDay: number): Promise<number> {
   const removed = await sql`delete from attempt_days where day < '1970-01-01'::date + ${oldestDay}::int`;

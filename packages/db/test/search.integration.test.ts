@@ -8,6 +8,8 @@ import {
   type DeliveryFilter,
   ensurePartitions,
   findAttempt,
+  keptDays,
+  noteMissedAttemptDays,
   openDatabase,
   type PoolSql,
   recordAttemptDays,
@@ -255,4 +257,12 @@ describe('events', () => {
     expect(await found({ state: 'failed', labels: { n: '0' } }, null)).toEqual([12, 0]);
     expect(await found({}, 'another')).toEqual([]);
   });
+});
+
+test('days of attempts that a recorder of the release before has not noted are noted later', async () => {
+  const known = await sql`select attempt_day, day from attempt_days order by 1, 2`;
+  await sql`delete from attempt_days where extract(day from day)::int % 2 = 0`;
+  await noteMissedAttemptDays(sql, keptDays(NOW_MS));
+  expect(await sql`select attempt_day, day from attempt_days order by 1, 2`).toEqual(known);
+  expect(await noteMissedAttemptDays(sql, keptDays(NOW_MS))).toBe(0);
 });

@@ -4,6 +4,8 @@ import {
   type Database,
   dropExpiredPartitions,
   ensurePartitions,
+  keptDays,
+  noteMissedAttemptDays,
 } from '@posthorn/db';
 import type { Clock, Logger } from '@posthorn/runtime';
 import type { RecorderMetrics } from './metrics.ts';
@@ -72,6 +74,7 @@ export async function keepPartitions({ database, clock, metrics, log }: Retentio
   if (made.length + dropped.length > 0)
     log.info({ made: made.length, dropped: dropped.length }, 'record partitions changed');
   await removeOldRows(database.sql, clock.nowMs());
+  await noteMissedAttemptDays(database.sql, keptDays(clock.nowMs()));
   const stray = await countUnpartitionedRows(database.sql);
   metrics.unpartitionedRows.set(stray);
   if (stray > 0) log.warn({ rows: stray }, 'rows of the record lie outside of their days');
