@@ -27,7 +27,8 @@ async function run(rows: readonly AuditRow[], over: Partial<ExportRequest> = {})
     return rows.filter(({ seq }) => seq > page.beyond!).slice(0, page.limit);
   };
   const request = { filter: { tenantId: null }, format: 'ndjson', reader: 'operator', end: 10_000 } as const;
-  const parts = await Array.fromAsync(exportEntries(readPage, { ...request, ...over }));
+  const parts: string[] = [];
+  for await (const part of exportEntries(readPage, { ...request, ...over })) parts.push(part);
   return { parts, lines: parts.join('').split(/\r?\n/).slice(0, -1), asked };
 }
 
