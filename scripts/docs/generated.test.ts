@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { readText } from '../checks/repository.ts';
+import { accessPage, loadAccess } from './access.ts';
 import { errorsPage, loadProblems } from './errors.ts';
 import { loadDocument } from './openapi.ts';
 
@@ -9,4 +10,8 @@ test('docs/errors.md is the catalogue of problems', async () => {
 
 test('docs/openapi.json is what the routes declare: run npm run docs:generate', async () => {
   expect(readText('docs/openapi.json')).toBe(await loadDocument());
+});
+
+test('docs/guides/access.md is what the routes declare of callers and scopes', async () => {
+  expect(readText('docs/guides/access.md')).toBe(accessPage(await loadAccess()));
 });
