@@ -119,7 +119,8 @@ export async function openVersion(
   await sql`
     insert into endpoint_versions (endpoint_id, valid_from, tenant_id, event_types, labels, filter)
     values (${subscription.endpointId}, ${change}::bigint, ${tenantId},
-            ${[...subscription.eventTypes]}::text[], ${sql.json(subscription.labels)}, ${filter}::jsonb)
+            ${[...subscription.eventTypes]}::text[], ${sql.json(subscription.labels)},
+            coalesce(${filter}::jsonb, 'null'))
     on conflict (endpoint_id, valid_from) do update set
       event_types = excluded.event_types, labels = excluded.labels, filter = excluded.filter, valid_until = null,
       closed_at = null`;

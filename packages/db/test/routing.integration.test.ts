@@ -172,3 +172,21 @@ describe('a system endpoint', () => {
     expect([await many(OPERATOR_TENANT_ID), await many('another')]).toEqual([[eventId], []]);
   });
 });
+
+test('a subscription that the release before changes keeps its filter, which that release cannot name', async () => {
+  const endpointId = await create(tenantId, { filter: FILTER });
+  await sql.begin(async (transaction) => {
+    await transaction`
+      update endpoint_versions set valid_until = current_change(), closed_at = now()
+      where endpoint_id = ${endpointId} and valid_until is null`;
+    await transaction`
+      insert into endpoint_versions (endpoint_id, valid_from, tenant_id, event_types, labels)
+      values (${endpointId}, current_change(), ${tenantId}, '{invoice.*}', '{}')`;
+  });
+  expect(await findEndpoint(sql, tenantId, endpointId)).toMatchObject({
+    eventTypes: ['invoice.*'],
+    filter: FILTER,
+  });
+  await updateEndpoint(sql, tenantId, endpointId, { filter: null });
+  expect(await findEndpoint(sql, tenantId, endpointId)).toMatchObject({ filter: null });
+});
