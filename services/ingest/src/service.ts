@@ -194,7 +194,7 @@ function openResources({ config, log, clock }: IngestOptions, ingestMetrics: Ing
       rates: rate,
     }),
     catalogue: createEventCatalogue({ source: catalogueSource(lookups), log }),
-    payloadChecks: createPayloadChecks({ clock, observe: ingestMetrics.countPayloadCheck }),
+    payloadChecks: createPayloadChecks({ clock, log, observe: ingestMetrics.countPayloadCheck }),
     producer,
     journal: createJournalWriter({
       producer,

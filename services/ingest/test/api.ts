@@ -80,7 +80,7 @@ export async function startApi(change: (parts: AppParts) => AppParts = (parts) =
   await configs.start();
   const catalogue = createEventCatalogue({ source: catalogueSource(database), log });
   await catalogue.start();
-  const payloadChecks = createPayloadChecks({ clock: systemClock });
+  const payloadChecks = createPayloadChecks({ clock: systemClock, log });
   const store = openStore(database, database);
   const sent = createSignalledList<OutboundRecord>();
   const journaled = createSignalledList<JournalEntry>();

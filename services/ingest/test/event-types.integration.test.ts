@@ -72,6 +72,14 @@ describe('the catalogue', () => {
     expect(names(await get('/event-types?state=archived&prefix=list.'))).toEqual(['list.b']);
   });
 
+  it('keeps whatever JSON can say', async () => {
+    const odd = '{"const":{"a":"\\u0000\\ud800","__proto__":1,"b":[1e400]},"description":"\\u0000"}';
+    const created = await post('/event-types', `{"name":"odd","schema":${odd},"examples":[]}`);
+    expect(created.status).toBe(201);
+    const shown = await get('/event-types/odd');
+    expect(shown.text).toContain('"const":{"a":"\\u0000\\ud800","__proto__":1,"b":[null]}');
+  });
+
   it('is the operator’s to change, and everybody’s to read', async () => {
     await create('mine');
     const token = await post('/portal-tokens', { tenant_id: 'acme', scopes: ['read'], ttl_seconds: 60 });

@@ -35,11 +35,11 @@ export function checkType(
   if (entry === undefined && !catalogue.loaded) return UNREAD;
   if (entry === undefined || entry.state === 'archived') return unknownType(tenant, event.type, entry);
   const warnings = entry.state === 'deprecated' ? [deprecated(event.type)] : NO_WARNINGS;
-  const { enforcement, schema, schemaKey } = entry;
+  const { name, enforcement, schema, schemaKey } = entry;
   if (enforcement === 'off' || schema === null) return warnings;
   if (!isJsonType(event.contentType)) return judge(entry, [notJson(event)], warnings);
   return payloadChecks
-    .check(tenant.tenantId, { schema, schemaKey }, event.payload)
+    .check(tenant.tenantId, { name, schema, schemaKey }, event.payload)
     .then((outcome) => judgeOutcome(entry, event, outcome, warnings));
 }
 

@@ -1,3 +1,4 @@
+import { createLogger } from '@posthorn/runtime';
 import { createFakeClock } from '@posthorn/testkit';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createPayloadChecks, SLOW_TENANT_MS } from './payload-checks.ts';
@@ -5,7 +6,10 @@ import { createPayloadChecks, SLOW_TENANT_MS } from './payload-checks.ts';
 // Real threads: what is held here is that nothing hostile reaches further than its thread.
 const clock = createFakeClock();
 const observed: string[] = [];
+const logged: object[] = [];
+const log = createLogger('test', 'info', { write: (line) => void logged.push(JSON.parse(line)) });
 const checks = createPayloadChecks({
+  log,
   clock,
   checkDeadlineMs: 100,
   observe: (outcome) => void observed.push(outcome),
@@ -14,7 +18,11 @@ afterAll(() => checks.stop());
 
 const check = (tenantId: string, schema: unknown, payload: string) => {
   const text = JSON.stringify(schema);
-  return checks.check(tenantId, { schemaKey: text, schema: text }, Buffer.from(payload));
+  return checks.check(
+    tenantId,
+    { name: 'order.created', schemaKey: text, schema: text },
+    Buffer.from(payload),
+  );
 };
 const PLAIN = { type: 'object', required: ['id'] };
 
@@ -55,6 +63,9 @@ describe('a payload that would take years to check', () => {
     clock.advance(SLOW_TENANT_MS);
     expect(await check('hostile', PLAIN, '{"id":1}')).toEqual({ kind: 'fits' });
     expect(observed).toContain('timeout');
+    expect(logged).toEqual([
+      expect.objectContaining({ level: 'warn', tenant_id: 'hostile', event_type: 'order.created' }),
+    ]);
   });
 });
 

@@ -1,4 +1,4 @@
-import type { Clock } from '@posthorn/runtime';
+import type { Clock, Logger } from '@posthorn/runtime';
 import { type CheckLaneOptions, type CheckOutcome, createCheckLane, type NotChecked } from './check-lane.ts';
 
 /** How long a tenant whose check ran out of time shares a thread with others of its kind alone. */
@@ -8,6 +8,8 @@ export const MAX_SLOW_TENANTS = 1_000;
 export const MAX_WAITING_CHECKS_PER_TENANT = 250;
 
 export interface SchemaText {
+  /** Of the event type. */
+  readonly name: string;
   readonly schemaKey: string;
   /** JSON. */
   readonly schema: string;
@@ -28,10 +30,16 @@ export interface PayloadChecks {
 
 export interface PayloadChecksOptions extends CheckLaneOptions {
   readonly clock: Pick<Clock, 'monotonicMs'>;
+  readonly log: Pick<Logger, 'warn'>;
   readonly observe?: (outcome: string) => void;
 }
 
-export function createPayloadChecks({ clock, observe, ...options }: PayloadChecksOptions): PayloadChecks {
+export function createPayloadChecks({
+  clock,
+  log,
+  observe,
+  ...options
+}: PayloadChecksOptions): PayloadChecks {
   const common = createCheckLane(options);
   const apart = createCheckLane(options);
   // For new schemas: a hostile one is in nobody's way.
@@ -48,13 +56,19 @@ export function createPayloadChecks({ clock, observe, ...options }: PayloadCheck
     return false;
   }
 
-  function noteSlow(tenantId: string): void {
+  function noteSlow(tenantId: string, eventType: string): void {
+    if (!isSlow(tenantId)) {
+      log.warn(
+        { tenant_id: tenantId, event_type: eventType },
+        'payload check gave up, its tenant is checked apart',
+      );
+    }
     slowUntil.delete(tenantId);
     slowUntil.set(tenantId, clock.monotonicMs() + SLOW_TENANT_MS);
     if (slowUntil.size > MAX_SLOW_TENANTS) slowUntil.delete(slowUntil.keys().next().value!);
   }
 
-  async function check(tenantId: string, { schemaKey: key, schema }: SchemaText, payload: Buffer) {
+  async function check(tenantId: string, { name, schemaKey: key, schema }: SchemaText, payload: Buffer) {
     const before = waiting.get(tenantId) ?? 0;
     if (before >= MAX_WAITING_CHECKS_PER_TENANT) return BUSY;
     waiting.set(tenantId, before + 1);
@@ -62,7 +76,7 @@ export function createPayloadChecks({ clock, observe, ...options }: PayloadCheck
     const left = waiting.get(tenantId)! - 1;
     if (left === 0) waiting.delete(tenantId);
     else waiting.set(tenantId, left);
-    if (outcome.kind === 'not_checked' && EXHAUSTED.has(outcome.reason)) noteSlow(tenantId);
+    if (outcome.kind === 'not_checked' && EXHAUSTED.has(outcome.reason)) noteSlow(tenantId, name);
     return outcome;
   }
 

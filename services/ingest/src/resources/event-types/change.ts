@@ -1,9 +1,10 @@
 import { isEventType } from '@posthorn/contracts';
 import { type EventTypeChanges, MAX_EVENT_TYPE_VERSIONS, MAX_EVENT_TYPES } from '@posthorn/db';
+import type { FastifyReply } from 'fastify';
 import type { Static } from 'typebox';
 import { actorOf } from '../../access/actor.ts';
 import type { App, AppParts } from '../../http/app.ts';
-import { operation } from '../../http/operation.ts';
+import { OPERATORS, operation } from '../../http/operation.ts';
 import { isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
 import { checkVersion } from './check-version.ts';
 import { unknownEventType } from './read.ts';
@@ -18,7 +19,7 @@ import {
 } from './schema.ts';
 
 /** The catalogue is the operator's. */
-export const CHANGE = { scope: 'manage', callers: ['operator'] } as const;
+export const CHANGE = { scope: 'manage', callers: OPERATORS } as const;
 const TAG = 'Event types';
 const ENVELOPE_BYTES = 64 * 1024;
 const BODY_BYTES = 2 * MAX_SCHEMA_BYTES + ENVELOPE_BYTES;
@@ -55,8 +56,7 @@ function createType(app: App, parts: AppParts): void {
       );
       if (created !== 'created') return sendProblem(reply, created === 'exists' ? taken(name) : FULL);
       parts.log.info({ event_type: name, key_id: actor.keyId }, 'event type created');
-      const shown = await showCurrent(parts, name);
-      return isProblem(shown) ? sendProblem(reply, shown) : reply.code(201).send(shown);
+      return answerWith(reply, 201, await showCurrent(parts, name));
     },
   );
 }
@@ -88,10 +88,11 @@ function changeType(app: App, parts: AppParts): void {
       const name = request.params.event_type;
       const found = isEventType(name) ? await parts.store.eventTypes.find(name) : null;
       if (found === null) return sendProblem(reply, unknownEventType(name));
-      const changed = await parts.store.eventTypes.change(found, toChanges(request.body), actorOf(request));
+      const actor = actorOf(request);
+      const changed = await parts.store.eventTypes.change(found, toChanges(request.body), actor);
       if (changed === null) return sendProblem(reply, unknownVersion(name, request.body.current_version));
-      const shown = await showCurrent(parts, name);
-      return isProblem(shown) ? sendProblem(reply, shown) : reply.send(shown);
+      parts.log.info({ event_type: name, key_id: actor.keyId }, 'event type changed');
+      return answerWith(reply, 200, await showCurrent(parts, name));
     },
   );
 }
@@ -123,13 +124,22 @@ function addVersion(app: App, parts: AppParts): void {
       if (!isEventType(name)) return sendProblem(reply, unknownEventType(name));
       const texts = await checkVersion(parts.payloadChecks, request.body);
       if (isProblem(texts)) return sendProblem(reply, texts);
-      const added = await parts.store.eventTypes.addVersion(name, texts, actorOf(request));
+      const actor = actorOf(request);
+      const added = await parts.store.eventTypes.addVersion(name, texts, actor);
       if (added === null) return sendProblem(reply, unknownEventType(name));
       if (added === 'too_many') return sendProblem(reply, VERSIONS_FULL);
-      const shown = await showCurrent(parts, name);
-      return isProblem(shown) ? sendProblem(reply, shown) : reply.code(201).send(shown);
+      parts.log.info({ event_type: name, key_id: actor.keyId }, 'event type changed');
+      return answerWith(reply, 201, await showCurrent(parts, name));
     },
   );
+}
+
+function answerWith(
+  reply: FastifyReply,
+  status: 200 | 201,
+  shown: Static<typeof EventType> | Problem,
+): FastifyReply {
+  return isProblem(shown) ? sendProblem(reply, shown) : reply.code(status).send(shown);
 }
 
 /** What was changed, once this replica works with it. */

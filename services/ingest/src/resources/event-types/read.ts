@@ -26,7 +26,7 @@ const Query = Type.Object(
   {
     ...pageQuery,
     state: Type.Optional(State),
-    prefix: Type.Optional(Type.String({ maxLength: 256, description: 'How the name begins: `order.`' })),
+    prefix: Type.Optional(Type.String({ pattern: '^[a-z0-9_.-]{1,256}$', description: 'How the name begins: `order.`' })),
   },
   { additionalProperties: false },
 );
