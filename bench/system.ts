@@ -29,6 +29,8 @@ export interface System {
   /** Every process of it that runs now, by name; of several workers the second is `worker 2`. */
   pids(): Record<string, number>;
   startWorker(): Promise<RunningService>;
+  /** One more replica of the API, at the address that is given back. */
+  startIngest(): Promise<string>;
   /** The sum of a metric's series over all services, those whose labels contain `labels` alone. */
   metric(name: string, labels?: string): Promise<number>;
   /** `kill`: without waiting for requests under way. */
@@ -61,9 +63,9 @@ export async function startSystem(bench: Bench, options: SystemOptions = {}): Pr
   };
   await runSetup(checkout, environment);
   const running: { service: RunningService; adminPort: number }[] = [];
-  const start = async (name: string): Promise<RunningService> => {
+  const start = async (name: string, over: Record<string, string> = {}): Promise<RunningService> => {
     const adminPort = await freePort();
-    const own = { ...environment, ADMIN_PORT: String(adminPort) };
+    const own = { ...environment, ...over, ADMIN_PORT: String(adminPort) };
     const service = await startService(name, own, bench.dir, checkout);
     const entry = { service, adminPort };
     running.push(entry);
@@ -87,6 +89,11 @@ export async function startSystem(bench: Bench, options: SystemOptions = {}): Pr
     databaseUrl: database.url,
     pids: () => ({ ...pidsByName(running.map(({ service }) => service)), ...bench.infraPids }),
     startWorker: () => start('worker'),
+    async startIngest() {
+      const another = String(await freePort());
+      await start('ingest', { PORT: another });
+      return `http://127.0.0.1:${another}`;
+    },
     metric: async (name, labels = '') => {
       const sums = await Promise.all(running.map(({ adminPort }) => readMetric(adminPort, name, labels)));
       return sums.reduce((sum, each) => sum + each, 0);
@@ -151,6 +158,8 @@ export interface TenantsOptions {
   readonly cap?: number;
   /** The endpoints' deadline; the worker's by default. */
   readonly attemptTimeoutMs?: number;
+  /** Of each tenant, over the defaults and `cap`. */
+  readonly quotas?: Readonly<Record<string, number>>;
 }
 
 export interface BenchTenant extends Tenant {
@@ -159,10 +168,10 @@ export interface BenchTenant extends Tenant {
 
 /** Their receivers' paths are `/t<number>/e<number>`. */
 export async function createTenants(api: Api, options: TenantsOptions): Promise<BenchTenant[]> {
-  const { count, receiverPort, endpoints = 1, cap = 100, attemptTimeoutMs } = options;
+  const { count, receiverPort, endpoints = 1, cap = 100, attemptTimeoutMs, quotas } = options;
   const tenants: BenchTenant[] = [];
   const createTenant = async (t: number): Promise<void> => {
-    const tenant = await api.createTenant({ quotas: { max_concurrent_deliveries: cap } });
+    const tenant = await api.createTenant({ quotas: { max_concurrent_deliveries: cap, ...quotas } });
     const webhookIds: string[] = [];
     for (let e = 0; e < endpoints; e++) {
       const url = `http://127.0.0.${2 + (t % HOSTS)}:${receiverPort}/t${t}/e${e}`;

@@ -1,5 +1,6 @@
 import type { Bench } from '../system.ts';
 import { measureBacklog, measureCappedBacklog } from './backlog.ts';
+import { measureEventRate } from './event-rate.ts';
 import type { Finding } from './finding.ts';
 import { measureIsolation, measureSlowTenants } from './isolation.ts';
 import { measureRebalances } from './rebalance.ts';
@@ -25,6 +26,7 @@ export const ENGINE_WORKLOADS: readonly EngineWorkload[] = [
   { name: 'slow-tenants', seconds: 10, measure: measureSlowTenants },
   { name: 'rebalance', seconds: 0, measure: (bench, { runs }) => measureRebalances(bench, runs) },
   { name: 'second-worker', seconds: 10, measure: measureSecondWorker },
+  { name: 'event-rate', seconds: 10, measure: measureEventRate },
   { name: 'backlog', seconds: 600, queued: 1_000_000, measure: measureBacklog },
   { name: 'capped-backlog', seconds: 300, queued: 1_000_000, measure: measureCappedBacklog },
 ];

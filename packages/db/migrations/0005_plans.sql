@@ -132,8 +132,8 @@ create trigger plans_spread after update on plans
      new.retention_days)
   ) execute function spread_plan();
 
--- What each replica of ingest has admitted of a tenant. `counts` are slots of 20 ms of this server's clock, the last of
--- them `slot`; `minute_counts` are spans of 250 slots, the last of them the one that holds `slot`. Only its replica
+-- What each replica of ingest has admitted of a tenant. `counts` are slots of 10 ms of this server's clock, the last of
+-- them `slot`; `minute_counts` are spans of 500 slots, the last of them the one that holds `slot`. Only its replica
 -- writes a row, and what it writes is all that it knows: sent twice it counts once. Worth nothing after a crash.
 create unlogged table rate_counts (
   tenant_id text collate "C" not null,

@@ -1,10 +1,10 @@
 import type { Sql } from './database.ts';
 
 /** A slot of `rate_counts`: slots are numbered from the epoch, by Postgres' clock. */
-export const RATE_SLOT_MS = 20;
+export const RATE_SLOT_MS = 10;
 export const SLOTS_PER_SECOND = 1_000 / RATE_SLOT_MS;
 /** A span of `minute_counts`. */
-export const SLOTS_PER_SPAN = 250;
+export const SLOTS_PER_SPAN = 500;
 export const SPANS_PER_MINUTE = 60_000 / (SLOTS_PER_SPAN * RATE_SLOT_MS);
 /** What a replica has last said of a tenant is read for this long: it says it again as long as there are events. */
 export const RATE_FRESH_MS = 2_000;

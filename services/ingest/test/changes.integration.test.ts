@@ -222,3 +222,27 @@ describe('quotas', () => {
     expect(body).toMatchObject({ current_usage: { concurrent_deliveries: 5 }, queued_deliveries: 10 });
   });
 });
+
+describe('the event rate', () => {
+  it('is one over all replicas: who has filled it at one is refused at the other, before that one’s own is full', async () => {
+    const limit = 400;
+    const { tenantId, key } = await replicas.createTenant({ maxEventsPerSec: limit });
+    const event = { tenant_id: tenantId, type: 'order.created', payload: 1 };
+    const batch = Array.from({ length: limit }, () => event);
+    const { body: filled } = await call(first, 'POST', '/events/batch', batch, key);
+    let admitted = 0;
+    let answer: Answer;
+    do {
+      answer = await call(second, 'POST', '/events', event, key);
+      admitted += Number(answer.status === 202);
+    } while (answer.status === 202 && admitted < limit);
+    expect(answer).toMatchObject({
+      status: 429,
+      body: { code: 'event_quota_exceeded', quota: 'max_events_per_sec' },
+    });
+    expect(admitted).toBeLessThan(limit);
+    expect(filled.accepted).toBe(limit);
+    const { body: usage } = await call(second, 'GET', `/quotas/${tenantId}`, undefined, key);
+    expect(usage.current_usage.events_last_minute).toBe(limit + admitted);
+  });
+});

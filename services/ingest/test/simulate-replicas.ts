@@ -12,6 +12,8 @@ export interface World {
   /** What is too much in any one second, over all replicas, is not sent at all. */
   readonly keepsToLimit: boolean;
   readonly durationMs: number;
+  /** Sent before what is counted: none, and the tenant is idle at the start. */
+  readonly warmUpMs: number;
 }
 
 interface Step {
@@ -20,14 +22,14 @@ interface Step {
 }
 
 const POLL_MS = 100;
-const WARM_UP_MS = 1_500;
+const SYNCED_MS = 110;
 /** Far from each other and from the replicas' own. */
 const POSTGRES_CLOCK_MS = 1_790_000_000_007;
 const TENANT = 'acme';
 
 /**
  * Replicas with clocks of their own that exchange reports over a Postgres with delays of its own, and a sender with
- * bursts and pauses who picks a replica at random. What is offered and admitted is counted after a warm-up.
+ * bursts and pauses who picks a replica at random. What is offered and admitted is counted.
  */
 export function simulate(world: World): { readonly offered: number; readonly admitted: number } {
   const random = mulberry32(world.seed);
@@ -44,7 +46,7 @@ export function simulate(world: World): { readonly offered: number; readonly adm
       atMs,
       run() {
         const { admitted } = rate.admit(TENANT, world.limit, atMs + bootMs);
-        if (atMs < WARM_UP_MS) return;
+        if (atMs < SYNCED_MS + world.warmUpMs) return;
         counted.offered += 1;
         counted.admitted += Number(admitted);
       },
@@ -61,13 +63,14 @@ interface Replica {
 }
 
 function polls(
-  { delayMs, durationMs, replicas }: World,
+  { delayMs, durationMs, warmUpMs, replicas }: World,
   random: () => number,
   table: Map<number, { atMs: number; report: RateReport }>,
   { rate, bootMs, i }: Replica,
 ): Step[] {
   const steps: Step[] = [];
-  for (let sentMs = random() * POLL_MS; sentMs < WARM_UP_MS + durationMs; ) {
+  const endMs = SYNCED_MS + warmUpMs + durationMs;
+  for (let sentMs = random() * POLL_MS; sentMs < endMs; ) {
     // The first answer is quick: how far clocks are apart is known from the start.
     const way = steps.length === 0 ? 2 : delayMs;
     const sentAtMs = sentMs;
@@ -114,13 +117,15 @@ function polls(
 }
 
 function arrivals(
-  { limit, pressure, replicas, keepsToLimit, durationMs }: World,
+  { limit, pressure, replicas, keepsToLimit, durationMs, warmUpMs }: World,
   random: () => number,
 ): number[] {
   const perMs = (limit * pressure * (keepsToLimit ? 1 : replicas)) / 1_000;
   const times: number[] = [];
-  let atMs = 0;
-  while (atMs < WARM_UP_MS + durationMs) {
+  const endMs = SYNCED_MS + warmUpMs + durationMs;
+  // The first answer comes before the first request.
+  let atMs = SYNCED_MS;
+  while (atMs < endMs) {
     // Bursts and pauses, where the sender is one who minds his limit: they are what a window gets wrong.
     const gap = -Math.log(1 - random()) / perMs;
     atMs += keepsToLimit && random() < 0.02 ? gap + random() * 900 : gap;
@@ -129,7 +134,7 @@ function arrivals(
     }
     times.push(atMs);
   }
-  return times.filter((time) => time < WARM_UP_MS + durationMs);
+  return times.filter((time) => time < endMs);
 }
 
 /** A small generator of numbers from a seed: a run that failed can be had again. */

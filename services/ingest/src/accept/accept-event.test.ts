@@ -176,7 +176,7 @@ describe('the event rate', () => {
     expect((await bundle.post('/events', event)).status).toBe(202);
     const { status, headers, body } = await bundle.post('/events', event);
     expect(status).toBe(429);
-    expect(body).toMatchObject({ code: 'event_quota_exceeded', limit: 2, remaining: 0, reset: 0.58 });
+    expect(body).toMatchObject({ code: 'event_quota_exceeded', limit: 2, remaining: 0, reset: 0.6 });
     expect(headers).toMatchObject({
       'retry-after': '1',
       'ratelimit-policy': '"events";q=2;w=1',

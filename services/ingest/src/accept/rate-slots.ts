@@ -1,7 +1,7 @@
 import { RATE_SLOT_MS, SLOTS_PER_SECOND, SLOTS_PER_SPAN, SPANS_PER_MINUTE } from '@posthorn/db';
 
 /**
- * The event rate of one tenant, over all replicas, in slots of 20 ms of a time that the replicas share.
+ * The event rate of one tenant, over all replicas, in slots of 10 ms of a time that the replicas share.
  *
  * What was admitted in a slot (here: `own`, elsewhere as far as it is known: `others`) takes places in it while the
  * window that ends with it has room; what finds no room is a debt and takes the first places of later slots. So an
@@ -25,9 +25,18 @@ export interface TenantSlots {
   occupied: Int32Array;
   others: Int32Array | null;
   debts: Int32Array | null;
+  levels: Float64Array | null;
+  level: number;
+  /** Slots of the window: `WINDOW_SLOTS`, or a second of them until `strictUntil`. */
+  window: number;
+  strictUntil: number;
   /** Places taken in the window, and what has found none. */
   used: number;
   debt: number;
+  /** Until this slot only a share of what room there is is taken: `budget` places, and `share` of those that come free. */
+  contendedUntil: number;
+  share: number;
+  budget: number;
   lastAdmittedSlot: number;
   /** Admitted here in each span of the last minute. */
   spans: Int32Array;
@@ -37,11 +46,20 @@ export interface TenantSlots {
   isTouched: boolean;
 }
 
-/** A slot less than a second, as much as the replicas' ideas of the time may differ: never a place too few. */
+/**
+ * A slot less than a second, as much as the replicas' ideas of the time may differ: never a place too few for a sender
+ * within his limit. Who was refused is not, and has a whole second until he was not refused for a while.
+ */
 export const WINDOW_SLOTS = SLOTS_PER_SECOND - 1;
+const STRICT_FOR_SLOTS = 2 * SLOTS_PER_SECOND;
+/**
+ * In the long run a window that is short by a slot would admit too much: places also fill a vessel, `level`, that drains
+ * a limit each second. A sender within his limit fills it to 1.01 limits at most, clocks that differ by a slot included.
+ */
+const VESSEL = 1 + 1.05 / SLOTS_PER_SECOND;
 /** What others report later than this is forgiven. */
 export const HORIZON_SLOTS = 2 * SLOTS_PER_SECOND;
-const RING = HORIZON_SLOTS + WINDOW_SLOTS + 1;
+export const RING = HORIZON_SLOTS + SLOTS_PER_SECOND + 1;
 const SPANS = SPANS_PER_MINUTE + 1;
 /** Corrections of the time are smaller; what is set back further starts over, which refuses nobody. */
 const MAX_STEP_BACK_SLOTS = 1;
@@ -55,13 +73,20 @@ export function createTenantSlots(tenantId: string, slot: number, limit: number)
     slot,
     index: 0,
     limit,
-    settledSlot: slot - 1,
+    settledSlot: Number.NEGATIVE_INFINITY,
     own,
     occupied: own,
     others: null,
     debts: null,
+    levels: null,
+    level: 0,
+    window: WINDOW_SLOTS,
+    strictUntil: Number.NEGATIVE_INFINITY,
     used: 0,
     debt: 0,
+    contendedUntil: Number.NEGATIVE_INFINITY,
+    share: 1,
+    budget: 0,
     lastAdmittedSlot: Number.NEGATIVE_INFINITY,
     spans: new Int32Array(SPANS),
     span: Math.floor(slot / SLOTS_PER_SPAN),
@@ -91,30 +116,54 @@ function startOver(of: TenantSlots, slot: number): void {
   of.occupied = of.own;
   of.others = null;
   of.debts = null;
+  of.levels = null;
+  of.level = 0;
+  of.window = WINDOW_SLOTS;
   of.used = 0;
   of.debt = 0;
+  of.contendedUntil = Number.NEGATIVE_INFINITY;
   of.slot = slot;
-  of.settledSlot = slot - 1;
+  of.settledSlot = Number.NEGATIVE_INFINITY;
   of.lastAdmittedSlot = Number.NEGATIVE_INFINITY;
   of.reportedSlot = Number.NEGATIVE_INFINITY;
 }
 
 function step(of: TenantSlots): void {
+  if (of.window !== WINDOW_SLOTS && of.slot >= of.strictUntil) {
+    of.window = WINDOW_SLOTS;
+    of.used -= of.occupied[back(of.index, WINDOW_SLOTS)]!;
+  }
   of.slot += 1;
   of.index = of.index + 1 === RING ? 0 : of.index + 1;
   const { index } = of;
-  of.used -= of.occupied[back(index, WINDOW_SLOTS)]!;
+  const freed = of.occupied[back(index, of.window)]!;
+  of.used -= freed;
   of.own[index] = 0;
+  of.level = drained(of.level, of.limit);
   if (of.others === null) return;
   of.others[index] = 0;
-  const repaid = Math.max(0, Math.min(of.debt, of.limit - of.used));
+  const repaid = Math.min(of.debt, roomFor(of, of.used, of.level));
   of.occupied[index] = repaid;
   of.used += repaid;
   of.debt -= repaid;
+  of.level += repaid;
+  of.budget += Math.max(0, freed - repaid) * of.share;
   of.debts![index] = of.debt;
+  of.levels![index] = of.level;
 }
 
-const back = (index: number, slots: number): number => (index + RING - slots) % RING;
+export const drained = (level: number, limit: number): number =>
+  Math.max(0, level - limit / SLOTS_PER_SECOND);
+
+const vesselOf = ({ window, limit }: TenantSlots): number =>
+  (window === WINDOW_SLOTS ? VESSEL : 1) * limit + EPSILON;
+
+/** Places that are free. */
+export const roomFor = (of: TenantSlots, used: number, level: number): number =>
+  Math.max(0, Math.min(of.limit - used, Math.floor(vesselOf(of) - level)));
+const EPSILON = 1e-6;
+
+export const back = (index: number, slots: number): number => (index + RING - slots) % RING;
 
 function moveSpan(of: TenantSlots, span: number): void {
   if (span === of.span) return;
@@ -127,6 +176,8 @@ function moveSpan(of: TenantSlots, span: number): void {
 /** What was admitted under another limit is no debt under this one. */
 export function setLimit(of: TenantSlots, limit: number): void {
   of.limit = limit;
+  of.level = Math.min(of.level, limit);
+  if (of.levels !== null) of.levels[of.index] = of.level;
   of.settledSlot = of.slot;
 }
 
@@ -136,78 +187,49 @@ export function take(of: TenantSlots): void {
   of.own[index]! += 1;
   if (of.occupied !== of.own) of.occupied[index]! += 1;
   of.used += 1;
+  of.level += 1;
+  of.budget -= 1;
+  if (of.levels !== null) of.levels[index] = of.level;
   of.spans[of.span % SPANS]! += 1;
   of.lastAdmittedSlot = of.slot;
 }
 
-export const hasRoom = (of: TenantSlots): boolean => of.debt === 0 && of.used < of.limit;
+export const hasRoom = (of: TenantSlots): boolean =>
+  of.debt === 0 &&
+  of.used < of.limit &&
+  of.level + 1 <= vesselOf(of) &&
+  (of.slot > of.contendedUntil || of.budget >= 1);
+
+/** He is over his limit: until he was not for a while, his window is a whole second. */
+export function refuse(of: TenantSlots): void {
+  of.strictUntil = of.slot + STRICT_FOR_SLOTS;
+  if (of.window === SLOTS_PER_SECOND) return;
+  of.window = SLOTS_PER_SECOND;
+  of.used += of.occupied[back(of.index, WINDOW_SLOTS)]!;
+}
 
 /** The first slot that has room for an event, if none comes before. */
-export function nextRoom(of: TenantSlots): number {
-  if (of.used === 0) return of.slot + WINDOW_SLOTS;
+export const nextRoom = (of: TenantSlots): number =>
+  of.slot + (Math.max(windowFull(of), vesselFull(of)) || SLOTS_PER_REPORT);
+
+/** Where there is room, but not for this replica: it may have a share of it when it has heard of the others again. */
+const SLOTS_PER_REPORT = 10;
+
+const vesselFull = (of: TenantSlots): number =>
+  of.limit < 1 ? 0 : Math.ceil(((of.level + of.debt + 1 - vesselOf(of)) * SLOTS_PER_SECOND) / of.limit);
+
+/** Slots until the window has room, debts repaid. */
+function windowFull(of: TenantSlots): number {
+  if (of.used === 0) return of.limit < 1 || of.debt > 0 ? of.window : 0;
   let due = of.used + of.debt - of.limit + 1;
-  const turns = Math.floor((due - 1) / of.used);
+  const turns = Math.max(0, Math.floor((due - 1) / of.used));
   due -= turns * of.used;
   let slots = 0;
-  while (due > 0 && slots < WINDOW_SLOTS) {
+  while (due > 0 && slots < of.window) {
     slots += 1;
-    due -= of.occupied[back(of.index, WINDOW_SLOTS - slots)]!;
+    due -= of.occupied[back(of.index, of.window - slots)]!;
   }
-  return of.slot + turns * WINDOW_SLOTS + slots;
-}
-
-/** What one other replica has said: the last of `counts` belongs to `slot`. */
-export interface Heard {
-  readonly slot: number;
-  readonly counts: readonly number[];
-}
-
-/** Puts what all others have said in the place of what they said before, and lays it out anew. */
-export function hear(of: TenantSlots, reports: readonly Heard[]): void {
-  const from = Math.max(of.slot - HORIZON_SLOTS + 1, of.settledSlot + 1);
-  if (from > of.slot) return;
-  const others = share(of);
-  for (let slot = from; slot <= of.slot; slot++) others[back(of.index, of.slot - slot)] = 0;
-  for (const { slot: last, counts } of reports) {
-    counts.forEach((count, place) => {
-      // A little ahead of us is now: it leaves the window no later than it should.
-      const slot = Math.min(last - counts.length + 1 + place, of.slot);
-      if (slot >= from) others[back(of.index, of.slot - slot)]! += count;
-    });
-  }
-  layOut(of, from);
-}
-
-function share(of: TenantSlots): Int32Array {
-  if (of.others === null) {
-    of.others = new Int32Array(RING);
-    of.debts = new Int32Array(RING);
-    of.occupied = of.own.slice();
-  }
-  return of.others;
-}
-
-/** Gives every event from a slot on its place. */
-function layOut(of: TenantSlots, from: number): void {
-  const { own, occupied, limit } = of;
-  const others = of.others!;
-  const debts = of.debts!;
-  let index = back(of.index, of.slot - from);
-  let used = 0;
-  for (let i = 1; i <= WINDOW_SLOTS; i++) used += occupied[back(index, i)]!;
-  let debt = debts[back(index, 1)]!;
-  for (let slot = from; slot <= of.slot; slot++) {
-    used -= occupied[back(index, WINDOW_SLOTS)]!;
-    const wanted = own[index]! + others[index]! + debt;
-    const placed = Math.max(0, Math.min(wanted, limit - used));
-    occupied[index] = placed;
-    used += placed;
-    debt = wanted - placed;
-    debts[index] = debt;
-    index = index + 1 === RING ? 0 : index + 1;
-  }
-  of.used = used;
-  of.debt = debt;
+  return turns * of.window + slots;
 }
 
 /** Admitted here in the last second. */

@@ -2,17 +2,18 @@ import { randomBytes } from 'node:crypto';
 import type { OthersCounts, RateCounts, RateReport, RateUse } from '@posthorn/db';
 import { RATE_SLOT_MS, SLOTS_PER_SECOND } from '@posthorn/db';
 import type { RateExchange } from '@posthorn/tenant-config';
+import { hear } from './hear-others.ts';
 import {
   createTenantSlots,
   HORIZON_SLOTS,
   hasRoom,
-  hear,
   moveTo,
   nextRoom,
   ownCounts,
   ownInLastMinute,
   ownInLastSecond,
   ownSpans,
+  refuse,
   setLimit,
   slotOf,
   type TenantSlots,
@@ -76,6 +77,8 @@ export function createRateWindow(options: RateWindowOptions = {}): RateWindow {
   const time = createSharedTime();
   const windows = new Map<string, TenantSlots>();
   let touched: TenantSlots[] = [];
+  /** Those that the report under way asks about. */
+  let asked: TenantSlots[] = [];
   let replicas = 1;
   let readAtMs = Number.POSITIVE_INFINITY;
 
@@ -122,6 +125,7 @@ export function createRateWindow(options: RateWindowOptions = {}): RateWindow {
         touched.push(window);
       }
       if (!hasRoom(window)) {
+        refuse(window);
         const resetMs = nextRoom(window) * RATE_SLOT_MS - time.at(nowMs);
         return { admitted: false, limit: held, remaining: 0, resetMs };
       }
@@ -137,36 +141,37 @@ export function createRateWindow(options: RateWindowOptions = {}): RateWindow {
     report(nowMs): RateReport {
       const slot = slotAt(nowMs);
       const rows: RateCounts[] = [];
-      const about: string[] = [];
       const later: TenantSlots[] = [];
+      asked = [];
       for (const window of touched) {
         moveTo(window, slot);
         const { tenantId } = window;
         if (isNear(window)) onNear?.({ tenantId, limit: window.limit, used: window.used });
-        if (replicas > 1 && (about.length >= MAX_REPORTED_TENANTS || !isDue(window, slot))) {
+        if (replicas > 1 && (asked.length >= MAX_REPORTED_TENANTS || !isDue(window, slot))) {
           later.push(window);
           continue;
         }
         window.isTouched = false;
         if (replicas === 1) continue;
         window.reportedSlot = slot;
-        about.push(tenantId);
+        asked.push(window);
         if (slot - window.lastAdmittedSlot < HORIZON_SLOTS)
           rows.push({ tenantId, counts: ownCounts(window), minuteCounts: ownSpans(window) });
       }
       touched = later;
-      return { slot, rows, about };
+      return { slot, rows, about: asked.map((window) => window.tenantId) };
     },
     read({ sentAtMs, receivedAtMs, nowMs, others, rates }) {
       time.observe({ sentAtMs, receivedAtMs, theirsMs: nowMs });
       replicas = others + 1;
       readAtMs = receivedAtMs;
       const slot = slotAt(receivedAtMs);
-      for (const [tenantId, reports] of Map.groupBy(rates, (rate: OthersCounts) => rate.tenantId)) {
-        const window = windows.get(tenantId);
-        if (!window) continue;
+      const heard = Map.groupBy(rates, (rate: OthersCounts) => rate.tenantId);
+      for (const window of asked) {
+        const reports = heard.get(window.tenantId);
+        if (reports === undefined && window.others === null) continue;
         moveTo(window, slot);
-        hear(window, reports);
+        hear(window, reports ?? [], replicas);
       }
     },
     get tenants() {
