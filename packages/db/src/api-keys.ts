@@ -73,7 +73,7 @@ const columns = (sql: Sql) => sql`
   key_id, kind, tenant_id, scopes, expires_at, name, created_at, revoked_at,
   (extract(epoch from created_at) * 1000000)::bigint::text as created_micros`;
 
-/** Up to `limit + 1`, in the order of reading. */
+/** In the order of reading. */
 export async function listApiKeys(
   sql: Sql,
   { tenantId, kind }: ApiKeyFilter,
@@ -89,7 +89,7 @@ export async function listApiKeys(
     select ${columns(sql)} from api_keys
     where (${tenantId}::text is null or tenant_id = ${tenantId})
       and (${kind}::text is null or kind = ${kind}) and ${beyond}
-    order by ${order} limit ${limit + 1}`;
+    order by ${order} limit ${limit}`;
 }
 
 export async function findApiKeyEntry(sql: Sql, keyId: string): Promise<ApiKeyEntry | null> {

@@ -16,4 +16,8 @@ export function normaliseTime(value: unknown): string | null {
 }
 
 /** The end of year 9999: a later one is written with a sign, which RFC 3339 has not. */
-const MAX_TIME_MS = Date.UTC(10_000, 0, 1);
+export const MAX_TIME_MS = Date.UTC(10_000, 0, 1);
+
+/** Unix milliseconds of a time that a schema has let through; undefined for none. */
+export const timeMs = (text: string | undefined): number | undefined =>
+  text === undefined ? undefined : Date.parse(normaliseTime(text)!);

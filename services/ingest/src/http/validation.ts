@@ -144,11 +144,13 @@ export const NoBody = Type.Optional(Type.Object({}, { additionalProperties: fals
 /** A field that may also be null. */
 export const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
-export const Time = Type.Refine(
-  Type.String(),
-  (text) => normaliseTime(text) !== null,
-  () => TIME_RULE,
-);
+export const timeField = (options: Type.TStringOptions = {}) =>
+  Type.Refine(
+    Type.String(options),
+    (text) => normaliseTime(text) !== null,
+    () => TIME_RULE,
+  );
+export const Time = timeField();
 
 /** A query parameter that is a whole number, written in digits. */
 export const integerText = (min: number, max: number, options: Type.TStringOptions = {}) =>

@@ -1,9 +1,9 @@
 import { GRAIN_MS, type Grain, type RollupQuery } from '@posthorn/db';
+import { type ListScope, scopeOfList } from '../../access/tenant-of.ts';
 import type { App, AppParts } from '../../http/app.ts';
-import { operation } from '../../http/operation.ts';
+import { EVERYBODY, operation } from '../../http/operation.ts';
 import { invalidRequest, isProblem, type Problem, sendProblem } from '../../http/problem.ts';
-import { normaliseTime } from '../../http/read-time.ts';
-import { type Scope, scopeOf } from '../record/read-page.ts';
+import { timeMs } from '../../http/read-time.ts';
 import {
   DEFAULT_GROUPS,
   DIMENSION_OF,
@@ -84,14 +84,14 @@ function measure(
     tag: 'Analytics',
     summary,
     description: DESCRIPTION,
-    access: { scope: 'read', callers: ['operator', 'tenant', 'portal'] },
+    access: { scope: 'read', callers: EVERYBODY },
     querystring: MetricsQuery,
     answers: { 200: metricsAnswer(title, measures) },
     problems: ['tenant_not_found'],
   });
   app.get(path, declared, async (request, reply) => {
     const { query, caller } = request;
-    const scope = await scopeOf(parts.tenants, caller, query);
+    const scope = await scopeOfList(parts.tenants, caller, query);
     if (isProblem(scope)) return sendProblem(reply, scope);
     const asked = readQuery(query, scope, parts.clock.nowMs());
     if (isProblem(asked)) return sendProblem(reply, asked);
@@ -109,9 +109,9 @@ function measure(
 }
 
 /** One group more than is shown, so that the answer can say that there are more. */
-function readQuery(query: MetricsQueryText, scope: Scope, nowMs: number): RollupQuery | Problem {
-  const toMs = timeOf(query.to) ?? nowMs;
-  const fromMs = timeOf(query.from) ?? toMs - DAY_MS;
+function readQuery(query: MetricsQueryText, scope: ListScope, nowMs: number): RollupQuery | Problem {
+  const toMs = timeMs(query.to) ?? nowMs;
+  const fromMs = timeMs(query.from) ?? toMs - DAY_MS;
   const { granularity } = query;
   const byTime = granularity !== 'total';
   const grain =
@@ -135,9 +135,6 @@ function readQuery(query: MetricsQueryText, scope: Scope, nowMs: number): Rollup
     limit: Number(query.limit ?? DEFAULT_GROUPS) + 1,
   };
 }
-
-const timeOf = (text: string | undefined): number | undefined =>
-  text === undefined ? undefined : Date.parse(normaliseTime(text)!);
 
 /** The finest that is not too long to look at, and that is kept that long. */
 function grainFor(spanMs: number, ageMs: number): Grain {

@@ -1,8 +1,8 @@
 import { type Dimension, GRAINS, latencyPercentiles, type RollupGroup } from '@posthorn/db';
 import Type, { type Static } from 'typebox';
 import { AT, LATER, TENANT, WEBHOOK } from '../../http/examples.ts';
-import { integerText, Nullable, Time } from '../../http/validation.ts';
-import { outcomeFilters, tenantFilter, typeFilter, webhookFilter } from '../record/filters.ts';
+import { outcomeFilters, tenantFilter, typeFilter, webhookFilter } from '../../http/fields.ts';
+import { integerText, Nullable, timeField } from '../../http/validation.ts';
 
 export const DEFAULT_GROUPS = 1_000;
 export const MAX_GROUPS = 10_000;
@@ -32,12 +32,8 @@ export const MetricsQuery = Type.Object(
     ...webhookFilter,
     ...typeFilter,
     ...outcomeFilters,
-    from: Type.Optional(
-      Type.Intersect([Time, Type.String({ description: 'A day ago when left out.', examples: [AT] })]),
-    ),
-    to: Type.Optional(
-      Type.Intersect([Time, Type.String({ description: 'Now when left out.', examples: [LATER] })]),
-    ),
+    from: Type.Optional(timeField({ description: 'A day before `to` when left out.', examples: [AT] })),
+    to: Type.Optional(timeField({ description: 'Now when left out.', examples: [LATER] })),
     granularity: Type.Optional(
       Type.Enum([...GRAINS, 'total'], {
         description:

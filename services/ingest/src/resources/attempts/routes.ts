@@ -3,18 +3,17 @@ import type { AttemptRow, AttemptSummary } from '@posthorn/db';
 import type { Static } from 'typebox';
 import type { Caller } from '../../access/caller.ts';
 import { couldBe } from '../../access/find-tenant.ts';
+import { scopeOfList } from '../../access/tenant-of.ts';
 import { seesEndpoint } from '../../access/visible-endpoints.ts';
 import type { App, AppParts } from '../../http/app.ts';
-import { operation } from '../../http/operation.ts';
+import { timeRange } from '../../http/fields.ts';
+import { EVERYBODY, operation } from '../../http/operation.ts';
 import { isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
 import { AttemptPage, viewAttempt } from '../deliveries/schema.ts';
-import { timeRange, WALK } from '../record/filters.ts';
-import { readPage, scopeOf } from '../record/read-page.ts';
+import { WALK, walkPage } from '../record/read-page.ts';
 import { decodeBody } from './decode-body.ts';
 import { describeRequest, type SentRequest } from './describe-request.ts';
 import { AttemptParams, AttemptQuery, FullAttempt } from './schema.ts';
-
-const EVERYBODY = ['operator', 'tenant', 'portal'] as const;
 
 export function attemptRoutes(app: App, parts: AppParts): void {
   listAttempts(app, parts);
@@ -34,7 +33,7 @@ function listAttempts(app: App, parts: AppParts): void {
   });
   app.get('/attempts', declared, async (request, reply) => {
     const { query, caller } = request;
-    const scope = await scopeOf(parts.tenants, caller, query);
+    const scope = await scopeOfList(parts.tenants, caller, query);
     if (isProblem(scope)) return sendProblem(reply, scope);
     const filter = {
       ...timeRange(query),
@@ -46,21 +45,19 @@ function listAttempts(app: App, parts: AppParts): void {
       statusClass: query.status_class,
       failure: query.failure,
     };
-    const page = await readPage<AttemptSummary>(
+    const page = await walkPage(
       {
         path: '/attempts',
-        of: 'attempts',
         query,
         tenantId: scope.tenantId,
         nowMs: parts.clock.nowMs(),
         isKey: isEventId,
-        keyOf: (row) => row.attemptId,
+        keyOf: (row: AttemptSummary) => row.attemptId,
       },
+      viewAttempt,
       (walk) => parts.store.record.searchAttempts(scope.tenantId, filter, walk),
     );
-    return isProblem(page)
-      ? sendProblem(reply, page)
-      : reply.send({ ...page, data: page.data.map(viewAttempt) });
+    return isProblem(page) ? sendProblem(reply, page) : reply.send(page);
   });
 }
 

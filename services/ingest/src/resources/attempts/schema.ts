@@ -1,17 +1,17 @@
-import { isDeliveryId } from '@posthorn/contracts';
 import Type from 'typebox';
 import { pageQuery } from '../../http/cursor.ts';
 import { ATTEMPT, DELIVERY } from '../../http/examples.ts';
-import { Nullable } from '../../http/validation.ts';
-import { ATTEMPT_EXAMPLE, Attempt } from '../deliveries/schema.ts';
 import {
+  deliveryFilter,
   eventFilter,
   outcomeFilters,
   tenantFilter,
   timeFilters,
   typeFilter,
   webhookFilter,
-} from '../record/filters.ts';
+} from '../../http/fields.ts';
+import { Nullable } from '../../http/validation.ts';
+import { ATTEMPT_EXAMPLE, Attempt } from '../deliveries/schema.ts';
 import { ShownBody } from './decode-body.ts';
 import { SentRequest } from './describe-request.ts';
 
@@ -20,9 +20,7 @@ export const AttemptQuery = Type.Object(
     ...tenantFilter,
     ...webhookFilter,
     ...eventFilter,
-    delivery_id: Type.Optional(
-      Type.Refine(Type.String({ examples: [DELIVERY] }), isDeliveryId, () => 'must be the id of a delivery'),
-    ),
+    ...deliveryFilter,
     ...typeFilter,
     state: Type.Optional(
       Type.Enum(['success', 'processing', 'failed'], { description: 'Where the attempt left its delivery.' }),

@@ -1,13 +1,13 @@
 import { Readable } from 'node:stream';
 import { type AuditReader, exportEntries, viewAuditEntry } from '@posthorn/audit';
 import type { AuditFilter, AuditRow } from '@posthorn/db';
-import { unknownTenant } from '../../access/authorise.ts';
-import { type Caller, mayActFor } from '../../access/caller.ts';
+import type { Caller } from '../../access/caller.ts';
+import { type ListOwner, tenantOfList } from '../../access/tenant-of.ts';
 import type { App, AppParts } from '../../http/app.ts';
-import { cutPage, DEFAULT_PAGE, decodeCursor } from '../../http/cursor.ts';
-import { operation } from '../../http/operation.ts';
-import { invalidRequest, isProblem, sendProblem } from '../../http/problem.ts';
-import { normaliseTime } from '../../http/read-time.ts';
+import { timeSpan } from '../../http/fields.ts';
+import { OPERATORS, operation } from '../../http/operation.ts';
+import { isProblem, sendProblem } from '../../http/problem.ts';
+import { readPage } from '../../http/read-page.ts';
 import { AuditExport, AuditHead, AuditPage, AuditQuery, ExportQuery } from './schema.ts';
 
 /** A reader who takes nothing for this long is let go. */
@@ -33,44 +33,41 @@ function listAuditLog(app: App, parts: AppParts): void {
   });
   app.get('/audit-log', declared, async (request, reply) => {
     const { query, caller } = request;
-    if (query.tenant_id !== undefined && !mayActFor(caller, query.tenant_id))
-      return sendProblem(reply, unknownTenant(query.tenant_id));
-    const filter = toFilter(caller, query);
-    const of = { of: 'audit-log', tenantId: filter.tenantId };
-    const cursor = decodeCursor(query.cursor, of);
-    if (cursor !== null && isProblem(cursor)) return sendProblem(reply, cursor);
-    if (cursor !== null && !SEQ.test(cursor.at[0] ?? '')) return sendProblem(reply, INVALID_CURSOR);
-    const limit = Number(query.limit ?? DEFAULT_PAGE);
-    const rows = await parts.store.auditLog.page(filter, {
-      limit: limit + 1,
-      order: cursor?.direction === 'prev' ? 'oldest' : 'newest',
-      beyond: cursor && Number(cursor.at[0]),
-    });
-    const keyOf = ({ seq }: AuditRow) => [String(seq)];
-    const page = cutPage({ path: '/audit-log', query, ...of, cursor, limit, keyOf }, rows);
-    const data = page.rows.map((row) => viewAuditEntry(row, readerOf(caller)));
-    return reply.send({ data, next: page.next, prev: page.prev });
+    const owner = tenantOfList(caller, query.tenant_id);
+    if (isProblem(owner)) return sendProblem(reply, owner);
+    const list = {
+      path: '/audit-log',
+      query,
+      ...owner,
+      keyOf: ({ seq }: AuditRow) => [String(seq)],
+      isKey: ([seq = '']: readonly string[]) => SEQ.test(seq),
+    };
+    const view = (row: AuditRow) => viewAuditEntry(row, readerOf(caller));
+    const page = await readPage(list, view, ({ at, backwards, limit }) =>
+      parts.store.auditLog.page(toFilter(owner, query), {
+        limit,
+        order: backwards ? 'oldest' : 'newest',
+        beyond: at && Number(at[0]),
+      }),
+    );
+    return isProblem(page) ? sendProblem(reply, page) : reply.send(page);
   });
 }
 
 const SEQ = /^\d{1,15}$/;
-const INVALID_CURSOR = invalidRequest([
-  { pointer: '?cursor', detail: 'is not a cursor of this list: start without one' },
-]);
 
 type Filters = Readonly<
-  Partial<Record<'tenant_id' | 'action' | 'actor' | 'subject' | 'since' | 'until', string>>
+  Partial<Record<'action' | 'actor' | 'subject' | 'min_created_at' | 'max_created_at', string>>
 >;
 
 const readerOf = (caller: Caller): AuditReader => (caller.tenantId === null ? 'operator' : 'tenant');
 
-const toFilter = (caller: Caller, query: Filters): AuditFilter => ({
-  tenantId: caller.tenantId ?? query.tenant_id ?? null,
+const toFilter = ({ tenantId }: ListOwner, query: Filters): AuditFilter => ({
+  tenantId,
   action: query.action,
   actor: query.actor,
   subject: query.subject,
-  since: normaliseTime(query.since) ?? undefined,
-  until: normaliseTime(query.until) ?? undefined,
+  ...timeSpan(query),
 });
 
 function getAuditHead(app: App, parts: AppParts): void {
@@ -80,7 +77,7 @@ function getAuditHead(app: App, parts: AppParts): void {
     summary: 'Get the end of the audit log’s chain',
     description:
       'Keep it where whoever can write to the database cannot: `posthorn audit verify --pin <seq>:<hash>` finds by it that the log was cut or written anew.',
-    access: { scope: 'manage', callers: ['operator'] },
+    access: { scope: 'manage', callers: OPERATORS },
     answers: { 200: AuditHead },
   });
   app.get('/audit-log/head', declared, async (_request, reply) =>
@@ -103,12 +100,12 @@ function exportRoute(app: App, parts: AppParts): void {
   });
   app.get('/audit-log/export', declared, async (request, reply) => {
     const { query, caller } = request;
-    if (query.tenant_id !== undefined && !mayActFor(caller, query.tenant_id))
-      return sendProblem(reply, unknownTenant(query.tenant_id));
+    const owner = tenantOfList(caller, query.tenant_id);
+    if (isProblem(owner)) return sendProblem(reply, owner);
     const format = query.format ?? 'ndjson';
     const { auditLog } = parts.store;
     const { seq: end } = await auditLog.head();
-    const wish = { filter: toFilter(caller, query), format, reader: readerOf(caller), end };
+    const wish = { filter: toFilter(owner, query), format, reader: readerOf(caller), end };
     const lines = Readable.from(exportEntries(auditLog.page, wish), { objectMode: false });
     reply.raw.setTimeout(EXPORT_STALL_MS, () => lines.destroy(new Error('the reader stalled')));
     reply.type(format === 'csv' ? 'text/csv; charset=utf-8; header=present' : 'application/x-ndjson');

@@ -1,9 +1,9 @@
-import { isTenantId } from '@posthorn/contracts';
 import Type from 'typebox';
-import { isPlainText, TENANT_ID_RULE } from '../../accept/check-fields.ts';
+import { isPlainText } from '../../accept/check-fields.ts';
 import { pageOf, pageQuery } from '../../http/cursor.ts';
 import { AT, KEY, TENANT, WEBHOOK } from '../../http/examples.ts';
-import { Nullable, Time } from '../../http/validation.ts';
+import { tenantFilter, timeFilters } from '../../http/fields.ts';
+import { Nullable } from '../../http/validation.ts';
 
 const MAX_FILTER_CHARS = 128;
 
@@ -15,9 +15,7 @@ const text = (description: string, example: string) =>
   );
 
 const Filters = {
-  tenant_id: Type.Optional(
-    Type.Refine(Type.String({ examples: [TENANT] }), isTenantId, () => TENANT_ID_RULE),
-  ),
+  ...tenantFilter,
   action: Type.Optional(
     Type.String({
       pattern: '^[a-z_]{1,64}\\.([a-z_]{1,64}|\\*)$',
@@ -27,8 +25,7 @@ const Filters = {
   ),
   actor: Type.Optional(text('The id of the key or token that acted.', KEY)),
   subject: Type.Optional(text('The id of what was acted on.', WEBHOOK)),
-  since: Type.Optional(Time),
-  until: Type.Optional(Time),
+  ...timeFilters,
 };
 
 export const AuditQuery = Type.Object({ ...Filters, ...pageQuery }, { additionalProperties: false });

@@ -6,8 +6,9 @@ import { confirmChange, unknownTenant } from '../../access/authorise.ts';
 import { type Caller, mayActFor } from '../../access/caller.ts';
 import { findTenantOfEvent } from '../../access/find-tenant.ts';
 import type { App, AppParts } from '../../http/app.ts';
-import { EVENT, TENANT, WEBHOOK } from '../../http/examples.ts';
-import { type CallerKind, operation, type Tag } from '../../http/operation.ts';
+import { EVENT, TENANT } from '../../http/examples.ts';
+import { EventParams, TenantParams, WebhookParams } from '../../http/fields.ts';
+import { type CallerKind, EVERYBODY, operation, type Tag } from '../../http/operation.ts';
 import { type Problem, type ProblemCode, problem, sendProblem } from '../../http/problem.ts';
 import { NoBody, Nullable } from '../../http/validation.ts';
 import { unknownEvent } from '../events/read.ts';
@@ -27,17 +28,13 @@ const Cancelled = Type.Object(
   },
 );
 
-const EventParams = Type.Object({ event_id: Type.String({ examples: [EVENT] }) });
-const WebhookParams = Type.Object({ webhook_id: Type.String({ examples: [WEBHOOK] }) });
-const TenantParams = Type.Object({ tenant_id: Type.String({ examples: [TENANT] }) });
-
 const declare = <P extends TSchema>(
   id: string,
   tag: Tag,
   of: string,
   params: P,
   notFound: ProblemCode,
-  callers: readonly CallerKind[] = ['operator', 'tenant'],
+  callers?: readonly CallerKind[],
 ) =>
   operation({
     id,
@@ -45,7 +42,7 @@ const declare = <P extends TSchema>(
     summary: `Cancel what is queued of ${of}`,
     description:
       'Nothing of it is sent once every worker has seen the change, 5 s at most; what is under way ends. Replays made later are sent.',
-    access: { scope: 'manage', callers },
+    access: { scope: 'manage', ...(callers ? { callers } : {}) },
     params,
     body: NoBody,
     answers: { 202: Cancelled },
@@ -73,7 +70,7 @@ export function cancelRoutes(app: App, parts: AppParts): void {
     'a webhook',
     WebhookParams,
     'webhook_not_found',
-    ['operator', 'tenant', 'portal'],
+    EVERYBODY,
   );
   app.post('/webhooks/:webhook_id/cancel', ofWebhook, async (request, reply) => {
     const { webhook_id: endpointId } = request.params;

@@ -1,18 +1,16 @@
 import type { DeadLetterFilter, DeliveryRow } from '@posthorn/db';
 import type { Static } from 'typebox';
 import { actorOf } from '../../access/actor.ts';
-import { unknownTenant } from '../../access/authorise.ts';
-import { type Caller, mayActFor } from '../../access/caller.ts';
-import { findTenantOfDelivery } from '../../access/find-tenant.ts';
+import type { Caller } from '../../access/caller.ts';
 import { tellIntent } from '../../access/tell-intent.ts';
-import { seesEndpoint, visibleEndpoints } from '../../access/visible-endpoints.ts';
+import { type ListScope, scopeOfList } from '../../access/tenant-of.ts';
 import type { App, AppParts } from '../../http/app.ts';
-import { operation } from '../../http/operation.ts';
+import { DeliveryParams } from '../../http/fields.ts';
+import { EVERYBODY, operation } from '../../http/operation.ts';
 import { isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
-import { normaliseTime } from '../../http/read-time.ts';
 import { NoBody } from '../../http/validation.ts';
 import { journalProblem } from '../cancellations/journal-problem.ts';
-import { unknownDelivery } from '../deliveries/routes.ts';
+import { findSeenDelivery, unknownDelivery } from '../deliveries/routes.ts';
 import { requestReplay } from '../events/request-replay.ts';
 import {
   DEFAULT_LIMIT,
@@ -22,11 +20,10 @@ import {
   DeadLetterQuery,
   DeadLetterRemoved,
   DeadLetterRetried,
-  DeliveryParams,
+  spanOf,
   viewDeadLetter,
 } from './schema.ts';
 
-const EVERYBODY = ['operator', 'tenant', 'portal'] as const;
 const MAX_COUNTED_TENANTS = 1_000;
 
 export function deadLetterRoutes(app: App, parts: AppParts): void {
@@ -50,34 +47,25 @@ function listDeadLetters(app: App, parts: AppParts): void {
   });
   app.get('/dlq', declared, async (request, reply) => {
     const { query, caller } = request;
-    if (query.tenant_id !== undefined && !mayActFor(caller, query.tenant_id))
-      return sendProblem(reply, unknownTenant(query.tenant_id));
-    const tenantId = caller.tenantId ?? query.tenant_id ?? null;
-    const narrowed = tenantId === null ? null : await visibleEndpoints(parts.tenants, caller, tenantId);
-    if (isProblem(narrowed ?? {})) return sendProblem(reply, narrowed as Problem);
+    const scope = await scopeOfList(parts.tenants, caller, query);
+    if (isProblem(scope)) return sendProblem(reply, scope);
     const limit = Number(query.limit ?? DEFAULT_LIMIT);
     const offset = Number(query.offset ?? 0);
-    const filter = toFilter(query, narrowed as readonly string[] | null);
-    const { rows, total } = await parts.store.listDeadLetters(tenantId, { ...filter, limit, offset });
+    const page = { ...toFilter(query, scope), limit, offset };
+    const { rows, total } = await parts.store.listDeadLetters(scope.tenantId, page);
     const next = offset + rows.length < total && rows.length > 0 ? nextPage(query, limit, offset) : null;
     return reply.send({ entries: rows.map(viewDeadLetter), total, limit, offset, next });
   });
 }
 
-function toFilter(
-  query: Static<typeof DeadLetterQuery>,
-  endpointIds: readonly string[] | null,
-): DeadLetterFilter {
-  return {
-    endpointId: query.webhook_id,
-    eventType: query.event_type,
-    since: normaliseTime(query.since) ?? undefined,
-    until: normaliseTime(query.until) ?? undefined,
-    reason: query.reason,
-    failure: query.failure,
-    endpointIds: endpointIds ?? undefined,
-  };
-}
+const toFilter = (query: Static<typeof DeadLetterQuery>, { endpointIds }: ListScope): DeadLetterFilter => ({
+  ...spanOf(query),
+  endpointId: query.webhook_id,
+  eventType: query.event_type,
+  reason: query.reason,
+  failure: query.failure,
+  endpointIds: endpointIds ?? undefined,
+});
 
 function nextPage(query: Static<typeof DeadLetterQuery>, limit: number, offset: number): string {
   const page = new URLSearchParams();
@@ -207,11 +195,8 @@ async function findFailed(
   caller: Caller,
   deliveryId: string,
 ): Promise<DeliveryRow | Problem> {
-  const tenantId = await findTenantOfDelivery(parts, caller, deliveryId);
-  const delivery = tenantId === null ? null : await parts.store.findDelivery(tenantId, deliveryId);
-  if (tenantId === null || delivery === null) return unknownDelivery(deliveryId);
-  if (!(await seesEndpoint(parts.tenants, caller, tenantId, delivery.endpointId)))
-    return unknownDelivery(deliveryId);
+  const delivery = await findSeenDelivery(parts, caller, deliveryId);
+  if (delivery === null) return unknownDelivery(deliveryId);
   return delivery.state === 'failed' ? delivery : notDead(delivery.state);
 }
 

@@ -1,16 +1,17 @@
-import {
-  type DeadLetterReason,
-  FAILURE_KIND,
-  type FailureClass,
-  isEndpointId,
-  isEventType,
-  isTenantId,
-} from '@posthorn/contracts';
+import type { DeadLetterReason } from '@posthorn/contracts';
 import type { DeadLetterRow } from '@posthorn/db';
 import Type, { type Static } from 'typebox';
-import { TENANT_ID_RULE } from '../../accept/check-fields.ts';
 import { AT, DELIVERY, EVENT, TENANT, WEBHOOK } from '../../http/examples.ts';
-import { integerText, Nullable, Time } from '../../http/validation.ts';
+import {
+  failureFilter,
+  tenantFilter,
+  timeFilters,
+  timeSpan,
+  typeFilter,
+  webhookFilter,
+} from '../../http/fields.ts';
+import { normaliseTime } from '../../http/read-time.ts';
+import { integerText, Nullable, timeField } from '../../http/validation.ts';
 import { ReplayStarted } from '../events/request-replay.ts';
 
 export const DEFAULT_LIMIT = 50;
@@ -24,28 +25,26 @@ const REASONS = [
   'endpoint_gone',
   'invalid_endpoint',
 ] as const satisfies readonly DeadLetterReason[];
-const FAILURES = Object.keys(FAILURE_KIND) as FailureClass[];
 
 /** Which dead letters are meant, whether they are listed or retried. */
 export const DeadLetterFilters = {
-  tenant_id: Type.Optional(
-    Type.Refine(Type.String({ examples: [TENANT] }), isTenantId, () => TENANT_ID_RULE),
+  ...tenantFilter,
+  ...webhookFilter,
+  ...typeFilter,
+  ...timeFilters,
+  since: Type.Optional(
+    timeField({ description: 'The earlier name of `min_created_at`, which counts before it.' }),
   ),
-  webhook_id: Type.Optional(
-    Type.Refine(Type.String({ examples: [WEBHOOK] }), isEndpointId, () => 'must be the id of a webhook'),
+  until: Type.Optional(
+    timeField({ description: 'Ends before this moment; `max_created_at` counts before it.' }),
   ),
-  event_type: Type.Optional(
-    Type.Refine(Type.String({ examples: ['order.created'] }), isEventType, () => 'must be an event type'),
-  ),
-  since: Type.Optional(Time),
-  until: Type.Optional(Time),
   reason: Type.Optional(Type.Enum([...REASONS], { description: 'Why it is not tried again by itself.' })),
 };
 
 export const DeadLetterQuery = Type.Object(
   {
     ...DeadLetterFilters,
-    failure: Type.Optional(Type.Enum(FAILURES, { description: 'Class of the last failure.' })),
+    ...failureFilter,
     limit: Type.Optional(integerText(1, MAX_LIMIT, { examples: ['10'] })),
     offset: Type.Optional(integerText(0, MAX_OFFSET)),
   },
@@ -133,7 +132,18 @@ export const DeadLetterRemoved = Type.Object(
   { title: 'DeadLetterRemoved', examples: [{ delivery_id: DELIVERY }] },
 );
 
-export const DeliveryParams = Type.Object({ delivery_id: Type.String({ examples: [DELIVERY] }) });
+/** In what time they became dead letters; under the names that all lists have, or those that this one had first. */
+export function spanOf(
+  given: {
+    readonly [name in 'min_created_at' | 'max_created_at' | 'since' | 'until']?: string;
+  },
+): { readonly since: string | undefined; readonly until: string | undefined } {
+  const { since, until } = timeSpan(given);
+  return {
+    since: since ?? normaliseTime(given.since) ?? undefined,
+    until: until ?? normaliseTime(given.until) ?? undefined,
+  };
+}
 
 export function viewDeadLetter(row: DeadLetterRow): Static<typeof DeadLetter> {
   return {

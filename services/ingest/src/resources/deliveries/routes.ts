@@ -2,25 +2,17 @@ import { isDeliveryId } from '@posthorn/contracts';
 import type { DeliveryRow } from '@posthorn/db';
 import type { Caller } from '../../access/caller.ts';
 import { findTenantOfDelivery } from '../../access/find-tenant.ts';
+import { scopeOfList } from '../../access/tenant-of.ts';
 import { seesEndpoint } from '../../access/visible-endpoints.ts';
 import type { App, AppParts } from '../../http/app.ts';
-import { operation } from '../../http/operation.ts';
+import { DeliveryParams, timeRange } from '../../http/fields.ts';
+import { EVERYBODY, operation } from '../../http/operation.ts';
 import { isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
-import { timeRange, WALK } from '../record/filters.ts';
-import { readPage, scopeOf } from '../record/read-page.ts';
+import { WALK, walkPage } from '../record/read-page.ts';
 import { describeWaiting, isWaiting } from './describe-waiting.ts';
-import {
-  DeliveryPage,
-  DeliveryParams,
-  DeliveryQuery,
-  DeliveryWithAttempts,
-  viewAttempt,
-  viewDelivery,
-} from './schema.ts';
+import { DeliveryPage, DeliveryQuery, DeliveryWithAttempts, viewAttempt, viewDelivery } from './schema.ts';
 
 export { viewDelivery } from './schema.ts';
-
-const EVERYBODY = ['operator', 'tenant', 'portal'] as const;
 
 export function deliveryRoutes(app: App, parts: AppParts): void {
   listDeliveries(app, parts);
@@ -40,7 +32,7 @@ function listDeliveries(app: App, parts: AppParts): void {
   });
   app.get('/deliveries', declared, async (request, reply) => {
     const { query, caller } = request;
-    const scope = await scopeOf(parts.tenants, caller, query);
+    const scope = await scopeOfList(parts.tenants, caller, query);
     if (isProblem(scope)) return sendProblem(reply, scope);
     const filter = {
       ...timeRange(query),
@@ -51,21 +43,19 @@ function listDeliveries(app: App, parts: AppParts): void {
       statusClass: query.status_class,
       failure: query.failure,
     };
-    const page = await readPage<DeliveryRow>(
+    const page = await walkPage(
       {
         path: '/deliveries',
-        of: 'deliveries',
         query,
         tenantId: scope.tenantId,
         nowMs: parts.clock.nowMs(),
         isKey: isDeliveryId,
-        keyOf: (row) => row.deliveryId,
+        keyOf: (row: DeliveryRow) => row.deliveryId,
       },
+      viewDelivery,
       (walk) => parts.store.record.searchDeliveries(scope.tenantId, filter, walk),
     );
-    return isProblem(page)
-      ? sendProblem(reply, page)
-      : reply.send({ ...page, data: page.data.map(viewDelivery) });
+    return isProblem(page) ? sendProblem(reply, page) : reply.send(page);
   });
 }
 

@@ -1,9 +1,7 @@
-import { isEventId } from '@posthorn/contracts';
 import type { AttemptSummary, DeliveryRow } from '@posthorn/db';
 import Type, { type Static } from 'typebox';
 import { pageOf, pageQuery } from '../../http/cursor.ts';
 import { AT, ATTEMPT, DELIVERY, EVENT, LATER, TENANT, WEBHOOK } from '../../http/examples.ts';
-import { Nullable } from '../../http/validation.ts';
 import {
   eventFilter,
   outcomeFilters,
@@ -11,7 +9,8 @@ import {
   timeFilters,
   typeFilter,
   webhookFilter,
-} from '../record/filters.ts';
+} from '../../http/fields.ts';
+import { Nullable } from '../../http/validation.ts';
 
 const NullableText = Nullable(Type.String());
 const NullableInteger = Nullable(Type.Integer());
@@ -174,9 +173,6 @@ export const DeliveryWithAttempts = Type.Object(
     ],
   },
 );
-
-export const DeliveryParams = Type.Object({ delivery_id: Type.String({ examples: [DELIVERY] }) });
-export const isAttemptId = isEventId;
 
 export function viewDelivery(row: DeliveryRow): Static<typeof Delivery> {
   return {

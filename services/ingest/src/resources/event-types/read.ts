@@ -26,7 +26,9 @@ const Query = Type.Object(
   {
     ...pageQuery,
     state: Type.Optional(State),
-    prefix: Type.Optional(Type.String({ pattern: '^[a-z0-9_.-]{1,256}$', description: 'How the name begins: `order.`' })),
+    prefix: Type.Optional(
+      Type.String({ pattern: '^[a-z0-9_.-]{1,256}$', description: 'How the name begins: `order.`' }),
+    ),
   },
   { additionalProperties: false },
 );

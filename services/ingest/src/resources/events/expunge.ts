@@ -6,12 +6,13 @@ import { actorOf } from '../../access/actor.ts';
 import { authorise, refuseReserved, unknownTenant } from '../../access/authorise.ts';
 import { findTenantOfEvent } from '../../access/find-tenant.ts';
 import type { App, AppParts } from '../../http/app.ts';
+import { pageOf } from '../../http/cursor.ts';
 import { AT, EVENT, JOB, LATER, TENANT } from '../../http/examples.ts';
+import { EventParams, TenantParams } from '../../http/fields.ts';
 import { operation } from '../../http/operation.ts';
 import { isProblem, sendProblem } from '../../http/problem.ts';
 import { Nullable } from '../../http/validation.ts';
 import { unknownEvent } from './read.ts';
-import { EventParams } from './view-event.ts';
 
 /** A topic that holds payloads or answers to them, and how long it holds a record. */
 export interface KeptInKafka {
@@ -69,11 +70,7 @@ const StartedExpunge = Type.Object(
   { ...Expunge.properties, still_in_kafka: StillInKafka },
   { title: 'StartedExpunge', examples: [{ ...EXPUNGE_EXAMPLE, still_in_kafka: KEPT_EXAMPLE }] },
 );
-const ExpungeList = Type.Object(
-  { data: Type.Array(Expunge) },
-  { title: 'ExpungeList', examples: [{ data: [EXPUNGE_EXAMPLE] }] },
-);
-const TenantParams = Type.Object({ tenant_id: Type.String({ examples: [TENANT] }) });
+const ExpungePage = pageOf(Expunge, 'ExpungePage', EXPUNGE_EXAMPLE);
 const MAX_EXPUNGES_LISTED = 100;
 
 export function expungeRoutes(app: App, parts: AppParts): void {
@@ -139,10 +136,10 @@ function listExpunges(app: App, parts: AppParts): void {
     id: 'listExpunges',
     tag: 'Tenants',
     summary: "List what was asked to be forgotten of a tenant's payloads",
-    description: `The last ${MAX_EXPUNGES_LISTED}; done ones are kept for 90 days.`,
+    description: `The last ${MAX_EXPUNGES_LISTED}, on one page; done ones are kept for 90 days.`,
     access: { scope: 'read' },
     params: TenantParams,
-    answers: { 200: ExpungeList },
+    answers: { 200: ExpungePage },
     problems: ['tenant_not_found', 'tenant_unavailable'],
   });
   app.get('/tenants/:tenant_id/expunges', declared, async (request, reply) => {
@@ -151,7 +148,7 @@ function listExpunges(app: App, parts: AppParts): void {
     const tenant = await authorise(parts.tenants, request.caller, tenantId);
     if (isProblem(tenant)) return sendProblem(reply, tenant);
     const rows = await parts.store.expunges.list(tenantId, MAX_EXPUNGES_LISTED);
-    return reply.send({ data: rows.map(viewExpunge) });
+    return reply.send({ data: rows.map(viewExpunge), next: null, prev: null });
   });
 }
 

@@ -2,24 +2,16 @@ import { isDeliveryId, isEventId } from '@posthorn/contracts';
 import type { DeliveryRow, FoundEvent } from '@posthorn/db';
 import type { Caller } from '../../access/caller.ts';
 import { findTenantOfEvent } from '../../access/find-tenant.ts';
+import { scopeOfList } from '../../access/tenant-of.ts';
 import { visibleEndpoints } from '../../access/visible-endpoints.ts';
 import type { App, AppParts } from '../../http/app.ts';
-import { operation } from '../../http/operation.ts';
+import { EventParams, timeRange } from '../../http/fields.ts';
+import { EVERYBODY, operation } from '../../http/operation.ts';
 import { isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
 import { readLabel } from '../../http/read-label.ts';
 import { viewDelivery } from '../deliveries/schema.ts';
-import { timeRange, WALK } from '../record/filters.ts';
-import { readPage, scopeOf } from '../record/read-page.ts';
-import {
-  EventPage,
-  EventParams,
-  EventQuery,
-  EventWithDeliveries,
-  renderEvent,
-  viewEvent,
-} from './view-event.ts';
-
-const EVERYBODY = ['operator', 'tenant', 'portal'] as const;
+import { WALK, walkPage } from '../record/read-page.ts';
+import { EventPage, EventQuery, EventWithDeliveries, renderEvent, viewEvent } from './view-event.ts';
 
 export function listEvents(app: App, parts: AppParts): void {
   const declared = operation({
@@ -34,7 +26,7 @@ export function listEvents(app: App, parts: AppParts): void {
   });
   app.get('/events', declared, async (request, reply) => {
     const { query, caller } = request;
-    const scope = await scopeOf(parts.tenants, caller, query);
+    const scope = await scopeOfList(parts.tenants, caller, query);
     if (isProblem(scope)) return sendProblem(reply, scope);
     const filter = {
       ...timeRange(query),
@@ -44,21 +36,19 @@ export function listEvents(app: App, parts: AppParts): void {
       state: query.state,
       endpointIds: scope.endpointIds ?? undefined,
     };
-    const page = await readPage<FoundEvent>(
+    const page = await walkPage(
       {
         path: '/events',
-        of: 'events',
         query,
         tenantId: scope.tenantId,
         nowMs: parts.clock.nowMs(),
         isKey: (key) => isEventId(key) || isDeliveryId(key),
-        keyOf: (row) => row.eventId,
+        keyOf: (row: FoundEvent) => row.eventId,
       },
+      viewEvent,
       (walk) => parts.store.record.searchEvents(scope.tenantId, filter, walk),
     );
-    return isProblem(page)
-      ? sendProblem(reply, page)
-      : reply.send({ ...page, data: page.data.map(viewEvent) });
+    return isProblem(page) ? sendProblem(reply, page) : reply.send(page);
   });
 }
 

@@ -2,10 +2,10 @@ import type { EventPayload, FoundEvent } from '@posthorn/db';
 import Type, { type Static } from 'typebox';
 import { pageOf, pageQuery } from '../../http/cursor.ts';
 import { AT, EVENT, TENANT } from '../../http/examples.ts';
+import { tenantFilter, timeFilters, typeFilter, webhookFilter } from '../../http/fields.ts';
 import { LabelText } from '../../http/read-label.ts';
 import { Nullable } from '../../http/validation.ts';
 import { Delivery, stateFilter } from '../deliveries/schema.ts';
-import { tenantFilter, timeFilters, typeFilter, webhookFilter } from '../record/filters.ts';
 import { payloadMember } from './view-payload.ts';
 
 const EVENT_EXAMPLE = {
@@ -66,8 +66,6 @@ export const EventQuery = Type.Object(
   },
   { additionalProperties: false },
 );
-
-export const EventParams = Type.Object({ event_id: Type.String({ examples: [EVENT] }) });
 
 export function viewEvent(event: FoundEvent): Static<typeof Event> {
   return {

@@ -1,22 +1,15 @@
-import { isTenantId } from '@posthorn/contracts';
 import type { JobPlace, ReplayJobRow } from '@posthorn/db';
 import Type, { type Static } from 'typebox';
 import { actorOf } from '../../access/actor.ts';
-import { unknownTenant } from '../../access/authorise.ts';
-import { type Caller, mayActFor } from '../../access/caller.ts';
+import type { Caller } from '../../access/caller.ts';
+import { tenantOfList } from '../../access/tenant-of.ts';
 import type { App, AppParts } from '../../http/app.ts';
-import {
-  type Cursor,
-  cutPage,
-  DEFAULT_PAGE,
-  decodeCursor,
-  INVALID_CURSOR,
-  pageOf,
-  pageQuery,
-} from '../../http/cursor.ts';
+import { pageOf, pageQuery } from '../../http/cursor.ts';
 import { AT, JOB, LATER, TENANT, WEBHOOK } from '../../http/examples.ts';
+import { tenantFilter } from '../../http/fields.ts';
 import { operation } from '../../http/operation.ts';
 import { isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
+import { type Place, readPage } from '../../http/read-page.ts';
 import { normaliseTime } from '../../http/read-time.ts';
 import { NoBody, Nullable } from '../../http/validation.ts';
 
@@ -59,10 +52,7 @@ export const Job = Type.Object(
   { title: 'Job', examples: [JOB_EXAMPLE] },
 );
 
-const Query = Type.Object(
-  { tenant_id: Type.Optional(Type.String({ examples: [TENANT] })), ...pageQuery },
-  { additionalProperties: false },
-);
+const Query = Type.Object({ ...tenantFilter, ...pageQuery }, { additionalProperties: false });
 const JobParams = Type.Object({ job_id: Type.String({ examples: [JOB] }) });
 const JobPage = pageOf(Job, 'JobPage', JOB_EXAMPLE);
 
@@ -85,37 +75,25 @@ function listJobs(app: App, parts: AppParts): void {
   });
   app.get('/jobs', declared, async (request, reply) => {
     const { query, caller } = request;
-    const tenantId = query.tenant_id ?? caller.tenantId;
-    if (tenantId !== null && !(isTenantId(tenantId) && mayActFor(caller, tenantId)))
-      return sendProblem(reply, unknownTenant(tenantId));
-    const list = { of: 'jobs', tenantId };
-    const cursor = decodeCursor(query.cursor, list);
-    if (cursor !== null && isProblem(cursor)) return sendProblem(reply, cursor);
-    const limit = Number(query.limit ?? DEFAULT_PAGE);
-    const place = toPlace(cursor);
-    if (place !== null && isProblem(place)) return sendProblem(reply, place);
-    const found = await parts.store.listJobs(tenantId, { limit: limit + 1, place });
-    const page = cutPage(
-      {
-        ...list,
-        path: '/jobs',
-        query,
-        cursor,
-        limit,
-        keyOf: (row) => [row.createdAt.toISOString(), row.jobId],
-      },
-      found,
+    const owner = tenantOfList(caller, query.tenant_id);
+    if (isProblem(owner)) return sendProblem(reply, owner);
+    const list = {
+      path: '/jobs',
+      query,
+      ...owner,
+      keyOf: (row: ReplayJobRow) => [row.createdAt.toISOString(), row.jobId],
+      isKey: ([createdAt, jobId = '']: readonly string[]) =>
+        normaliseTime(createdAt) !== null && UUID.test(jobId),
+    };
+    const page = await readPage(list, viewJob, (place) =>
+      parts.store.listJobs(owner.tenantId, { limit: place.limit, place: toPlace(place) }),
     );
-    return reply.send({ data: page.rows.map(viewJob), next: page.next, prev: page.prev });
+    return isProblem(page) ? sendProblem(reply, page) : reply.send(page);
   });
 }
 
-function toPlace(cursor: Cursor | null): JobPlace | null | Problem {
-  if (cursor === null) return null;
-  const [createdAt = '', jobId = ''] = cursor.at;
-  const isPlace = normaliseTime(createdAt) !== null && UUID.test(jobId);
-  return isPlace ? { direction: cursor.direction, createdAt, jobId } : INVALID_CURSOR;
-}
+const toPlace = ({ at, backwards }: Place): JobPlace | null =>
+  at && { direction: backwards ? 'prev' : 'next', createdAt: at[0]!, jobId: at[1]! };
 
 function getJob(app: App, parts: AppParts): void {
   const declared = operation({
@@ -187,7 +165,7 @@ export function viewJob(row: ReplayJobRow): Static<typeof Job> {
   };
 }
 
-/** As they were given. */
+/** As they were given, but that the ends of a time are `since` and, not included, `until`. */
 function viewFilters(filters: ReplayJobRow['filters']): Record<string, unknown> {
   const { endpointId, eventType, since, until, reason, deliveryIds } = filters;
   const view = {

@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { isDeliveryId } from '@posthorn/contracts';
 import type { ReplayJobFilters, ReplayJobKind } from '@posthorn/db';
 import type { FastifyReply } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { type Actor, actorOf } from '../../access/actor.ts';
 import { authorise } from '../../access/authorise.ts';
+import { tenantOfNew } from '../../access/tenant-of.ts';
 import type { App, AppParts } from '../../http/app.ts';
 import { AT, DELIVERY, EVENT, TENANT, WEBHOOK } from '../../http/examples.ts';
-import { operation } from '../../http/operation.ts';
+import { deliveryId, WebhookParams } from '../../http/fields.ts';
+import { EVERYBODY, operation } from '../../http/operation.ts';
 import { invalidRequest, isProblem, problem, sendProblem } from '../../http/problem.ts';
-import { normaliseTime } from '../../http/read-time.ts';
 import { Time } from '../../http/validation.ts';
-import { DeadLetterFilters } from '../dead-letters/schema.ts';
+import { DeadLetterFilters, spanOf } from '../dead-letters/schema.ts';
 import { disabledWebhook } from '../webhooks/answer-change.ts';
 import { findWebhook, unknownWebhook } from '../webhooks/find-webhook.ts';
 import { Job, viewJob } from './routes.ts';
@@ -28,12 +28,7 @@ const Manner = {
 const BulkRetry = Type.Object(
   {
     ...DeadLetterFilters,
-    delivery_ids: Type.Optional(
-      Type.Array(
-        Type.Refine(Type.String(), isDeliveryId, () => 'must be the id of a delivery'),
-        { minItems: 1, maxItems: MAX_DELIVERY_IDS },
-      ),
-    ),
+    delivery_ids: Type.Optional(Type.Array(deliveryId(), { minItems: 1, maxItems: MAX_DELIVERY_IDS })),
     ...Manner,
   },
   {
@@ -98,8 +93,9 @@ export function startJobRoutes(app: App, parts: AppParts): void {
   });
   app.post('/dlq/retry', declared, async (request, reply) => {
     const { body, caller } = request;
-    const tenantId = body.tenant_id ?? caller.tenantId;
-    if (tenantId === null) return sendProblem(reply, TENANT_REQUIRED);
+    const owner = tenantOfNew(caller, body.tenant_id);
+    if (isProblem(owner)) return sendProblem(reply, owner);
+    const { tenantId } = owner;
     const tenant = await authorise(parts.tenants, caller, tenantId);
     if (isProblem(tenant)) return sendProblem(reply, tenant);
     return start(parts, reply, actorOf(request), { tenantId, kind: 'dead_letters', ...toWish(body) });
@@ -113,7 +109,7 @@ function startOfWebhook(app: App, parts: AppParts, { path, kind, id, summary }: 
     tag: 'Webhooks',
     summary,
     description: '`until` is now unless it is given. Without `dry_run` the answer is a job.',
-    access: { scope: 'manage', callers: ['operator', 'tenant', 'portal'] },
+    access: { scope: 'manage', callers: EVERYBODY },
     params: WebhookParams,
     body: Span,
     answers,
@@ -152,12 +148,6 @@ const OF_WEBHOOK: readonly OfWebhookJob[] = [
   },
 ];
 
-const WebhookParams = Type.Object({ webhook_id: Type.String({ examples: [WEBHOOK] }) });
-
-const TENANT_REQUIRED = invalidRequest([
-  { pointer: '/tenant_id', detail: 'is required with an operator key' },
-]);
-
 interface Wish {
   readonly filters: ReplayJobFilters;
   readonly ratePerSec: number;
@@ -168,8 +158,7 @@ function toWish(body: Static<typeof BulkRetry>): Wish {
   const filters = {
     endpointId: body.webhook_id,
     eventType: body.event_type,
-    since: normaliseTime(body.since) ?? undefined,
-    until: normaliseTime(body.until) ?? undefined,
+    ...spanOf(body),
     reason: body.reason,
     deliveryIds: body.delivery_ids && [...new Set(body.delivery_ids)],
   };

@@ -2,12 +2,13 @@ import { mintKey } from '@posthorn/contracts';
 import type { ApiKeyEntry, ApiKeyFilter } from '@posthorn/db';
 import Type from 'typebox';
 import { actorOf } from '../../access/actor.ts';
-import { authorise, refuseReserved, unknownTenant } from '../../access/authorise.ts';
+import { authorise, refuseReserved } from '../../access/authorise.ts';
 import { type Caller, mayActFor } from '../../access/caller.ts';
+import { tenantOfList } from '../../access/tenant-of.ts';
 import type { App, AppParts } from '../../http/app.ts';
-import { cutPage, DEFAULT_PAGE, decodeCursor } from '../../http/cursor.ts';
 import { operation } from '../../http/operation.ts';
 import { invalidRequest, isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
+import { readPage } from '../../http/read-page.ts';
 import { normaliseTime } from '../../http/read-time.ts';
 import { NoBody } from '../../http/validation.ts';
 import { refuseGrant, refuseOperatorKeys } from './judge-grant.ts';
@@ -95,38 +96,32 @@ function listKeys(app: App, parts: AppParts): void {
   });
   app.get('/keys', declared, async (request, reply) => {
     const { query, caller } = request;
-    if (query.tenant_id !== undefined && !mayActFor(caller, query.tenant_id))
-      return sendProblem(reply, unknownTenant(query.tenant_id));
-    const filter = visibleKeys(caller, query.tenant_id);
-    const of = { of: 'keys', tenantId: filter.tenantId };
-    const cursor = decodeCursor(query.cursor, of);
-    if (cursor !== null && isProblem(cursor)) return sendProblem(reply, cursor);
-    const [createdMicros = '', keyId = ''] = cursor?.at ?? ['0'];
-    if (!MICROS.test(createdMicros)) return sendProblem(reply, INVALID_CURSOR);
-    const limit = Number(query.limit ?? DEFAULT_PAGE);
-    const rows = await parts.store.keys.list(filter, {
-      limit,
-      direction: cursor?.direction ?? 'next',
-      at: cursor && { createdMicros, keyId },
-    });
-    const keyOf = (row: ApiKeyEntry) => [row.createdMicros, row.keyId];
-    const page = cutPage({ path: '/keys', query, ...of, cursor, limit, keyOf }, rows);
-    const data = page.rows.map((row) => viewKey(row, parts.clock.nowMs()));
-    return reply.send({ data, next: page.next, prev: page.prev });
+    const owner = tenantOfList(caller, query.tenant_id);
+    if (isProblem(owner)) return sendProblem(reply, owner);
+    const filter = { ...owner, kind: kindSeenBy(caller) };
+    const list = {
+      path: '/keys',
+      query,
+      ...owner,
+      keyOf: (row: ApiKeyEntry) => [row.createdMicros, row.keyId],
+      isKey: ([createdMicros = '']: readonly string[]) => MICROS.test(createdMicros),
+    };
+    const view = (row: ApiKeyEntry) => viewKey(row, parts.clock.nowMs());
+    const page = await readPage(list, view, ({ at, backwards, limit }) =>
+      parts.store.keys.list(filter, {
+        limit,
+        direction: backwards ? 'prev' : 'next',
+        at: at && { createdMicros: at[0]!, keyId: at[1] ?? '' },
+      }),
+    );
+    return isProblem(page) ? sendProblem(reply, page) : reply.send(page);
   });
 }
 
 const MICROS = /^\d{1,16}$/;
-const INVALID_CURSOR = invalidRequest([
-  { pointer: '?cursor', detail: 'is not a cursor of this list: start without one' },
-]);
 
-function visibleKeys(caller: Caller, tenantId: string | undefined): ApiKeyFilter {
-  if (caller.tenantId !== null) return { tenantId: caller.tenantId, kind: 'tenant' };
-  return { tenantId: tenantId ?? null, kind: refuseOperatorKeys(caller) ? 'tenant' : null };
-}
-
-const ONE = { params: KeyParams, problems: ['key_not_found'] } as const;
+/** Null: of both kinds. */
+const kindSeenBy = (caller: Caller): ApiKeyFilter['kind'] => (refuseOperatorKeys(caller) ? 'tenant' : null);
 
 function getKey(app: App, parts: AppParts): void {
   const declared = operation({
@@ -136,7 +131,7 @@ function getKey(app: App, parts: AppParts): void {
     access: { scope: 'manage' },
     params: KeyParams,
     answers: { 200: Key },
-    problems: ONE.problems,
+    problems: ['key_not_found'],
   });
   app.get('/keys/:key_id', declared, async (request, reply) => {
     const found = await findKey(parts, request.caller, request.params.key_id);

@@ -1,14 +1,13 @@
-import { isTenantId } from '@posthorn/contracts';
 import type { ApiKeyEntry } from '@posthorn/db';
 import Type, { type Static } from 'typebox';
-import { isPlainText, TENANT_ID_RULE } from '../../accept/check-fields.ts';
+import { isPlainText } from '../../accept/check-fields.ts';
 import { pageOf, pageQuery } from '../../http/cursor.ts';
 import { AT, KEY, TENANT } from '../../http/examples.ts';
+import { tenantFilter, tenantId } from '../../http/fields.ts';
 import { Nullable, Time } from '../../http/validation.ts';
 
 const MAX_NAME_CHARS = 100;
 
-export const TenantId = Type.Refine(Type.String({ examples: [TENANT] }), isTenantId, () => TENANT_ID_RULE);
 const Name = Type.Refine(Type.String({ maxLength: MAX_NAME_CHARS }), isPlainText, () => 'must be plain text');
 const Scopes = Type.Array(Type.Enum(['ingest', 'read', 'manage', 'admin']), {
   minItems: 1,
@@ -19,7 +18,7 @@ const Scopes = Type.Array(Type.Enum(['ingest', 'read', 'manage', 'admin']), {
 });
 export const NewKey = Type.Object(
   {
-    tenant_id: Type.Optional(Nullable(TenantId)),
+    tenant_id: Type.Optional(Nullable(tenantId())),
     name: Type.Optional(Name),
     scopes: Scopes,
     expires_at: Type.Optional(Nullable(Time)),
@@ -46,10 +45,7 @@ export type KeyChanges = Static<typeof KeyChanges>;
 
 export const KeyParams = Type.Object({ key_id: Type.String({ examples: [KEY] }) });
 
-export const KeyQuery = Type.Object(
-  { tenant_id: Type.Optional(TenantId), ...pageQuery },
-  { additionalProperties: false },
-);
+export const KeyQuery = Type.Object({ ...tenantFilter, ...pageQuery }, { additionalProperties: false });
 
 const KEY_EXAMPLE = {
   key_id: KEY,

@@ -6,7 +6,8 @@ import { authorise, confirmChange, refuseReserved, unknownTenant } from '../../a
 import type { Caller } from '../../access/caller.ts';
 import type { App, AppParts } from '../../http/app.ts';
 import { TENANT } from '../../http/examples.ts';
-import { operation } from '../../http/operation.ts';
+import { TenantParams } from '../../http/fields.ts';
+import { OPERATORS, operation } from '../../http/operation.ts';
 import {
   type Fault,
   invalidRequest,
@@ -36,14 +37,12 @@ const Lanes = Type.Object(
   { title: 'Lanes', examples: [{ tenant_id: TENANT, lanes: [3, 11], draining_lanes: [] }] },
 );
 
-const TenantParams = Type.Object({ tenant_id: Type.String({ examples: [TENANT] }) });
-
 export function laneRoutes(app: App, parts: AppParts): void {
   const get = operation({
     id: 'getLanes',
     tag: 'Tenants',
     summary: 'Get the lanes of a tenant',
-    access: { scope: 'read', callers: ['operator'] },
+    access: { scope: 'read', callers: OPERATORS },
     params: TenantParams,
     answers: { 200: Lanes },
     problems: ['tenant_not_found', 'tenant_reserved', 'tenant_unavailable'],
@@ -58,7 +57,7 @@ export function laneRoutes(app: App, parts: AppParts): void {
     summary: 'Set the lanes of a tenant',
     description:
       'By number, or as they are named. What is queued in a lane that the tenant leaves is still delivered from there.',
-    access: { scope: 'admin', callers: ['operator'] },
+    access: { scope: 'admin', callers: OPERATORS },
     params: TenantParams,
     body: NewLanes,
     answers: { 200: Lanes },

@@ -3,9 +3,9 @@ import Type from 'typebox';
 import { actorOf } from '../../access/actor.ts';
 import { confirmChange } from '../../access/authorise.ts';
 import type { App, AppParts } from '../../http/app.ts';
-import { cutPage, DEFAULT_PAGE, decodeCursor } from '../../http/cursor.ts';
-import { operation } from '../../http/operation.ts';
+import { OPERATORS, operation } from '../../http/operation.ts';
 import { invalidRequest, isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
+import { byText, readPage } from '../../http/read-page.ts';
 import { tooManyLanes } from '../lanes/routes.ts';
 import {
   isPlanId,
@@ -34,7 +34,7 @@ function putPlan(app: App, parts: AppParts): void {
     summary: 'Create or replace a plan',
     description:
       'Its tenants have what it says at once, but for what is their own. `default` is the plan of a tenant that is given none.',
-    access: { scope: 'manage', callers: ['operator'] },
+    access: { scope: 'manage', callers: OPERATORS },
     params: PlanParams,
     body: NewPlan,
     answers: { 200: Plan, 201: Plan },
@@ -76,24 +76,15 @@ function listPlans(app: App, parts: AppParts): void {
     tag: 'Quotas',
     summary: 'List plans',
     description: 'By id.',
-    access: { scope: 'read', callers: ['operator'] },
+    access: { scope: 'read', callers: OPERATORS },
     querystring: PlanQuery,
     answers: { 200: PlanPage },
   });
   app.get('/plans', declared, async (request, reply) => {
     const { query } = request;
-    const list = { of: 'plans', tenantId: null };
-    const cursor = decodeCursor(query.cursor, list);
-    if (cursor !== null && isProblem(cursor)) return sendProblem(reply, cursor);
-    const limit = Number(query.limit ?? DEFAULT_PAGE);
-    const rows = await parts.store.plans.list({
-      at: cursor?.at[0] ?? null,
-      backwards: cursor?.direction === 'prev',
-      limit: limit + 1,
-    });
-    const keyOf = (row: PlanRow) => [row.planId];
-    const page = cutPage({ path: '/plans', query, ...list, cursor, limit, keyOf }, rows);
-    return reply.send({ data: page.rows.map(viewPlan), next: page.next, prev: page.prev });
+    const list = { path: '/plans', query, tenantId: null, keyOf: (row: PlanRow) => [row.planId] };
+    const page = await readPage(list, viewPlan, (place) => parts.store.plans.list(byText(place)));
+    return isProblem(page) ? sendProblem(reply, page) : reply.send(page);
   });
 }
 
@@ -102,7 +93,7 @@ function getPlan(app: App, parts: AppParts): void {
     id: 'getPlan',
     tag: 'Quotas',
     summary: 'Get a plan',
-    access: { scope: 'read', callers: ['operator'] },
+    access: { scope: 'read', callers: OPERATORS },
     params: PlanParams,
     answers: { 200: Plan },
     problems: ['plan_not_found'],
@@ -119,7 +110,7 @@ function deletePlan(app: App, parts: AppParts): void {
     id: 'deletePlan',
     tag: 'Quotas',
     summary: 'Delete a plan that no tenant has',
-    access: { scope: 'manage', callers: ['operator'] },
+    access: { scope: 'manage', callers: OPERATORS },
     params: PlanParams,
     answers: { 204: Type.Null({ description: 'It is gone.' }) },
     problems: ['plan_not_found', 'plan_in_use'],

@@ -9,6 +9,7 @@ import {
   type PortalScope,
   type PortalTokens,
 } from '../../access/portal-token.ts';
+import { tenantOfNew } from '../../access/tenant-of.ts';
 import type { App, AppParts } from '../../http/app.ts';
 import { operation } from '../../http/operation.ts';
 import { invalidRequest, isProblem, type Problem, sendProblem } from '../../http/problem.ts';
@@ -100,9 +101,9 @@ async function tenantOf(
   caller: Caller,
   named: string | undefined,
 ): Promise<{ readonly tenantId: string } | Problem> {
-  const tenantId = named ?? caller.tenantId;
-  if (tenantId === null) return TENANT_REQUIRED;
-  return refuseReserved(tenantId) ?? authorise(parts.tenants, caller, tenantId);
+  const owner = tenantOfNew(caller, named);
+  if (isProblem(owner)) return owner;
+  return refuseReserved(owner.tenantId) ?? authorise(parts.tenants, caller, owner.tenantId);
 }
 
 const TOO_MUCH_GIVEN = invalidRequest([
@@ -110,8 +111,4 @@ const TOO_MUCH_GIVEN = invalidRequest([
     pointer: '/labels',
     detail: `must take, with user, at most ${MAX_GIVEN_BYTES} bytes: it travels with every request`,
   },
-]);
-
-const TENANT_REQUIRED = invalidRequest([
-  { pointer: '/tenant_id', detail: 'is required with an operator key' },
 ]);

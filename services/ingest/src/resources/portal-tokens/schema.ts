@@ -1,15 +1,15 @@
-import { isTenantId, type Labels } from '@posthorn/contracts';
+import type { Labels } from '@posthorn/contracts';
 import Type from 'typebox';
-import { isPlainText, labelFault, TENANT_ID_RULE } from '../../accept/check-fields.ts';
+import { isPlainText, labelFault } from '../../accept/check-fields.ts';
 import { MAX_ACTOR_CHARS } from '../../access/actor.ts';
 import { DEFAULT_TTL_S, MAX_TTL_S, MIN_TTL_S } from '../../access/portal-token.ts';
 import { AT, TENANT } from '../../http/examples.ts';
+import { tenantId } from '../../http/fields.ts';
 import { Nullable } from '../../http/validation.ts';
 
 /** Fewer than an endpoint's: a token travels with every request. */
 const MAX_NARROWING_LABELS = 8;
 
-const TenantId = Type.Refine(Type.String({ examples: [TENANT] }), isTenantId, () => TENANT_ID_RULE);
 const NarrowingLabels = Type.Refine(
   Type.Object(
     {},
@@ -27,7 +27,7 @@ const NarrowingLabels = Type.Refine(
 
 export const NewPortalToken = Type.Object(
   {
-    tenant_id: Type.Optional(TenantId),
+    tenant_id: Type.Optional(tenantId()),
     scopes: Type.Optional(
       Type.Array(Type.Enum(['read', 'manage']), {
         minItems: 1,
@@ -97,7 +97,7 @@ export const PortalToken = Type.Object(
 );
 
 export const PortalRevocation = Type.Object(
-  { tenant_id: Type.Optional(TenantId) },
+  { tenant_id: Type.Optional(tenantId()) },
   { additionalProperties: false, examples: [{ tenant_id: TENANT }] },
 );
 

@@ -3,7 +3,7 @@ import type { Static } from 'typebox';
 import { actorOf } from '../../access/actor.ts';
 import { authorise, confirmChange, refuseReserved, unknownTenant } from '../../access/authorise.ts';
 import type { App, AppParts } from '../../http/app.ts';
-import { operation } from '../../http/operation.ts';
+import { EVERYBODY, OPERATORS, operation } from '../../http/operation.ts';
 import { isProblem, sendProblem } from '../../http/problem.ts';
 import { isDatabaseAway } from '../../store.ts';
 import { tooManyLanes } from '../lanes/routes.ts';
@@ -21,7 +21,7 @@ function getQuotas(app: App, parts: AppParts): void {
     summary: 'Get the limits of a tenant and what is used of them',
     description:
       'Of other replicas of the API it is what they have last said: 100 ms ago, or up to a second ago of a tenant far from its limit while many send.',
-    access: { scope: 'read', callers: ['operator', 'tenant', 'portal'] },
+    access: { scope: 'read', callers: EVERYBODY },
     params: QuotaParams,
     answers: { 200: QuotaUse },
     problems: ['tenant_not_found', 'tenant_reserved', 'tenant_unavailable'],
@@ -41,7 +41,7 @@ function changeQuotas(app: App, parts: AppParts): void {
     summary: 'Give a tenant limits of its own',
     description:
       'What is given is the tenant’s own from now on, whatever its plan says; `null` takes it away, and the plan’s is in force again. What is left out stays.',
-    access: { scope: 'manage', callers: ['operator'] },
+    access: { scope: 'manage', callers: OPERATORS },
     params: QuotaParams,
     body: NewQuotas,
     answers: { 200: QuotaUse },

@@ -1,88 +1,51 @@
 import type { WalkedPage, WalkRequest } from '@posthorn/db';
-import type { TenantLookups } from '../../access/authorise.ts';
-import { unknownTenant } from '../../access/authorise.ts';
-import { type Caller, mayActFor } from '../../access/caller.ts';
-import { visibleEndpoints } from '../../access/visible-endpoints.ts';
-import { type Cursor, DEFAULT_PAGE, decodeCursor, encodeCursor, pathOf } from '../../http/cursor.ts';
-import { invalidRequest, isProblem, type Problem } from '../../http/problem.ts';
+import { isProblem, type Problem } from '../../http/problem.ts';
+import { type List, linkTo, type Page, type Place, placeOf } from '../../http/read-page.ts';
 
-type Query = Readonly<Record<string, string | undefined>>;
+/** What lists of the record say of themselves. */
+export const WALK =
+  'Newest first. Conditions add up. A page looks through a bounded number of rows: where few of them fit it has fewer entries than `limit`, even none, and goes on at `next` until that is null.';
 
-/** Whose rows are asked for, and which of them the caller may see. */
-export interface Scope {
-  /** Null: of all tenants. */
-  readonly tenantId: string | null;
-  /** Null: all. */
-  readonly endpointIds: readonly string[] | null;
-}
-
-export async function scopeOf(
-  tenants: TenantLookups,
-  caller: Caller,
-  query: { readonly tenant_id?: string; readonly webhook_id?: string },
-): Promise<Scope | Problem> {
-  if (query.tenant_id !== undefined && !mayActFor(caller, query.tenant_id))
-    return unknownTenant(query.tenant_id);
-  const tenantId = caller.tenantId ?? query.tenant_id ?? null;
-  const seen = tenantId === null ? null : await visibleEndpoints(tenants, caller, tenantId);
-  if (seen !== null && isProblem(seen)) return seen;
-  const wanted = query.webhook_id;
-  if (wanted === undefined) return { tenantId, endpointIds: seen };
-  return { tenantId, endpointIds: seen === null || seen.includes(wanted) ? [wanted] : [] };
-}
-
-export interface ListRequest<Row> {
-  /** Without the prefix: `/deliveries`. */
-  readonly path: string;
-  readonly of: string;
-  readonly query: Query;
-  readonly tenantId: string | null;
+export interface WalkedList<Row> extends Omit<List<Row>, 'keyOf' | 'isKey'> {
   readonly nowMs: number;
-  readonly isKey: (key: string) => boolean;
   readonly keyOf: (row: Row) => string;
-}
-
-export interface ListPage<Row> {
-  readonly data: readonly Row[];
-  readonly next: string | null;
-  readonly prev: string | null;
+  readonly isKey: (key: string) => boolean;
 }
 
 /** A page of a list of the record, in the direction of its cursor; shown is always the newest first. */
-export async function readPage<Row>(
-  request: ListRequest<Row>,
+export async function walkPage<Row, View>(
+  walked: WalkedList<Row>,
+  view: (row: Row) => View,
   read: (page: WalkRequest & { readonly nowMs: number }) => Promise<WalkedPage<Row>>,
-): Promise<ListPage<Row> | Problem> {
-  const cursor = decodeCursor(request.query.cursor, request);
-  if (cursor !== null && isProblem(cursor)) return cursor;
-  const after = cursor?.at[0] ?? null;
-  if (cursor !== null && (after === null || !request.isKey(after))) return NO_PLACE;
-  const direction = cursor?.direction === 'prev' ? 'newer' : 'older';
-  const limit = Number(request.query.limit ?? DEFAULT_PAGE);
-  return linkPage(request, cursor, await read({ limit, direction, after, nowMs: request.nowMs }));
+): Promise<Page<View> | Problem> {
+  const list = {
+    ...walked,
+    keyOf: (row: Row) => [walked.keyOf(row)],
+    isKey: ([key]: readonly string[]) => key !== undefined && walked.isKey(key),
+  };
+  const place = placeOf(list);
+  if (isProblem(place)) return place;
+  const { limit, at, backwards } = place;
+  const direction = backwards ? 'newer' : 'older';
+  const found = await read({ limit, direction, after: at?.[0] ?? null, nowMs: walked.nowMs });
+  return linkPage(list, place, found, view);
 }
 
-const NO_PLACE = invalidRequest([
-  { pointer: '?cursor', detail: 'is not a cursor of this list: start without one' },
-]);
-
-function linkPage<Row>(
-  request: ListRequest<Row>,
-  cursor: Cursor | null,
+/** Also a page without rows goes on where the walk has stopped. */
+function linkPage<Row, View>(
+  list: List<Row>,
+  { at, backwards }: Place,
   { rows, readTo }: WalkedPage<Row>,
-): ListPage<Row> {
-  const { of, tenantId, keyOf } = request;
-  const link = (direction: Cursor['direction'], key: string | null): string | null =>
-    key === null ? null : pathOf(request, encodeCursor({ of, tenantId, direction, at: [key] }));
-  if (cursor?.direction === 'prev') {
-    const oldest = rows[0];
-    return {
-      data: rows.toReversed(),
-      next: link('next', oldest === undefined ? cursor.at[0]! : keyOf(oldest)),
-      prev: link('prev', readTo),
-    };
+  view: (row: Row) => View,
+): Page<View> {
+  const [first] = rows;
+  const keyOfFirst = first === undefined ? null : list.keyOf(first);
+  const goOn = readTo === null ? null : [readTo];
+  const link = (direction: 'next' | 'prev', key: readonly string[] | null): string | null =>
+    key && linkTo(list, direction, key);
+  if (backwards) {
+    const data = rows.toReversed().map(view);
+    return { data, next: link('next', keyOfFirst ?? at), prev: link('prev', goOn) };
   }
-  const newest = rows[0];
-  const prev = cursor === null || newest === undefined ? null : link('prev', keyOf(newest));
-  return { data: rows, next: link('next', readTo), prev };
+  return { data: rows.map(view), next: link('next', goOn), prev: at && link('prev', keyOfFirst) };
 }

@@ -2,7 +2,7 @@ import type { SetAsideRow } from '@posthorn/db';
 import Type, { type Static } from 'typebox';
 import type { App, AppParts } from '../../http/app.ts';
 import { AT } from '../../http/examples.ts';
-import { operation } from '../../http/operation.ts';
+import { OPERATORS, operation } from '../../http/operation.ts';
 import { integerText, Nullable } from '../../http/validation.ts';
 
 const DEFAULT_LIMIT = 50;
@@ -41,7 +41,7 @@ export function setAsideRoutes(app: App, parts: AppParts): void {
     tag: 'System',
     summary: 'List records that could not be used',
     description: 'The latest first: where each lies in Kafka, and why it was set aside.',
-    access: { scope: 'read', callers: ['operator'] },
+    access: { scope: 'read', callers: OPERATORS },
     querystring: Query,
     answers: { 200: Page },
   });

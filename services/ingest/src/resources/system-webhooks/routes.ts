@@ -6,9 +6,10 @@ import { actorOf } from '../../access/actor.ts';
 import { confirmChange, unknownTenant } from '../../access/authorise.ts';
 import type { Caller } from '../../access/caller.ts';
 import type { App, AppParts } from '../../http/app.ts';
-import { cutPage, DEFAULT_PAGE, decodeCursor } from '../../http/cursor.ts';
-import { operation } from '../../http/operation.ts';
+import { WebhookParams } from '../../http/fields.ts';
+import { OPERATORS, operation } from '../../http/operation.ts';
 import { isProblem, sendProblem } from '../../http/problem.ts';
+import { readPage } from '../../http/read-page.ts';
 import { NoBody } from '../../http/validation.ts';
 import { answerChange } from '../webhooks/answer-change.ts';
 import { applyFields, CHANGE_PROBLEMS, IfMatch } from '../webhooks/change.ts';
@@ -16,16 +17,11 @@ import { toEndpoint, tooMany } from '../webhooks/create.ts';
 import { entityTag, readIfMatch } from '../webhooks/entity-tag.ts';
 import { findWebhook, unknownWebhook } from '../webhooks/find-webhook.ts';
 import { stateProblem } from '../webhooks/judge-change.ts';
+import { endpointPlace } from '../webhooks/read.ts';
 import { viewWebhook, Webhook, WebhookWithSecret } from '../webhooks/view-webhook.ts';
-import {
-  newSystemWebhook,
-  SystemListQuery,
-  SystemWebhookPage,
-  SystemWebhookParams,
-  systemWebhookChanges,
-} from './schema.ts';
+import { newSystemWebhook, SystemListQuery, SystemWebhookPage, systemWebhookChanges } from './schema.ts';
 
-const ACCESS = { scope: 'admin', callers: ['operator'] } as const;
+const ACCESS = { scope: 'admin', callers: OPERATORS } as const;
 const PATH = '/system/webhooks';
 
 /**
@@ -89,20 +85,12 @@ function listSystemWebhooks(app: App, parts: AppParts): void {
   });
   app.get(PATH, options, async (request, reply) => {
     const { query } = request;
-    const of = 'system_webhooks';
     const tenantId = OPERATOR_TENANT_ID;
-    const cursor = decodeCursor(query.cursor, { of, tenantId });
-    if (cursor && isProblem(cursor)) return sendProblem(reply, cursor);
-    const limit = Number(query.limit ?? DEFAULT_PAGE);
-    const found = await parts.store.listEndpoints({
-      ...ANY,
-      tenantId,
-      from: cursor && { endpointId: cursor.at[0] ?? '', direction: cursor.direction },
-      limit: limit + 1,
-    });
-    const keyOf = ({ endpointId }: EndpointRow) => [endpointId];
-    const page = cutPage({ path: PATH, query, of, tenantId, cursor, limit, keyOf }, found);
-    return reply.send({ data: page.rows.map(viewWebhook), next: page.next, prev: page.prev });
+    const list = { path: PATH, query, tenantId, keyOf: (row: EndpointRow) => [row.endpointId] };
+    const page = await readPage(list, viewWebhook, (place) =>
+      parts.store.listEndpoints({ ...ANY, tenantId, ...endpointPlace(place) }),
+    );
+    return isProblem(page) ? sendProblem(reply, page) : reply.send(page);
   });
 }
 
@@ -114,7 +102,7 @@ function getSystemWebhook(app: App, parts: AppParts): void {
     tag: 'System webhooks',
     summary: 'Get a system webhook',
     access: ACCESS,
-    params: SystemWebhookParams,
+    params: WebhookParams,
     answers: { 200: Webhook },
     problems: ['webhook_not_found'],
   });
@@ -133,7 +121,7 @@ function changeSystemWebhook(app: App, parts: AppParts): void {
     summary: 'Change a system webhook',
     description: 'Only what is named changes, as of a webhook.',
     access: ACCESS,
-    params: SystemWebhookParams,
+    params: WebhookParams,
     headers: IfMatch,
     body: systemWebhookChanges(parts.urlFault),
     answers: { 200: Webhook },
@@ -154,7 +142,7 @@ function deleteSystemWebhook(app: App, parts: AppParts): void {
     summary: 'Delete a system webhook',
     description: 'What is queued for it is cancelled. It cannot be brought back.',
     access: ACCESS,
-    params: SystemWebhookParams,
+    params: WebhookParams,
     headers: IfMatch,
     body: NoBody,
     answers: { 204: Type.Null({ description: 'It is gone.' }) },

@@ -1,12 +1,9 @@
 import Type, { type Static } from 'typebox';
 import { pageOf, pageQuery } from '../../http/cursor.ts';
-import { WEBHOOK } from '../../http/examples.ts';
 import { ChangeableFields, GivenFields, SecretField, StateFields, urlField } from '../webhooks/fields.ts';
 import { WEBHOOK_EXAMPLE, Webhook } from '../webhooks/view-webhook.ts';
 
 type UrlFault = (url: string) => string | null;
-
-export const SystemWebhookParams = Type.Object({ webhook_id: Type.String({ examples: [WEBHOOK] }) });
 
 export const newSystemWebhook = (urlFault: UrlFault) =>
   Type.Object(

@@ -3,12 +3,13 @@ import Type from 'typebox';
 import { actorOf } from '../../access/actor.ts';
 import { confirmChange, refuseReserved, unknownTenant } from '../../access/authorise.ts';
 import type { App, AppParts } from '../../http/app.ts';
-import { operation } from '../../http/operation.ts';
+import { TenantParams } from '../../http/fields.ts';
+import { OPERATORS, operation } from '../../http/operation.ts';
 import { sendProblem } from '../../http/problem.ts';
 import { journalProblem } from '../cancellations/journal-problem.ts';
 import { tooManyLanes } from '../lanes/routes.ts';
 import { unknownPlan } from './problems.ts';
-import { Tenant, TenantChanges, TenantParams, viewTenant } from './schema.ts';
+import { Tenant, TenantChanges, viewTenant } from './schema.ts';
 
 export function tenantChangeRoutes(app: App, parts: AppParts): void {
   changeTenant(app, parts);
@@ -22,7 +23,7 @@ function changeTenant(app: App, parts: AppParts): void {
     summary: 'Change a tenant',
     description:
       'What is left out stays. `metadata` is replaced as a whole; `null` for `retention_days` puts the plan’s in force again. Another plan changes all quotas that are not the tenant’s own.',
-    access: { scope: 'manage', callers: ['operator'] },
+    access: { scope: 'manage', callers: OPERATORS },
     params: TenantParams,
     body: TenantChanges,
     answers: { 200: Tenant },
@@ -61,7 +62,7 @@ function deleteTenant(app: App, parts: AppParts): void {
     summary: 'Delete a tenant',
     description:
       'For good: its events are refused, what is queued is cancelled, its webhooks and keys are gone, and its id is never given again. What is on record stays for operators until its retention ends. To stop a tenant for a while, change `enabled`.',
-    access: { scope: 'manage', callers: ['operator'] },
+    access: { scope: 'manage', callers: OPERATORS },
     params: TenantParams,
     answers: { 204: Type.Null({ description: 'It is gone.' }) },
     problems: [

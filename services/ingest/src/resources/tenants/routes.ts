@@ -5,21 +5,14 @@ import { actorOf } from '../../access/actor.ts';
 import { confirmChange, refuseReserved, unknownTenant } from '../../access/authorise.ts';
 import { mayActFor } from '../../access/caller.ts';
 import type { App, AppParts } from '../../http/app.ts';
-import { cutPage, DEFAULT_PAGE, decodeCursor } from '../../http/cursor.ts';
-import { operation } from '../../http/operation.ts';
+import { TenantParams } from '../../http/fields.ts';
+import { OPERATORS, operation } from '../../http/operation.ts';
 import { isProblem, sendProblem } from '../../http/problem.ts';
+import { byText, readPage } from '../../http/read-page.ts';
 import { toQuotas } from '../quotas/schema.ts';
 import { tenantChangeRoutes } from './change.ts';
 import { takenId, unknownPlan } from './problems.ts';
-import {
-  CreatedTenant,
-  NewTenant,
-  Tenant,
-  TenantPage,
-  TenantParams,
-  TenantQuery,
-  viewTenant,
-} from './schema.ts';
+import { CreatedTenant, NewTenant, Tenant, TenantPage, TenantQuery, viewTenant } from './schema.ts';
 
 export function tenantRoutes(app: App, parts: AppParts): void {
   createTenant(app, parts);
@@ -35,7 +28,7 @@ function createTenant(app: App, parts: AppParts): void {
     summary: 'Create a tenant',
     description:
       'A tenant has what its plan gives, but for the quotas, policy and retention that are given here: those are its own. The answer has a key of the tenant, for events and for its webhooks.',
-    access: { scope: 'manage', callers: ['operator'] },
+    access: { scope: 'manage', callers: OPERATORS },
     body: NewTenant,
     answers: { 201: CreatedTenant },
     problems: ['tenant_exists', 'tenant_lookalike', 'tenant_reserved', 'change_unconfirmed'],
@@ -90,23 +83,19 @@ function listTenants(app: App, parts: AppParts): void {
     tag: 'Tenants',
     summary: 'List tenants',
     description: 'By id. All filters that are given hold.',
-    access: { scope: 'read', callers: ['operator'] },
+    access: { scope: 'read', callers: OPERATORS },
     querystring: TenantQuery,
     answers: { 200: TenantPage },
   });
   app.get('/tenants', declared, async (request, reply) => {
     const { query } = request;
-    const list = { of: 'tenants', tenantId: null };
-    const cursor = decodeCursor(query.cursor, list);
-    if (cursor !== null && isProblem(cursor)) return sendProblem(reply, cursor);
-    const limit = Number(query.limit ?? DEFAULT_PAGE);
     const { plan, state, prefix } = query;
-    const place = { at: cursor?.at[0] ?? null, backwards: cursor?.direction === 'prev', limit: limit + 1 };
-    const rows = await parts.store.tenants.list({ plan, state, prefix }, place);
-    const keyOf = (row: ListedTenant) => [row.tenantId];
-    const page = cutPage({ path: '/tenants', query, ...list, cursor, limit, keyOf }, rows);
-    const data = page.rows.map((row) => viewTenant({ ...row, quotas: row }));
-    return reply.send({ data, next: page.next, prev: page.prev });
+    const list = { path: '/tenants', query, tenantId: null, keyOf: (row: ListedTenant) => [row.tenantId] };
+    const view = (row: ListedTenant) => viewTenant({ ...row, quotas: row });
+    const page = await readPage(list, view, (place) =>
+      parts.store.tenants.list({ plan, state, prefix }, byText(place)),
+    );
+    return isProblem(page) ? sendProblem(reply, page) : reply.send(page);
   });
 }
 

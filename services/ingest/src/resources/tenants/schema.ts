@@ -63,8 +63,6 @@ export const TenantChanges = Type.Object(
 );
 export type TenantChanges = Static<typeof TenantChanges>;
 
-export const TenantParams = Type.Object({ tenant_id: Type.String({ examples: [TENANT] }) });
-
 export const TenantQuery = Type.Object(
   {
     plan: Type.Optional(PlanId),

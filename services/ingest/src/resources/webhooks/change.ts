@@ -2,18 +2,17 @@ import type { EndpointRow } from '@posthorn/db';
 import type { FastifyReply } from 'fastify';
 import Type from 'typebox';
 import type { App, AppParts } from '../../http/app.ts';
-import { operation } from '../../http/operation.ts';
+import { WebhookParams } from '../../http/fields.ts';
+import { EVERYBODY, operation } from '../../http/operation.ts';
 import { isProblem, type Problem, sendProblem } from '../../http/problem.ts';
 import { NoBody } from '../../http/validation.ts';
 import { answerChange, type ChangeRequest } from './answer-change.ts';
 import { PRECONDITION_REQUIRED, readIfMatch } from './entity-tag.ts';
-import { WebhookParams } from './find-webhook.ts';
 import { labelsProblem, stateProblem } from './judge-change.ts';
 import { type WebhookChanges, webhookChanges, webhookReplacement } from './schema.ts';
 import { toChanges, UNSET } from './to-changes.ts';
 import { Webhook } from './view-webhook.ts';
 
-const ACCESS = { scope: 'manage', callers: ['operator', 'tenant', 'portal'] } as const;
 export const CHANGE_PROBLEMS = ['webhook_not_found', 'precondition_failed', 'change_unconfirmed'] as const;
 
 export const IfMatch = Type.Object({
@@ -29,7 +28,7 @@ export function changeWebhook(app: App, parts: AppParts): void {
     summary: 'Change a webhook',
     description:
       'Only what is named changes; objects and lists as a whole. `null` puts a limit back to its default. With `If-Match` only if it is still as it was seen.',
-    access: ACCESS,
+    access: { scope: 'manage', callers: EVERYBODY },
     params: WebhookParams,
     headers: IfMatch,
     body: webhookChanges(parts.urlFault),
@@ -48,7 +47,7 @@ export function replaceWebhook(app: App, parts: AppParts): void {
     summary: 'Replace a webhook',
     description:
       'What is left out goes back to its default; but `enabled` and `paused` stay as they are. `If-Match` says what is replaced: the `ETag` of it, or `*`. The secret stays: it is rotated.',
-    access: ACCESS,
+    access: { scope: 'manage', callers: EVERYBODY },
     params: WebhookParams,
     headers: IfMatch,
     body: webhookReplacement(parts.urlFault),
@@ -68,7 +67,7 @@ export function deleteWebhook(app: App, parts: AppParts): void {
     tag: 'Webhooks',
     summary: 'Delete a webhook',
     description: 'What is queued for it is cancelled. It cannot be brought back.',
-    access: ACCESS,
+    access: { scope: 'manage', callers: EVERYBODY },
     params: WebhookParams,
     headers: IfMatch,
     body: NoBody,

@@ -4,10 +4,10 @@ import { SIGNING_SECRET_FIELD, sealSecret } from '@posthorn/tenant-config';
 import type { FastifyReply } from 'fastify';
 import { actorOf } from '../../access/actor.ts';
 import { confirmChange, unknownTenant } from '../../access/authorise.ts';
-import { mayActFor } from '../../access/caller.ts';
+import { tenantOfNew } from '../../access/tenant-of.ts';
 import type { App, AppParts } from '../../http/app.ts';
-import { operation } from '../../http/operation.ts';
-import { invalidRequest, isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
+import { EVERYBODY, operation } from '../../http/operation.ts';
+import { isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
 import { entityTag } from './entity-tag.ts';
 import { labelsProblem, stateProblem } from './judge-change.ts';
 import { type NewWebhook, newWebhook } from './schema.ts';
@@ -24,16 +24,16 @@ export function createWebhook(app: App, parts: AppParts): void {
     tag: 'Webhooks',
     summary: 'Create a webhook',
     description: DESCRIPTION,
-    access: { scope: 'manage', callers: ['operator', 'tenant', 'portal'] },
+    access: { scope: 'manage', callers: EVERYBODY },
     body: newWebhook(parts.urlFault),
     answers: { 201: WebhookWithSecret },
     problems: ['tenant_not_found', 'webhook_quota_exceeded', 'change_unconfirmed'],
   });
   app.post('/webhooks', options, async (request, reply) => {
     const { body, caller } = request;
-    const tenantId = body.tenant_id ?? caller.tenantId;
-    if (tenantId === null) return sendProblem(reply, TENANT_REQUIRED);
-    if (!mayActFor(caller, tenantId)) return sendProblem(reply, unknownTenant(tenantId));
+    const owner = tenantOfNew(caller, body.tenant_id);
+    if (isProblem(owner)) return sendProblem(reply, owner);
+    const { tenantId } = owner;
     const refused = labelsProblem(caller, (body.labels ?? {}) as Labels) ?? stateProblem(null, body);
     if (refused) return sendProblem(reply, refused);
     const endpointId = mintEndpointId(parts.clock.nowMs());
@@ -75,10 +75,6 @@ export function toEndpoint({ secretsKey }: Pick<AppParts, 'secretsKey'>, wanted:
   ];
   return { ...UNSET, ...changes, endpointId, url: body.url, sealedSecrets };
 }
-
-const TENANT_REQUIRED = invalidRequest([
-  { pointer: '/tenant_id', detail: 'is required with an operator key' },
-]);
 
 export const tooMany = (limit: number): Problem =>
   problem('webhook_quota_exceeded', `max_webhooks is ${limit}`, { members: { limit } });

@@ -1,7 +1,6 @@
 import {
   isEventTypeFilter,
   isLabelKey,
-  isTenantId,
   MAX_LABELS,
   MAX_SCHEDULE_MS,
   SCHEDULE_PRESETS,
@@ -10,7 +9,7 @@ import {
 import { MAX_URL_CHARACTERS } from '@posthorn/egress';
 import { parseSecret } from '@posthorn/signing';
 import Type from 'typebox';
-import { isPlainText, labelFault, TENANT_ID_RULE } from '../../accept/check-fields.ts';
+import { isPlainText, labelFault } from '../../accept/check-fields.ts';
 import { Nullable } from '../../http/validation.ts';
 import { headersFault, MASKED_VALUE, MAX_HEADERS } from './header-rules.ts';
 
@@ -40,15 +39,6 @@ export const urlField = (urlFault: (url: string) => string | null) =>
     (url) => url.length > MAX_URL_CHARACTERS || urlFault(url) === null,
     (url) => urlFault(url) ?? '',
   );
-
-export const TenantField = Type.Refine(
-  Type.String({
-    description: 'Needed with an operator key; with others their own tenant.',
-    examples: ['customer-123'],
-  }),
-  isTenantId,
-  () => TENANT_ID_RULE,
-);
 
 export const SecretField = Type.Refine(
   Type.String({

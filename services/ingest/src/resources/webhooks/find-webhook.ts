@@ -1,12 +1,8 @@
 import { isEndpointId } from '@posthorn/contracts';
 import type { EndpointRow } from '@posthorn/db';
-import Type from 'typebox';
 import { type Caller, visibleTo } from '../../access/caller.ts';
-import { WEBHOOK } from '../../http/examples.ts';
 import { type Problem, problem } from '../../http/problem.ts';
 import type { Store } from '../../store.ts';
-
-export const WebhookParams = Type.Object({ webhook_id: Type.String({ examples: [WEBHOOK] }) });
 
 /**
  * Null for one that is not there, was deleted, or is none of the caller's: of another tenant, without his labels, or a

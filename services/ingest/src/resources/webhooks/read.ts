@@ -1,16 +1,15 @@
-import { unknownTenant } from '../../access/authorise.ts';
-import { mayActFor } from '../../access/caller.ts';
+import type { EndpointPage, EndpointRow } from '@posthorn/db';
+import { tenantOfList } from '../../access/tenant-of.ts';
 import type { App, AppParts } from '../../http/app.ts';
-import { cutPage, DEFAULT_PAGE, decodeCursor } from '../../http/cursor.ts';
-import { operation } from '../../http/operation.ts';
+import { WebhookParams } from '../../http/fields.ts';
+import { EVERYBODY, operation } from '../../http/operation.ts';
 import { isProblem, sendProblem } from '../../http/problem.ts';
 import { readLabel } from '../../http/read-label.ts';
+import { type Place, readPage } from '../../http/read-page.ts';
 import { entityTag } from './entity-tag.ts';
-import { findWebhook, unknownWebhook, WebhookParams } from './find-webhook.ts';
+import { findWebhook, unknownWebhook } from './find-webhook.ts';
 import { ListQuery, WebhookPage } from './schema.ts';
 import { viewWebhook, Webhook } from './view-webhook.ts';
-
-const EVERYBODY = ['operator', 'tenant', 'portal'] as const;
 
 export function getWebhook(app: App, parts: AppParts): void {
   const options = operation({
@@ -44,24 +43,25 @@ export function listWebhooks(app: App, parts: AppParts): void {
   });
   app.get('/webhooks', options, async (request, reply) => {
     const { query, caller } = request;
-    const tenantId = query.tenant_id ?? caller.tenantId;
-    const mayAsk = tenantId === null || mayActFor(caller, tenantId);
-    if (!mayAsk) return sendProblem(reply, unknownTenant(tenantId));
-    const cursor = decodeCursor(query.cursor, { of: 'webhooks', tenantId });
-    if (cursor && isProblem(cursor)) return sendProblem(reply, cursor);
-    const limit = Number(query.limit ?? DEFAULT_PAGE);
-    const found = await parts.store.listEndpoints({
-      tenantId,
+    const owner = tenantOfList(caller, query.tenant_id);
+    if (isProblem(owner)) return sendProblem(reply, owner);
+    const filter = {
+      ...owner,
       state: query.state ?? null,
       eventType: query.event_type ?? null,
       // Each adds conditions: what a narrowed caller asks for beside his labels.
       labels: [caller.labels ?? {}, (query.label && readLabel(query.label)) || {}],
       urlText: query.url ?? null,
-      from: cursor && { endpointId: cursor.at[0] ?? '', direction: cursor.direction },
-      limit: limit + 1,
-    });
-    const keyOf = ({ endpointId }: { endpointId: string }) => [endpointId];
-    const page = cutPage({ path: '/webhooks', query, of: 'webhooks', tenantId, cursor, limit, keyOf }, found);
-    return reply.send({ data: page.rows.map(viewWebhook), next: page.next, prev: page.prev });
+    };
+    const list = { path: '/webhooks', query, ...owner, keyOf: (row: EndpointRow) => [row.endpointId] };
+    const page = await readPage(list, viewWebhook, (place) =>
+      parts.store.listEndpoints({ ...filter, ...endpointPlace(place) }),
+    );
+    return isProblem(page) ? sendProblem(reply, page) : reply.send(page);
   });
 }
+
+export const endpointPlace = ({ at, backwards, limit }: Place): Pick<EndpointPage, 'from' | 'limit'> => ({
+  from: at && { endpointId: at[0] ?? '', direction: backwards ? 'prev' : 'next' },
+  limit,
+});

@@ -1,9 +1,9 @@
-import { isEventType } from '@posthorn/contracts';
 import Type, { type Static } from 'typebox';
 import { isPlainText } from '../../accept/check-fields.ts';
 import { pageOf, pageQuery } from '../../http/cursor.ts';
+import { eventType, tenantFilter, tenantId } from '../../http/fields.ts';
 import { LabelText } from '../../http/read-label.ts';
-import { ChangeableFields, GivenFields, SecretField, StateFields, TenantField, urlField } from './fields.ts';
+import { ChangeableFields, GivenFields, SecretField, StateFields, urlField } from './fields.ts';
 import { WEBHOOK_EXAMPLE, Webhook } from './view-webhook.ts';
 
 type UrlFault = (url: string) => string | null;
@@ -11,7 +11,7 @@ type UrlFault = (url: string) => string | null;
 export const newWebhook = (urlFault: UrlFault) =>
   Type.Object(
     {
-      tenant_id: Type.Optional(TenantField),
+      tenant_id: Type.Optional(tenantId('Needed with an operator key; with others their own tenant.')),
       url: urlField(urlFault),
       secret: Type.Optional(SecretField),
       ...GivenFields,
@@ -85,18 +85,9 @@ const MAX_URL_TEXT_CHARS = 256;
 export const ListQuery = Type.Object(
   {
     ...pageQuery,
-    tenant_id: Type.Optional(TenantField),
+    ...tenantFilter,
     state: Type.Optional(Type.Enum(['active', 'paused', 'disabled'])),
-    event_type: Type.Optional(
-      Type.Refine(
-        Type.String({
-          description: 'Those that get this type, by name or by prefix.',
-          examples: ['order.created'],
-        }),
-        isEventType,
-        () => 'must be an event type',
-      ),
-    ),
+    event_type: Type.Optional(eventType('Those that get this type, by name or by prefix.')),
     label: Type.Optional(LabelText),
     url: Type.Optional(
       Type.Refine(

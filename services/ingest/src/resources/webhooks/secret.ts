@@ -2,12 +2,12 @@ import { generateSecret } from '@posthorn/signing';
 import { SIGNING_SECRET_FIELD, sealSecret } from '@posthorn/tenant-config';
 import Type from 'typebox';
 import type { App, AppParts } from '../../http/app.ts';
-import { operation } from '../../http/operation.ts';
+import { WebhookParams } from '../../http/fields.ts';
+import { EVERYBODY, operation } from '../../http/operation.ts';
 import { type Problem, problem } from '../../http/problem.ts';
 import { NoBody } from '../../http/validation.ts';
 import { type Apply, answerChange } from './answer-change.ts';
 import { SecretField } from './fields.ts';
-import { WebhookParams } from './find-webhook.ts';
 import { Webhook, WebhookWithSecret } from './view-webhook.ts';
 
 const DEFAULT_GRACE_SECONDS = 24 * 3_600;
@@ -33,8 +33,6 @@ const Rotation = Type.Optional(
   ),
 );
 
-const ACCESS = { scope: 'manage', callers: ['operator', 'tenant', 'portal'] } as const;
-
 export function rotateSecret(app: App, parts: AppParts): void {
   const options = operation({
     id: 'rotateWebhookSecret',
@@ -42,7 +40,7 @@ export function rotateSecret(app: App, parts: AppParts): void {
     summary: 'Rotate the secret',
     description:
       'The new secret is in this answer and never again. Until the grace period ends requests carry a signature of each, the new one first, so receivers can change over when they like.',
-    access: ACCESS,
+    access: { scope: 'manage', callers: EVERYBODY },
     params: WebhookParams,
     body: Rotation,
     answers: { 200: WebhookWithSecret },
@@ -79,7 +77,7 @@ export function endGrace(app: App, parts: AppParts): void {
     tag: 'Webhooks',
     summary: 'End the grace period of earlier secrets',
     description: 'Only the current secret signs from now on.',
-    access: ACCESS,
+    access: { scope: 'manage', callers: EVERYBODY },
     params: WebhookParams,
     body: NoBody,
     answers: { 200: Webhook },

@@ -6,10 +6,11 @@ import { JSON_CONTENT_TYPE, type PostedEvent } from '../../accept/posted-event.t
 import { actorOf } from '../../access/actor.ts';
 import type { Caller } from '../../access/caller.ts';
 import type { App, AppParts } from '../../http/app.ts';
-import { operation } from '../../http/operation.ts';
+import { eventType, WebhookParams } from '../../http/fields.ts';
+import { EVERYBODY, operation } from '../../http/operation.ts';
 import { isProblem, sendProblem } from '../../http/problem.ts';
 import { disabledWebhook } from './answer-change.ts';
-import { findWebhook, unknownWebhook, WebhookParams } from './find-webhook.ts';
+import { findWebhook, unknownWebhook } from './find-webhook.ts';
 import { type Queued, TestQueued, TestResult, viewTest, type Warnings } from './view-test.ts';
 
 const MAX_WAIT_SECONDS = 10;
@@ -20,13 +21,7 @@ const TestRequest = Type.Optional(
   Type.Object(
     {
       event_type: Type.Optional(
-        Type.Refine(
-          Type.String({
-            description: `Left out: the first type that the webhook names whole, or \`${DEFAULT_TYPE}\`.`,
-          }),
-          isEventType,
-          () => 'must be an event type',
-        ),
+        eventType(`Left out: the first type that the webhook names whole, or \`${DEFAULT_TYPE}\`.`),
       ),
       payload: Type.Optional(
         Type.Unknown({
@@ -63,7 +58,7 @@ export function testWebhook(app: App, parts: AppParts): void {
     tag: 'Webhooks',
     summary: 'Send a test event to a webhook',
     description: DESCRIPTION,
-    access: { scope: 'manage', callers: ['operator', 'tenant', 'portal'] },
+    access: { scope: 'manage', callers: EVERYBODY },
     params: WebhookParams,
     body: TestRequest,
     answers: { 200: TestResult, 202: TestQueued },

@@ -1,12 +1,11 @@
 import type { App, AppParts } from '../../http/app.ts';
-import { operation } from '../../http/operation.ts';
+import { WebhookParams } from '../../http/fields.ts';
+import { EVERYBODY, operation } from '../../http/operation.ts';
 import { NoBody } from '../../http/validation.ts';
 import { answerChange, disabledWebhook } from './answer-change.ts';
-import { WebhookParams } from './find-webhook.ts';
 import { Pause } from './schema.ts';
 import { Webhook } from './view-webhook.ts';
 
-const ACCESS = { scope: 'manage', callers: ['operator', 'tenant', 'portal'] } as const;
 const PROBLEMS = ['webhook_not_found', 'webhook_disabled', 'change_unconfirmed'] as const;
 
 export function pauseWebhook(app: App, parts: AppParts): void {
@@ -15,7 +14,7 @@ export function pauseWebhook(app: App, parts: AppParts): void {
     tag: 'Webhooks',
     summary: 'Pause a webhook',
     description: 'Nothing is sent to it until it is resumed. The mode of a paused one can be changed.',
-    access: ACCESS,
+    access: { scope: 'manage', callers: EVERYBODY },
     params: WebhookParams,
     body: Pause,
     answers: { 200: Webhook },
@@ -36,7 +35,7 @@ export function resumeWebhook(app: App, parts: AppParts): void {
     tag: 'Webhooks',
     summary: 'Resume a webhook',
     description: 'What was held is sent. One that is not paused stays as it is.',
-    access: ACCESS,
+    access: { scope: 'manage', callers: EVERYBODY },
     params: WebhookParams,
     body: NoBody,
     answers: { 200: Webhook },

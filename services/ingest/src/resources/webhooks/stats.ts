@@ -2,10 +2,11 @@ import type { EndpointStats } from '@posthorn/db';
 import Type, { type Static } from 'typebox';
 import type { App, AppParts } from '../../http/app.ts';
 import { WEBHOOK } from '../../http/examples.ts';
-import { operation } from '../../http/operation.ts';
+import { WebhookParams } from '../../http/fields.ts';
+import { EVERYBODY, operation } from '../../http/operation.ts';
 import { sendProblem } from '../../http/problem.ts';
 import { Nullable } from '../../http/validation.ts';
-import { findWebhook, unknownWebhook, WebhookParams } from './find-webhook.ts';
+import { findWebhook, unknownWebhook } from './find-webhook.ts';
 
 const NullableNumber = Nullable(Type.Number());
 
@@ -54,7 +55,7 @@ export function webhookStats(app: App, parts: AppParts): void {
     tag: 'Webhooks',
     summary: 'Get success, latency and statuses of a webhook',
     description: 'Over the last hour, day and week. Counts are some seconds old.',
-    access: { scope: 'read', callers: ['operator', 'tenant', 'portal'] },
+    access: { scope: 'read', callers: EVERYBODY },
     params: WebhookParams,
     answers: { 200: WebhookStats },
     problems: ['webhook_not_found'],
