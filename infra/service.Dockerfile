@@ -1,7 +1,8 @@
 # syntax=docker/dockerfile:1.7
 # One recipe for every service:
 #   docker build -f infra/service.Dockerfile --build-arg SERVICE=ingest -t posthorn-ingest .
-# SERVICE is ingest, dispatcher, worker, recorder or setup.
+# SERVICE is ingest, dispatcher, worker, recorder or setup. Beside it each image has the command line, `posthorn`, for whoever
+# operates the installation: `docker exec <container> posthorn audit verify`.
 ARG NODE_IMAGE=node:24.21.0-bookworm-slim
 
 FROM ${NODE_IMAGE} AS install
@@ -14,9 +15,11 @@ ARG SERVICE
 # Node refuses to strip types.
 RUN --mount=type=cache,target=/pnpm-store \
     test -f "services/${SERVICE:?pass --build-arg SERVICE=ingest|dispatcher|worker|recorder|setup}/package.json" \
- && pnpm install --frozen-lockfile --prod --store-dir /pnpm-store --filter "@posthorn/${SERVICE}..." \
- && find services -mindepth 1 -maxdepth 1 ! -name "${SERVICE}" -exec rm -rf {} + \
- && rm -rf packages/testkit packages/system-tests
+ && pnpm install --frozen-lockfile --prod --store-dir /pnpm-store --filter "@posthorn/${SERVICE}..." --filter "@posthorn/cli..." \
+ && find services -mindepth 1 -maxdepth 1 ! -name "${SERVICE}" ! -name cli -exec rm -rf {} + \
+ && rm -rf packages/testkit packages/system-tests packages/fault-tests \
+ && printf '#!/bin/sh\nexec node /app/services/cli/src/main.ts "$@"\n' > /usr/local/bin/posthorn \
+ && chmod 755 /usr/local/bin/posthorn
 
 FROM ${NODE_IMAGE}
 ARG SERVICE
@@ -26,6 +29,7 @@ LABEL org.opencontainers.image.title="posthorn-${SERVICE}" \
 RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack \
       /usr/local/bin/yarn /usr/local/bin/yarnpkg /opt/yarn-*
 COPY --from=install /app /app
+COPY --from=install /usr/local/bin/posthorn /usr/local/bin/posthorn
 WORKDIR /app/services/${SERVICE}
 # A container has a network of its own, so all services keep their admin server (health, metrics) on one port.
 ENV NODE_ENV=production \

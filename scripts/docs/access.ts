@@ -82,6 +82,13 @@ events a key with \`ingest\`: whoever steals it reads nothing.
 npm run -s posthorn -- keys create-operator --name "first"
 \`\`\`
 
+In a container the command is \`posthorn\`, in the image of every service, with the database that the service has:
+
+\`\`\`
+docker compose -f infra/compose.yaml exec ingest posthorn keys create-operator --name "first"
+kubectl exec deploy/posthorn-ingest -- posthorn keys create-operator --name "first"
+\`\`\`
+
 **A key gives only what it has**: neither a scope that it is without, nor a longer life. So no key promotes itself by way
 of another. The last admin key without an end can neither be revoked nor be given an end. Of keys only a hash is kept.
 
@@ -122,7 +129,7 @@ key sees its tenant's entries, in which all that operators do is by \`operator\`
 of the chain is kept apart. Postgres refuses to change or delete an entry; whoever gets around that is found out:
 
 \`\`\`
-npm run -s posthorn -- audit verify
+npm run -s posthorn -- audit verify      # in a container: posthorn audit verify
 \`\`\`
 
 It computes every hash again and finds entries that were edited, removed, moved, put in past the chain, or cut off at the

@@ -38,6 +38,9 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
     secretKeyRef:
       name: {{ $.root.Values.existingSecret }}
       key: {{ . }}
+      {{- if eq . "OPERATOR_KEY" }}
+      optional: true
+      {{- end }}
 {{- end }}
 {{- end -}}
 

@@ -9,7 +9,7 @@ process.stdout.on('error', () => process.exit(0));
 process.exitCode = await runCommand(process.argv.slice(2), {
   environment: process.env,
   clock: systemClock,
-  user: userInfo().username,
+  user: userName(),
   terminal: {
     async print(text) {
       if (!process.stdout.write(text)) await once(process.stdout, 'drain');
@@ -17,3 +17,12 @@ process.exitCode = await runCommand(process.argv.slice(2), {
     tell: (line) => process.stderr.write(`${line}\n`),
   },
 });
+
+/** Containers may run under a number that has no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.()}`;
+  }
+}
