@@ -36,7 +36,7 @@ export async function searchAttempts(
   const { deliveryId, eventId = deliveryId && eventIdOf(deliveryId) } = filter;
   const scoped = { ...filter, eventId };
   const walked = await walkDays(daysOf(scoped, page, page.nowMs), page, async (span) => {
-    const eventDays = eventId === undefined ? await listEventDays(sql, span) : [recordDay(eventId)];
+    const eventDays = eventId === undefined ? await listEventDays(sql, span) : dayOfEvent(eventId);
     return eventDays.length === 0 ? [] : readSpan(sql, tenantId, scoped, page, span, eventDays);
   });
   const rows = walked.rows.map(({ key: _key, matches: _matches, nth: _nth, ...row }) => row);
@@ -125,6 +125,10 @@ async function listEventDays(sql: Sql, { from, to }: DaySpan): Promise<number[]>
 /** A parameter as it is, with no cast: partitions are chosen by it when the plan is made. */
 const dates = (sql: Sql, days: readonly number[]) =>
   sql`${days.map((day) => new Date(day * DAY_MS).toISOString().slice(0, 10))}::date[]`;
+
+/** An id may name a day beyond the four-digit years that a date's text has: nothing is recorded there. */
+const dayOfEvent = (eventId: string): number[] => [recordDay(eventId)].filter((day) => day < YEAR_10_000);
+const YEAR_10_000 = Date.UTC(10_000, 0, 1) / DAY_MS;
 
 async function readSpan(
   sql: Sql,

@@ -1,4 +1,4 @@
-import { OPERATOR_TENANT_ID } from '@posthorn/contracts';
+import { isTenantId, OPERATOR_TENANT_ID } from '@posthorn/contracts';
 import type { TenantConfig, TenantConfigs } from '@posthorn/tenant-config';
 import { type Problem, problem, retryAfter } from '../http/problem.ts';
 import { type Caller, mayActFor } from './caller.ts';
@@ -14,6 +14,8 @@ export async function authorise(
   if (!mayActFor(caller, tenantId)) return unknownTenant(tenantId);
   const cached = tenants.fresh ? tenants.peek(tenantId) : undefined;
   if (cached) return unlessDeleted(cached);
+  // Postgres refuses a NUL, and with it the tenants that are asked for in the same batch.
+  if (!isTenantId(tenantId)) return unknownTenant(tenantId);
   const lookup = await tenants.get(tenantId);
   switch (lookup.kind) {
     case 'found':

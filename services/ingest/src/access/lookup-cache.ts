@@ -48,8 +48,8 @@ export function createLookupCache<T>(options: LookupCacheOptions): LookupCache<T
   const unknown = new Map<string, Entry<T>>();
   const underWay = new Map<string, Promise<Entry<T> | null>>();
 
-  function remember(id: string, value: T | null): Entry<T> {
-    const entry = { value, checkedAtMs: clock.monotonicMs() };
+  function remember(id: string, entry: Entry<T>): Entry<T> {
+    const { value } = entry;
     const entries = value === null ? unknown : known;
     known.delete(id);
     unknown.delete(id);
@@ -59,8 +59,10 @@ export function createLookupCache<T>(options: LookupCacheOptions): LookupCache<T
   }
 
   async function askFor(id: string, ask: () => Promise<T | null>): Promise<Entry<T> | null> {
+    // An answer is as old as its question: what was taken away since may still stand in it.
+    const checkedAtMs = clock.monotonicMs();
     try {
-      return remember(id, await ask());
+      return remember(id, { value: await ask(), checkedAtMs });
     } catch {
       options.reportDatabaseDown();
       return null;

@@ -4,7 +4,7 @@ import Type from 'typebox';
 import type { App, AppParts } from '../../http/app.ts';
 import { pageOf, pageQuery } from '../../http/cursor.ts';
 import { EVERYBODY, operation } from '../../http/operation.ts';
-import { isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
+import { isProblem, notFound, type Problem, problem, sendProblem } from '../../http/problem.ts';
 import { byText, readPage } from '../../http/read-page.ts';
 import {
   EventType,
@@ -103,4 +103,4 @@ function listVersions(app: App, { store }: AppParts): void {
 }
 
 export const unknownEventType = (name: string): Problem =>
-  problem('event_type_not_found', `there is no event type ${JSON.stringify(name.slice(0, 64))}`);
+  notFound('event_type_not_found', 'event type', name);

@@ -91,13 +91,20 @@ export const NewEventType = Type.Object(
   },
 );
 
+/** What a column of versions holds. */
+const MAX_VERSION = 2_147_483_647;
+
 export const EventTypeChange = Type.Object(
   {
     description: Type.Optional(Description),
     state: Type.Optional(State),
     enforcement: Type.Optional(Enforcement),
     current_version: Type.Optional(
-      Type.Integer({ minimum: 1, description: 'Payloads are held to the schema of this one.' }),
+      Type.Integer({
+        minimum: 1,
+        maximum: MAX_VERSION,
+        description: 'Payloads are held to the schema of this one.',
+      }),
     ),
   },
   {

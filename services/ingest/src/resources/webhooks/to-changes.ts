@@ -80,9 +80,10 @@ function sealHeaders(key: SecretsKey, of: SealingFor, headers: object): Record<s
   const sealed: Record<string, string> = {};
   for (const [given, value] of Object.entries(headers) as [string, string][]) {
     const name = given.toLowerCase();
-    const kept = value === MASKED_VALUE ? of.sealedHeaders[name] : undefined;
-    if (value === MASKED_VALUE && kept === undefined) return nothingToKeep(given);
-    sealed[name] = kept ?? sealSecret(key, { tenantId, endpointId, field: headerField(name) }, value);
+    if (value !== MASKED_VALUE)
+      sealed[name] = sealSecret(key, { tenantId, endpointId, field: headerField(name) }, value);
+    else if (Object.hasOwn(of.sealedHeaders, name)) sealed[name] = of.sealedHeaders[name]!;
+    else return nothingToKeep(given);
   }
   return sealed;
 }
