@@ -120,9 +120,10 @@ function attempts({ attemptsPerDelivery }: Shape, day: number): string {
     insert into attempts (attempt_id, delivery_id, tenant_id, endpoint_id, event_id, event_type, run, round, attempt, state,
                           started_at, duration_ms, status, failure, error, trace_id, revision, retention_days, day)
     select ${uuid('started_ms', "delivery_id || '/' || n")}, delivery_id, tenant_id, endpoint_id, event_id, event_type, 0, 0,
-           n, case when n < last then 'processing' when state = 'cancelled' then 'failed' else state end,
+           n, case when n < last or state = 'cancelled' then 'processing' else state end,
            to_timestamp(started_ms / 1000.0), (5 * exp(6 * random()))::int,
-           case when n < last then 503 else last_status end, case when n < last then 'http_5xx' else last_failure end, null,
+           case when n < last or state = 'cancelled' then 503 else last_status end,
+           case when n < last or state = 'cancelled' then 'http_5xx' else last_failure end, null,
            md5(delivery_id), 1, 30, day
     from (
       select d.*, e.accepted_at, 1 + (('x' || substr(md5(d.delivery_id), 1, 6))::bit(24)::int % ${most}) as last

@@ -81,7 +81,6 @@ create table rollups (
 create table rollups_minute partition of rollups for values in ('minute') with (fillfactor = 70);
 create table rollups_hour partition of rollups for values in ('hour') with (fillfactor = 50);
 create table rollups_day partition of rollups for values in ('day') with (fillfactor = 50);
-create index rollups_by_time on rollups (bucket);
 create index rollups_of_tenants on rollups (by_type, bucket) where endpoint_id = '' and tenant_id <> '';
 
 -- Counts of one batch of the record, written with its rows, until they are added up.

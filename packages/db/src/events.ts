@@ -116,7 +116,7 @@ export async function findWholeEvent(
 }
 
 /** Its system endpoints get events of all tenants. */
-const ownedBy = (sql: Sql, tenantId: string) =>
+export const ownedBy = (sql: Sql, tenantId: string) =>
   tenantId === OPERATOR_TENANT_ID ? sql`true` : sql`tenant_id = ${tenantId}`;
 
 /** Those of a tenant's events that are recorded, with their bytes, by id; for the operator's own any tenant's. */

@@ -42,7 +42,8 @@ const COLUMNS: Readonly<Record<Dimension, string>> = {
   failure: 'failure',
 };
 
-const LATENCY = Array.from({ length: LATENCY_BUCKETS }, (_, i) => `sum(l${i})`).join(', ');
+/** Floats hold whole numbers up to 2^53, and are added up in a fraction of the time of numerics. */
+const LATENCY = Array.from({ length: LATENCY_BUCKETS }, (_, i) => `sum(l${i}::float8)`).join(', ');
 
 /** In the order of time, then of the dimensions; up to `limit` groups. */
 export async function queryRollups(sql: Sql, query: RollupQuery): Promise<RollupGroup[]> {
@@ -54,9 +55,9 @@ export async function queryRollups(sql: Sql, query: RollupQuery): Promise<Rollup
   ];
   const rows = await sql<RollupGroup[]>`
     select ${sql.unsafe(shown.join(', '))},
-           coalesce(sum(events), 0)::float8 as events, coalesce(sum(deliveries), 0)::float8 as deliveries,
-           coalesce(sum(attempts), 0)::float8 as attempts, coalesce(sum(succeeded), 0)::float8 as succeeded,
-           coalesce(sum(dead_letters), 0)::float8 as dead_letters, array[${sql.unsafe(LATENCY)}]::float8[] as latency
+           coalesce(sum(events::float8), 0) as events, coalesce(sum(deliveries::float8), 0) as deliveries,
+           coalesce(sum(attempts::float8), 0) as attempts, coalesce(sum(succeeded::float8), 0) as succeeded,
+           coalesce(sum(dead_letters::float8), 0) as dead_letters, array[${sql.unsafe(LATENCY)}]::float8[] as latency
     from rollups
     where grain = ${query.grain} and bucket >= ${new Date(query.fromMs)} and bucket < ${new Date(query.toMs)}
       and ${owners(sql, query)}

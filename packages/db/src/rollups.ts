@@ -87,12 +87,12 @@ const ROWS_PER_REMOVAL = 20_000;
 export async function removeOldRollups(sql: Sql, limit = ROWS_PER_REMOVAL): Promise<number> {
   let removed = 0;
   for (const grain of GRAINS) {
+    const table = sql(`rollups_${grain}`);
+    // No index by time alone, which every count would pay for: what is oldest lies in front.
     const old = await sql`
-      delete from rollups where grain = ${grain} and (by_type, tenant_id, endpoint_id, bucket, event_type, status_class, failure) in (
-        select by_type, tenant_id, endpoint_id, bucket, event_type, status_class, failure from rollups
-        where grain = ${grain} and bucket < now() - ${ROLLUP_DAYS[grain]} * interval '1 day'
-        order by bucket limit ${limit}
-      )`;
+      delete from ${table} where ctid = any(array(
+        select ctid from ${table} where bucket < now() - ${ROLLUP_DAYS[grain]} * interval '1 day' limit ${limit}
+      ))`;
     removed += old.count;
   }
   return removed;

@@ -1,6 +1,6 @@
 import type { DeliveryState } from '@posthorn/contracts';
 import type { Sql } from './database.ts';
-import { type EventRow, eventColumns } from './events.ts';
+import { type EventRow, eventColumns, ownedBy } from './events.ts';
 import { eventIdOf, recordDay } from './record-day.ts';
 import { between, daysOf, searchDeliveries, type TimeRange } from './search-deliveries.ts';
 import { type SpanQuery, type SpanRow, type WalkedPage, type WalkRequest, walkDays } from './walk-record.ts';
@@ -105,7 +105,7 @@ async function findEvents(
     select ${eventColumns(sql)} from events
     where event_id = any(${[...eventIds]}::uuid[])
       and day between '1970-01-01'::date + ${Math.min(...days)}::int and '1970-01-01'::date + ${Math.max(...days)}::int
-      ${tenantId === null ? sql`` : sql`and tenant_id = ${tenantId}`} and ${matches(sql, filter)}
+      and ${tenantId === null ? sql`true` : ownedBy(sql, tenantId)} and ${matches(sql, filter)}
       ${filter.clientEventId === undefined ? sql`` : sql`and client_event_id = ${filter.clientEventId}`}`;
 }
 

@@ -32,6 +32,7 @@ beforeAll(async () => {
     tenant_id: TENANT,
     url: 'https://hooks.example/in',
     event_types: ['order.*'],
+    labels: { project: 'apollo' },
     headers: { 'x-token': 'hush' },
   });
   expect([made.status, made.text]).toEqual([201, expect.any(String)]);
@@ -244,6 +245,36 @@ describe('an event', () => {
     const { text } = await api.call('GET', `/v1/events/${EVENTS[0]}`, undefined, { key });
     expect(text).toContain('"payload":{"big": 9007199254740993}');
     expect(JSON.parse(text).deliveries).toHaveLength(2);
+  });
+});
+
+describe('a token that is narrowed by labels', () => {
+  const tokenFor = async (project: string): Promise<string> => {
+    const made = await api.call('POST', '/v1/portal-tokens', { tenant_id: TENANT, labels: { project } });
+    expect([made.status, made.text]).toEqual([201, expect.any(String)]);
+    return made.body.token;
+  };
+
+  test('sees what was sent to its own webhooks, and nothing else', async () => {
+    const token = await tokenFor('apollo');
+    for (const path of ['/v1/deliveries', '/v1/attempts'])
+      expect((await get(path, token)).data.map((row: { webhook_id: string }) => row.webhook_id)).toEqual(
+        EVENTS.map(() => webhookId),
+      );
+    expect((await get(`/v1/deliveries?webhook_id=${gone}`, token)).data).toEqual([]);
+    expect((await get('/v1/events', token)).data).toHaveLength(3);
+    expect((await get(`/v1/events/${EVENTS[0]}`, token)).deliveries).toHaveLength(1);
+    const foreign = deriveDeliveryId(EVENTS[0]!, gone, 0);
+    expect(await refused(`/v1/deliveries/${foreign}`, token)).toEqual([404, 'delivery_not_found']);
+    const [attempt] = (await get(`/v1/attempts?webhook_id=${gone}`)).data;
+    expect(await refused(`/v1/attempts/${attempt.attempt_id}`, token)).toEqual([404, 'attempt_not_found']);
+  });
+
+  test('to which none of the webhooks belong sees nothing', async () => {
+    const token = await tokenFor('gemini');
+    for (const path of lists) expect((await get(path, token)).data).toEqual([]);
+    expect(await refused(`/v1/events/${EVENTS[0]}`, token)).toEqual([404, 'event_not_found']);
+    expect((await get('/v1/metrics/deliveries?granularity=total', token)).data).toMatchObject([{ attempts: 0 }]);
   });
 });
 
