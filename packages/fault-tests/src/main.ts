@@ -32,7 +32,7 @@ async function main(argv: readonly string[]): Promise<number> {
 /** A failed run's plan follows from its seed and options. */
 function readFixture(file: string, given: Options): Options {
   const { id, options } = JSON.parse(readFileSync(file, 'utf8')) as { id: string; options: Options };
-  return { ...options, only: [id], report: given.report, replay: file };
+  return { ...options, only: [id], report: given.report, replay: file, previous: given.previous };
 }
 
 try {

@@ -13,6 +13,11 @@ test('a form stands for events, kills and minutes, each of which can be given', 
   expect(given).toMatchObject({ only: ['D1', 'D6'], kills: 12, seed: 7, brokers: 3, form: 'ten-minutes' });
 });
 
+test('the version before is a folder that is given, or there is none', () => {
+  expect(parseOptions([], 5).previous).toBeUndefined();
+  expect(parseOptions(['--previous', '../before'], 5).previous).toBe('../before');
+});
+
 test('an option that cannot be is refused by name', () => {
   expect(() => parseOptions(['--brokers', '2'], 5)).toThrow('--brokers takes 1 or 3, not 2');
   expect(() => parseOptions(['--form', 'endless'], 5)).toThrow('--form takes');

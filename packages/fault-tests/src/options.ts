@@ -14,6 +14,8 @@ export interface Options {
   /** undefined: docs/reliability for whole forms, nowhere for a choice. */
   readonly report: string | undefined;
   readonly replay: string | undefined;
+  /** A checkout of the version before, for the scenario that runs both. */
+  readonly previous: string | undefined;
 }
 
 export const USAGE = `npm run test:faults -- [options]
@@ -30,6 +32,7 @@ drains, and holds what was sent against what arrived and what the record says. E
   --brokers 1|3     three: replication factor 3, two replicas in sync at least
   --report DIR      where the report goes (default docs/reliability, for runs of all scenarios and of D1)
   --replay FILE     runs the scenario, seed and options of a failed run again
+  --previous DIR    a checkout of the version before, with its dependencies installed: D26 runs both
   --list            names the scenarios
 `;
 
@@ -55,6 +58,7 @@ export function parseOptions(argv: readonly string[], nowMs: number): Options & 
       brokers: { type: 'string', default: '1' },
       report: { type: 'string' },
       replay: { type: 'string' },
+      previous: { type: 'string' },
     },
   });
   const form = values.form as Form;
@@ -76,6 +80,7 @@ export function parseOptions(argv: readonly string[], nowMs: number): Options & 
     brokers: values.brokers === '3' ? 3 : 1,
     report: values.report,
     replay: values.replay,
+    previous: values.previous,
   };
 }
 

@@ -39,6 +39,8 @@ export interface ServiceOptions {
   /** In a process group of its own, which outlives a Ctrl-C in the terminal. */
   readonly detached?: boolean;
   readonly startTimeoutMs?: number;
+  /** The checkout it is started from; this one unless given. */
+  readonly root?: string;
   readonly onSpawn?: (pid: number | undefined) => void;
 }
 
@@ -49,7 +51,7 @@ export async function startService(
   options: ServiceOptions = {},
 ): Promise<ServiceProcess> {
   const child = spawn(process.execPath, [`services/${name}/src/main.ts`], {
-    cwd: ROOT,
+    cwd: options.root ?? ROOT,
     env: { ...inheritedEnvironment(), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: options.detached ?? false,

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Kind } from '../oracle/ledgers.ts';
+import type { Member } from '../rig/start-fleet.ts';
 import type { Rig } from '../rig/start-rig.ts';
 
 export interface Restart {
@@ -20,9 +21,13 @@ interface Stoppable {
 /** SIGTERM of every service, one after the other, each started again at once. */
 export async function restartServices(rig: Rig): Promise<Restart[]> {
   const restarts: Restart[] = [];
-  for (const member of rig.fleet.members()) restarts.push(await restart(rig, member.service, member));
+  for (const member of rig.fleet.members()) restarts.push(await restartMember(rig, member));
   return restarts;
 }
+
+/** SIGTERM, and a start by what the member says of itself by then. */
+export const restartMember = (rig: Rig, member: Member): Promise<Restart> =>
+  restart(rig, member.service, member);
 
 /** An orderly stop of every broker and of Postgres, one after the other. */
 export async function restartInfra(rig: Rig): Promise<Restart[]> {

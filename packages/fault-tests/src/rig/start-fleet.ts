@@ -8,6 +8,8 @@ export interface Member {
   readonly name: string;
   readonly pid: number;
   readonly up: boolean;
+  /** The checkout that it is started from, from its next start on. */
+  root: string;
   /** What it has said of late. */
   readonly lines: ServiceProcess['lines'];
   /** Whether it says such a line within the time, or has said it of late. */
@@ -27,6 +29,8 @@ export interface FleetOptions {
   /** A member that should be up has ended by itself; it is started again, as an orchestrator would. */
   readonly onUnexpectedEnd: (member: Member, exitCode: number | null, lines: ServiceProcess['lines']) => void;
   readonly logDir: string;
+  /** The checkout that members are started from at first. */
+  readonly root: string;
   readonly onSpawn: (name: string, pid: number | undefined) => void;
   environmentOf(service: ServiceName, index: number): Readonly<Record<string, string>>;
 }
@@ -84,6 +88,7 @@ function createMember(service: ServiceName, index: number, options: FleetOptions
         keepLines: KEEP_LINES,
         startTimeoutMs: START_ONCE_MS,
         detached: true,
+        root: member.root,
         onSpawn: (pid) => options.onSpawn(name, pid),
       },
     );
@@ -102,6 +107,7 @@ function createMember(service: ServiceName, index: number, options: FleetOptions
   const member: Member = {
     service,
     name,
+    root: options.root,
     get pid() {
       return process?.pid ?? -1;
     },

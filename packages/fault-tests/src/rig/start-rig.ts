@@ -22,6 +22,8 @@ export interface RigOptions {
   readonly proxied?: boolean;
   readonly environment?: Readonly<Record<string, string>>;
   readonly perService?: Partial<Record<ServiceName, Readonly<Record<string, string>>>>;
+  /** The checkout that all is started from; this one unless given. */
+  readonly root?: string;
 }
 
 /** All that a rig needs of the Kafka and Postgres it runs on. */
@@ -31,6 +33,8 @@ export type Ground = Pick<Infra, 'addresses' | 'listeners' | 'dir' | 'onSpawn' |
 export interface Rig<G extends Ground = Infra> {
   readonly infra: G;
   readonly api: Api;
+  /** The same, of each process of ingest. */
+  readonly apis: readonly Api[];
   readonly fleet: Fleet;
   readonly receiver: ReceiverHandle;
   readonly events: EventSender;
@@ -44,6 +48,8 @@ export interface Rig<G extends Ground = Infra> {
   readonly faults: Fault[];
   /** Members that have ended by themselves, with what they said last. */
   readonly ended: string[];
+  /** Runs the set-up job of a checkout. */
+  setUp(root: string): Promise<void>;
   /** Notes a harm that begins now; `heal` notes its end. */
   harm(kind: Kind, target: string, what: string, graceful?: boolean): Fault;
   heal(fault: Fault): void;
@@ -61,7 +67,9 @@ export async function startRig<G extends Ground>(infra: G, options: RigOptions =
   const topicPrefix = `faults-${name}.`;
   const operatorKey = `phk_op_${randomBytes(24).toString('hex')}`;
   const shared = { ...sharedEnvironment(infra, databaseUrl, topicPrefix), ...options.environment };
-  await runSetup(ROOT, { ...inheritedEnvironment(), ...shared });
+  const { root = ROOT } = options;
+  const setUp = (from: string) => runSetup(from, { ...inheritedEnvironment(), ...shared });
+  await setUp(root);
   const sizes = SERVICES.map((service) => ({ service, size: options.sizes?.[service] ?? 1 }));
   const ports = await Promise.all(Array.from({ length: options.sizes?.ingest ?? 1 }, () => freePort()));
   const links = await openLinks(infra, databaseUrl, options.proxied ?? false);
@@ -78,6 +86,7 @@ export async function startRig<G extends Ground>(infra: G, options: RigOptions =
   };
   const fleet = createFleet({
     logDir,
+    root,
     onSpawn: infra.onSpawn,
     environmentOf: (service, index) => ({
       ...shared,
@@ -95,13 +104,15 @@ export async function startRig<G extends Ground>(infra: G, options: RigOptions =
     },
   });
   const urls = ports.map((port) => `http://127.0.0.1:${port}`);
+  const apis = urls.map((url) => createApi(url, operatorKey));
   const events = createEventSender(() => urls);
   const receiver = await startReceiver(join(infra.dir, `arrivals-${name}.tsv`));
   const backlog = watchBacklog(infra.addresses, topicPrefix, TIERS);
   await Promise.all(sizes.map(({ service, size }) => addMembers(fleet, service, size)));
   return {
     infra,
-    api: createApi(urls[0]!, operatorKey),
+    api: apis[0]!,
+    apis,
     fleet,
     receiver,
     events,
@@ -113,6 +124,7 @@ export async function startRig<G extends Ground>(infra: G, options: RigOptions =
     senders: [],
     faults,
     ended,
+    setUp,
     harm,
     heal,
     async close() {

@@ -18,6 +18,7 @@ import { refuseUnsafe } from './refuse-unsafe.ts';
 import { replayByHand } from './replay-by-hand.ts';
 import { replayDeadLetters, replayTwiceAtOnce } from './replay-dead-letters.ts';
 import { restartInOrder } from './restart-in-order.ts';
+import { runBothVersions } from './run-both-versions.ts';
 import { scaleWorkers } from './scale-workers.ts';
 import type { Form, Scenario } from './scenario.ts';
 import { shiftClocks } from './shift-clocks.ts';
@@ -52,6 +53,7 @@ export const SCENARIOS: readonly Scenario[] = [
   replayTwiceAtOnce,
   startBehind,
   damageOffsets,
+  runBothVersions,
   dieBetweenPublishAndCommit,
   growLanes,
 ];

@@ -23,7 +23,7 @@ export const restartInOrder: Scenario = {
     }),
 };
 
-function expectOrderly(notes: Notes, { name, exitCode, drainMs }: Restart): void {
+export function expectOrderly(notes: Notes, { name, exitCode, drainMs }: Restart): void {
   notes.expect(exitCode === 0, `${name} ended with ${exitCode}`);
   notes.expect(drainMs <= MOST_DRAIN_MS, `${name} took ${Math.round(drainMs)} ms to stop`);
 }

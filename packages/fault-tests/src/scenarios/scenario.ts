@@ -14,6 +14,8 @@ export interface World {
   readonly events: number;
   readonly kills: number;
   readonly minutes: number;
+  /** A checkout of the version before, when one was given. */
+  readonly previous: string | undefined;
   /** The Kafka and Postgres that scenarios of a run share. */
   readonly infra: Infra;
   say(line: string): void;
