@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startApi, type TestApi } from './api.ts';
 
@@ -135,4 +138,25 @@ test('a header that is to stay, but was never there, is refused by whatever name
   const headers = { constructor: '***' };
   const { status, body } = await api.call('PATCH', fill('/v1/webhooks/{webhook_id}'), { headers });
   expect([status, body.errors?.[0].pointer]).toEqual([400, '/headers/constructor']);
+});
+
+test.each([
+  ['/v1/events', 'application/json'],
+  ['/v1/events/batch', 'application/json'],
+  ['/v1/events/batch', 'application/x-ndjson'],
+  ['/v1/tenants', 'application/json'],
+])('a body in crumbs (%s, %s) is given up with its connection', async (path, type) => {
+  if (!api.app.server.listening) await api.app.listen({ port: 0, host: '127.0.0.1' });
+  const socket = connect((api.app.server.address() as AddressInfo).port, '127.0.0.1');
+  await once(socket, 'connect');
+  const head = [
+    `POST ${path} HTTP/1.1`,
+    'host: api.example',
+    `authorization: Bearer ${api.operatorKey}`,
+    `content-type: ${type}`,
+    'transfer-encoding: chunked',
+  ];
+  socket.write(`${head.join('\r\n')}\r\n\r\n`);
+  socket.write('1\r\n \r\n'.repeat(10_000));
+  expect(await text(socket)).toContain('malformed_request');
 });

@@ -34,6 +34,7 @@ import { type WebhookParts, webhookRoutes } from '../resources/webhooks/routes.t
 import type { Store } from '../store.ts';
 import { answerErrors, answerUnparsable } from './answer-errors.ts';
 import { healthRoutes } from './health.ts';
+import { createMeter } from './meter-body.ts';
 import { lineOf, observeRequests } from './observe-requests.ts';
 import { assembleDocument, type ServedOperation } from './openapi/assemble.ts';
 import { OPERATIONAL_EVENTS } from './openapi/operational-events.ts';
@@ -185,6 +186,7 @@ function apiRoutes(app: App, parts: AppParts): void {
   shedLoad(app, parts);
   requireKey(app, parts.keys);
   requireAccess(app);
+  meterBodies(app);
   tenantRoutes(app, parts);
   laneRoutes(app, parts);
   webhookRoutes(app, parts);
@@ -225,6 +227,21 @@ function shedLoad(app: App, { shedder, ingestMetrics }: AppParts): void {
 function declaredBytes({ headers }: FastifyRequest): number {
   if (headers['transfer-encoding'] !== undefined) return Number.POSITIVE_INFINITY;
   return Number(headers['content-length'] ?? 0) || 0;
+}
+
+/** Bodies whose length is said, and is that of small requests, cannot come in too many pieces. */
+const UNMETERED_BYTES = 64 * 1024;
+
+function meterBodies(app: App): void {
+  app.addHook('preParsing', (request, reply, payload, done) => {
+    if (declaredBytes(request) <= UNMETERED_BYTES) return done(null, payload);
+    const meter = createMeter();
+    // What is left of a body that was given up is not read.
+    meter.once('error', () => reply.header('connection', 'close'));
+    payload.once('error', (error) => meter.destroy(error));
+    payload.once('close', () => payload.readableEnded || meter.destroy(new Error('the body broke off')));
+    done(null, payload.pipe(meter));
+  });
 }
 
 function requireKey(app: App, keys: Keys): void {
