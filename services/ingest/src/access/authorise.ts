@@ -1,6 +1,6 @@
 import { isTenantId, OPERATOR_TENANT_ID } from '@posthorn/contracts';
 import type { TenantConfig, TenantConfigs } from '@posthorn/tenant-config';
-import { type Problem, problem, retryAfter } from '../http/problem.ts';
+import { notFound, type Problem, problem, retryAfter } from '../http/problem.ts';
 import { type Caller, mayActFor } from './caller.ts';
 
 export type TenantLookups = Pick<TenantConfigs, 'peek' | 'get' | 'fresh'>;
@@ -33,8 +33,7 @@ export async function authorise(
 const unlessDeleted = (config: TenantConfig): TenantConfig | Problem =>
   config.state === 'deleted' ? unknownTenant(config.tenantId) : config;
 
-export const unknownTenant = (tenantId: string): Problem =>
-  problem('tenant_not_found', `there is no tenant ${JSON.stringify(tenantId.slice(0, 64))}`);
+export const unknownTenant = (tenantId: string): Problem => notFound('tenant_not_found', 'tenant', tenantId);
 
 export const operatorsOnly = (caller: Caller): Problem | null =>
   caller.kind === 'operator' ? null : problem('forbidden', 'this needs an operator key');

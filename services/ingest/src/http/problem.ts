@@ -40,6 +40,14 @@ export function invalidRequest(faults: readonly Fault[]): Problem {
   return problem('invalid_request', detail, { errors: listed });
 }
 
+/** Of an id that anybody may have sent: it is shown cut. */
+const MAX_SHOWN_ID_CHARS = 64;
+
+/** `what` is a noun (`plan`); `or` says why else it may be absent. */
+export function notFound(code: ProblemCode, what: string, id: string, or = ''): Problem {
+  return problem(code, `there is no ${what} ${JSON.stringify(id.slice(0, MAX_SHOWN_ID_CHARS))}${or}`);
+}
+
 export const retryAfter = (seconds: number): Pick<Problem, 'headers'> => ({
   headers: { 'retry-after': String(seconds) },
 });

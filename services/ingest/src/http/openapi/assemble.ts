@@ -22,8 +22,12 @@ const INTRODUCTION = `Posthorn delivers webhooks for products with many tenants.
 
 Send \`Authorization: Bearer <key>\`, and with it \`X-Actor: <who>\` where the audit log is to name the person.
 Times are RFC 3339 in UTC, names are snake_case. \`/v1\` is canonical; the paths without it answer the same. Every error is a problem document (RFC 9457) with a stable \`code\`: see \`Problem\` for the
-catalogue. An object of another tenant is a 404, exactly as one that never was. Lists come in pages
-\`{data, next, prev}\`, where \`next\` and \`prev\` are paths to ask for.`;
+catalogue. An object of another tenant is a 404, exactly as one that never was.
+
+Lists come in pages \`{data, next, prev}\` of \`limit\` entries, where \`next\` and \`prev\` are paths to ask for; \`/dlq\` and
+\`/set-aside\` go by \`offset\`. All filters that are given hold, and each has one name in every list: \`tenant_id\`,
+\`webhook_id\`, \`event_id\`, \`delivery_id\`, \`event_type\`, \`state\`, \`status_class\`, \`failure\`, \`min_created_at\` and
+\`max_created_at\` (both included).`;
 
 /** What any operation may answer, whatever it is about. */
 const ALWAYS: readonly ProblemCode[] = ['malformed_request', 'internal', 'overloaded'];

@@ -45,6 +45,13 @@ describe('the document', () => {
     expect(faults).toEqual([]);
   });
 
+  test('holds the body of every operation that changes something to a schema, also where there is none', () => {
+    const unheld = operations.filter(
+      ({ method, operation: { body, bodies } }) => method !== 'GET' && !body && !bodies,
+    );
+    expect(unheld.map(({ operation }) => operation.id)).toEqual([]);
+  });
+
   test('names each operation once, with a verb first, and says who may use it', () => {
     for (const { operation } of operations) expect(operation.id).toMatch(/^[a-z]+([A-Z][a-z]+)*$/);
     const open = operations.filter(({ operation }) => operation.access === null);

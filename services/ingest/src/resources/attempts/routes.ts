@@ -8,7 +8,7 @@ import { seesEndpoint } from '../../access/visible-endpoints.ts';
 import type { App, AppParts } from '../../http/app.ts';
 import { timeRange } from '../../http/fields.ts';
 import { EVERYBODY, operation } from '../../http/operation.ts';
-import { isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
+import { isProblem, notFound, type Problem, sendProblem } from '../../http/problem.ts';
 import { AttemptPage, viewAttempt } from '../deliveries/schema.ts';
 import { WALK, walkPage } from '../record/read-page.ts';
 import { decodeBody } from './decode-body.ts';
@@ -126,7 +126,4 @@ function contentTypeOf(headers: AttemptRow['responseHeaders']): string | null {
 }
 
 const unknownAttempt = (attemptId: string): Problem =>
-  problem(
-    'attempt_not_found',
-    `there is no attempt ${JSON.stringify(attemptId.slice(0, 64))}, or it is not recorded yet`,
-  );
+  notFound('attempt_not_found', 'attempt', attemptId, ', or it is not recorded yet');

@@ -7,7 +7,7 @@ import { seesEndpoint } from '../../access/visible-endpoints.ts';
 import type { App, AppParts } from '../../http/app.ts';
 import { DeliveryParams, timeRange } from '../../http/fields.ts';
 import { EVERYBODY, operation } from '../../http/operation.ts';
-import { isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
+import { isProblem, notFound, type Problem, sendProblem } from '../../http/problem.ts';
 import { WALK, walkPage } from '../record/read-page.ts';
 import { describeWaiting, isWaiting } from './describe-waiting.ts';
 import { DeliveryPage, DeliveryQuery, DeliveryWithAttempts, viewAttempt, viewDelivery } from './schema.ts';
@@ -106,7 +106,4 @@ async function findWaiting(parts: AppParts, delivery: DeliveryRow) {
 }
 
 export const unknownDelivery = (deliveryId: string): Problem =>
-  problem(
-    'delivery_not_found',
-    `there is no delivery ${JSON.stringify(deliveryId.slice(0, 64))}, or it is not recorded yet`,
-  );
+  notFound('delivery_not_found', 'delivery', deliveryId, ', or it is not recorded yet');

@@ -4,7 +4,7 @@ import Type from 'typebox';
 import type { App, AppParts } from '../../http/app.ts';
 import { pageOf, pageQuery } from '../../http/cursor.ts';
 import { EVERYBODY, operation } from '../../http/operation.ts';
-import { isProblem, notFound, type Problem, problem, sendProblem } from '../../http/problem.ts';
+import { isProblem, notFound, type Problem, sendProblem } from '../../http/problem.ts';
 import { byText, readPage } from '../../http/read-page.ts';
 import {
   EventType,

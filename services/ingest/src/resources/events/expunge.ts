@@ -11,7 +11,7 @@ import { AT, EVENT, JOB, LATER, TENANT } from '../../http/examples.ts';
 import { EventParams, TenantParams } from '../../http/fields.ts';
 import { operation } from '../../http/operation.ts';
 import { isProblem, sendProblem } from '../../http/problem.ts';
-import { Nullable } from '../../http/validation.ts';
+import { NoBody, Nullable } from '../../http/validation.ts';
 import { unknownEvent } from './read.ts';
 
 /** A topic that holds payloads or answers to them, and how long it holds a record. */
@@ -90,6 +90,7 @@ function expungeEvent(app: App, parts: AppParts): void {
     description: `Removes the payload and what receivers answered to it from the record, for good. ${WHAT_STAYS}`,
     access: { scope: 'manage' },
     params: EventParams,
+    body: NoBody,
     answers: { 200: ExpungedPayload },
     problems: ['event_not_found'],
   });
@@ -117,6 +118,7 @@ them. A second pass a quarter of an hour later takes what was recorded late; the
 one that is under way goes as far as the last request. ${WHAT_STAYS}`,
     access: { scope: 'manage' },
     params: TenantParams,
+    body: NoBody,
     answers: { 202: StartedExpunge },
     problems: ['tenant_not_found', 'tenant_reserved', 'tenant_unavailable'],
   });

@@ -7,7 +7,7 @@ import { visibleEndpoints } from '../../access/visible-endpoints.ts';
 import type { App, AppParts } from '../../http/app.ts';
 import { EventParams, timeRange } from '../../http/fields.ts';
 import { EVERYBODY, operation } from '../../http/operation.ts';
-import { isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
+import { isProblem, notFound, type Problem, sendProblem } from '../../http/problem.ts';
 import { readLabel } from '../../http/read-label.ts';
 import { viewDelivery } from '../deliveries/schema.ts';
 import { WALK, walkPage } from '../record/read-page.ts';
@@ -96,7 +96,4 @@ async function listSeenDeliveries(
 }
 
 export const unknownEvent = (eventId: string): Problem =>
-  problem(
-    'event_not_found',
-    `there is no event ${JSON.stringify(eventId.slice(0, 64))}, or it is not recorded yet`,
-  );
+  notFound('event_not_found', 'event', eventId, ', or it is not recorded yet');

@@ -8,7 +8,7 @@ import { pageOf, pageQuery } from '../../http/cursor.ts';
 import { AT, JOB, LATER, TENANT, WEBHOOK } from '../../http/examples.ts';
 import { tenantFilter } from '../../http/fields.ts';
 import { operation } from '../../http/operation.ts';
-import { isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
+import { isProblem, notFound, type Problem, problem, sendProblem } from '../../http/problem.ts';
 import { type Place, readPage } from '../../http/read-page.ts';
 import { normaliseTime } from '../../http/read-time.ts';
 import { NoBody, Nullable } from '../../http/validation.ts';
@@ -142,8 +142,7 @@ function cancelJob(app: App, parts: AppParts): void {
 const findJob = async ({ store }: AppParts, caller: Caller, jobId: string): Promise<ReplayJobRow | null> =>
   UUID.test(jobId) ? store.findJob(caller.tenantId, jobId) : null;
 
-const unknownJob = (jobId: string): Problem =>
-  problem('job_not_found', `there is no job ${JSON.stringify(jobId.slice(0, 64))}`);
+const unknownJob = (jobId: string): Problem => notFound('job_not_found', 'job', jobId);
 
 export function viewJob(row: ReplayJobRow): Static<typeof Job> {
   const left = Math.max(0, row.total - row.done - row.refused);

@@ -7,7 +7,14 @@ import { type Caller, mayActFor } from '../../access/caller.ts';
 import { tenantOfList } from '../../access/tenant-of.ts';
 import type { App, AppParts } from '../../http/app.ts';
 import { operation } from '../../http/operation.ts';
-import { invalidRequest, isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
+import {
+  invalidRequest,
+  isProblem,
+  notFound,
+  type Problem,
+  problem,
+  sendProblem,
+} from '../../http/problem.ts';
 import { readPage } from '../../http/read-page.ts';
 import { normaliseTime } from '../../http/read-time.ts';
 import { NoBody } from '../../http/validation.ts';
@@ -208,8 +215,7 @@ async function findKey({ store }: AppParts, caller: Caller, keyId: string): Prom
 
 const KEY_ID = /^key_[0-9a-z_-]{1,64}$/;
 
-const unknownKey = (keyId: string): Problem =>
-  problem('key_not_found', `there is no key ${JSON.stringify(keyId.slice(0, 64))}, or it is revoked`);
+const unknownKey = (keyId: string): Problem => notFound('key_not_found', 'key', keyId, ', or it is revoked');
 
 const refusalOf = (refusal: RefusedKeyChange, keyId: string): Problem =>
   refusal === 'gone'

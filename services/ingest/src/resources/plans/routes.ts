@@ -4,8 +4,16 @@ import { actorOf } from '../../access/actor.ts';
 import { confirmChange } from '../../access/authorise.ts';
 import type { App, AppParts } from '../../http/app.ts';
 import { OPERATORS, operation } from '../../http/operation.ts';
-import { invalidRequest, isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
+import {
+  invalidRequest,
+  isProblem,
+  notFound,
+  type Problem,
+  problem,
+  sendProblem,
+} from '../../http/problem.ts';
 import { byText, readPage } from '../../http/read-page.ts';
+import { NoBody } from '../../http/validation.ts';
 import { tooManyLanes } from '../lanes/routes.ts';
 import {
   isPlanId,
@@ -67,8 +75,7 @@ function putPlan(app: App, parts: AppParts): void {
 
 const INVALID_ID = invalidRequest([{ pointer: '/plan_id', detail: PLAN_ID_RULE }]);
 
-const unknownPlan = (planId: string): Problem =>
-  problem('plan_not_found', `there is no plan ${JSON.stringify(planId.slice(0, 64))}`);
+const unknownPlan = (planId: string): Problem => notFound('plan_not_found', 'plan', planId);
 
 function listPlans(app: App, parts: AppParts): void {
   const declared = operation({
@@ -112,6 +119,7 @@ function deletePlan(app: App, parts: AppParts): void {
     summary: 'Delete a plan that no tenant has',
     access: { scope: 'manage', callers: OPERATORS },
     params: PlanParams,
+    body: NoBody,
     answers: { 204: Type.Null({ description: 'It is gone.' }) },
     problems: ['plan_not_found', 'plan_in_use'],
   });

@@ -6,6 +6,7 @@ import type { App, AppParts } from '../../http/app.ts';
 import { TenantParams } from '../../http/fields.ts';
 import { OPERATORS, operation } from '../../http/operation.ts';
 import { sendProblem } from '../../http/problem.ts';
+import { NoBody } from '../../http/validation.ts';
 import { journalProblem } from '../cancellations/journal-problem.ts';
 import { tooManyLanes } from '../lanes/routes.ts';
 import { unknownPlan } from './problems.ts';
@@ -64,6 +65,7 @@ function deleteTenant(app: App, parts: AppParts): void {
       'For good: its events are refused, what is queued is cancelled, its webhooks and keys are gone, and its id is never given again. What is on record stays for operators until its retention ends. To stop a tenant for a while, change `enabled`.',
     access: { scope: 'manage', callers: OPERATORS },
     params: TenantParams,
+    body: NoBody,
     answers: { 204: Type.Null({ description: 'It is gone.' }) },
     problems: [
       'tenant_not_found',

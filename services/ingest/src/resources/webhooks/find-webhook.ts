@@ -1,7 +1,7 @@
 import { isEndpointId } from '@posthorn/contracts';
 import type { EndpointRow } from '@posthorn/db';
 import { type Caller, visibleTo } from '../../access/caller.ts';
-import { type Problem, problem } from '../../http/problem.ts';
+import { notFound, type Problem } from '../../http/problem.ts';
 import type { Store } from '../../store.ts';
 
 /**
@@ -21,4 +21,4 @@ export async function findWebhook(
 }
 
 export const unknownWebhook = (endpointId: string): Problem =>
-  problem('webhook_not_found', `there is no webhook ${JSON.stringify(endpointId.slice(0, 64))}`);
+  notFound('webhook_not_found', 'webhook', endpointId);
