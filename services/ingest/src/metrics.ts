@@ -10,6 +10,8 @@ export interface Gauged {
   requestBytesInFlight(): number;
   cachedKeys(): number;
   rateWindows(): number;
+  rateReplicas(): number;
+  rateApart(): boolean;
   keyedWaiting(): number;
   eventTypes(): number;
   checksWaiting(): number;
@@ -94,6 +96,16 @@ function registerGauges(metrics: Metrics, gauged: Gauged): void {
     'posthorn_ingest_rate_windows',
     'Tenants with a rate window in memory.',
     gauged.rateWindows,
+  );
+  metrics.gaugeOf(
+    'posthorn_ingest_rate_replicas',
+    'Live replicas that hold tenants to one event rate.',
+    gauged.rateReplicas,
+  );
+  metrics.gaugeOf(
+    'posthorn_ingest_rate_apart',
+    '1 while each replica holds tenants to a share of their rate.',
+    () => Number(gauged.rateApart()),
   );
   metrics.gaugeOf(
     'posthorn_ingest_keyed_waiting_requests',

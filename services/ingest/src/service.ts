@@ -252,6 +252,8 @@ function wireApp(
     requestBytesInFlight: () => shedder.bytes,
     cachedKeys: () => keys.size,
     rateWindows: () => rate.tenants,
+    rateReplicas: () => rate.replicas,
+    rateApart: () => rate.isApart(clock.monotonicMs()),
     keyedWaiting: () => once.waiting,
     eventTypes: () => catalogue.size,
     checksWaiting: () => payloadChecks.size,

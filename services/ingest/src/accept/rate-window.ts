@@ -36,6 +36,10 @@ export interface RateWindow extends RateExchange {
   /** Admitted by this process. */
   used(tenantId: string, nowMs: number): RateUse;
   readonly tenants: number;
+  /** Live replicas as of the last reading, this one included. */
+  readonly replicas: number;
+  /** Other replicas are out of sight: this one holds tenants to its share. */
+  isApart(nowMs: number): boolean;
 }
 
 export interface Admission {
@@ -102,8 +106,10 @@ export function createRateWindow(options: RateWindowOptions = {}): RateWindow {
     }
   }
 
+  const isApart = (nowMs: number): boolean => replicas > 1 && nowMs - readAtMs > APART_AFTER_MS;
+
   const limitNow = (limit: number, nowMs: number): number =>
-    replicas > 1 && nowMs - readAtMs > APART_AFTER_MS ? Math.max(1, Math.ceil(limit / replicas)) : limit;
+    isApart(nowMs) ? Math.max(1, Math.ceil(limit / replicas)) : limit;
 
   const isNear = ({ used, debt, limit }: TenantSlots): boolean => (used + debt) * 100 >= limit * NEAR_PERCENT;
 
@@ -177,5 +183,9 @@ export function createRateWindow(options: RateWindowOptions = {}): RateWindow {
     get tenants() {
       return windows.size;
     },
+    get replicas() {
+      return replicas;
+    },
+    isApart,
   };
 }
