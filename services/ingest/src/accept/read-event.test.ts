@@ -1,7 +1,7 @@
 import { MAX_EVENT_BYTES } from '@posthorn/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { jsonText } from '../../test/json-text.ts';
+import { anyText, jsonText } from '../../test/json-text.ts';
 import { isProblem } from '../http/problem.ts';
 import { parseCloudEvent } from './parse-cloud-event.ts';
 import { MAX_EVENT_REQUEST_BYTES, parseEvent } from './parse-event.ts';
@@ -80,7 +80,7 @@ describe('the bytes of a payload', () => {
   it('are the UTF-8 of a text, however it was written', () => {
     fc.assert(
       fc.property(
-        fc.string({ unit: 'binary' }).filter((text) => text.isWellFormed()),
+        anyText.filter((text) => text.isWellFormed()),
         (text) => {
           const escaped = [...JSON.stringify(text)].map((char) =>
             char.charCodeAt(0) > 0x7e
@@ -176,8 +176,8 @@ describe('the kind of a payload', () => {
     'text/plain; a="',
     'téxt/plain',
     ' text/plain',
-    `text/${'x'.repeat(300)}`,
     '',
+    `text/${'x'.repeat(252)}`,
   ])('the content type %j is refused', (contentType) => {
     expect(faultsOf({ type: 'a', payload_text: 'x', content_type: contentType })).toEqual([
       '/content_type must be a media type such as text/plain, 256 characters at most',

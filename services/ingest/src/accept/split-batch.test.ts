@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { anyText } from '../../test/json-text.ts';
 import { isProblem } from '../http/problem.ts';
 import { MAX_EVENT_REQUEST_BYTES } from './parse-event.ts';
 import { MAX_BATCH_BYTES, MAX_BATCH_ITEMS, splitArray, splitLines } from './split-batch.ts';
@@ -27,7 +28,9 @@ async function arrayOf(body: string | Buffer): Promise<string[] | string> {
 
 describe('lines of a batch', () => {
   it('are the same however their bytes arrive', async () => {
-    const line = fc.string({ unit: 'binary' }).map((text) => text.toWellFormed().replaceAll('\n', ' '));
+    const line = fc
+      .oneof(anyText, fc.string({ unit: fc.constantFrom(' ', '\t', '\r', 'x') }))
+      .map((text) => text.toWellFormed().replaceAll('\n', ' '));
     await fc.assert(
       fc.asyncProperty(fc.array(line), fc.array(fc.nat()), fc.boolean(), async (lines, cuts, ended) => {
         const body = Buffer.from(lines.join('\n') + (ended ? '\n' : ''));
@@ -106,17 +109,17 @@ describe('an array of events', () => {
   });
 
   it.each([
-    ['{}', 'invalid_request'],
-    ['', 'invalid_json'],
-    ['[', 'invalid_json'],
-    ['[1,]', 'invalid_json'],
-    ['[1]x', 'invalid_json'],
-    ['\ufeff[1]', 'invalid_json'],
-    [Buffer.from([0x5b, 0x22, 0xff, 0x22, 0x5d]), 'invalid_json'],
-    ['[]', 'invalid_request'],
-    [`[${'['.repeat(20_000)}`, 'json_too_deep'],
-    [`[${'1,'.repeat(MAX_BATCH_ITEMS)}1]`, 'batch_too_large'],
-  ])('%j is refused', async (body, code) => {
+    ['an object', '{}', 'invalid_request'],
+    ['nothing', '', 'invalid_json'],
+    ['an open one', '[', 'invalid_json'],
+    ['a comma too many', '[1,]', 'invalid_json'],
+    ['something behind it', '[1]x', 'invalid_json'],
+    ['a byte order mark', '\ufeff[1]', 'invalid_json'],
+    ['bad UTF-8', Buffer.from([0x5b, 0x22, 0xff, 0x22, 0x5d]), 'invalid_json'],
+    ['an empty one', '[]', 'invalid_request'],
+    ['20,000 levels', '['.repeat(20_000), 'json_too_deep'],
+    ['one event too many', `[${'1,'.repeat(MAX_BATCH_ITEMS)}1]`, 'batch_too_large'],
+  ])('that is %s is refused', async (_name, body, code) => {
     expect(await arrayOf(body)).toBe(code);
   });
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { anyText } from '../../../test/json-text.ts';
 import { isProblem } from '../../http/problem.ts';
 import { entityTag, readIfMatch } from './entity-tag.ts';
 
@@ -43,6 +44,6 @@ describe('If-Match', () => {
   });
 
   test('is read whatever it is', () => {
-    fc.assert(fc.property(fc.string({ unit: 'binary' }), (header) => void readIfMatch(header)));
+    fc.assert(fc.property(anyText, (header) => void readIfMatch(header)));
   });
 });
