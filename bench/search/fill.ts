@@ -159,9 +159,12 @@ function grainsOf({ days }: Shape, day: number): [grain: string, unit: string][]
 function rollups(day: number, grain: string, unit: string): string {
   const latency = Array.from({ length: LATENCY_BUCKETS }, (_, i) => `l${i}`);
   const inBucket = latency.map((_, i) => `count(*) filter (where bucket_no = ${i})`).join(', ');
+  const owners = ['tenant_id, endpoint_id, ', 'tenant_id, ', ''];
+  // Of endpoints by type days alone.
+  const split = grain === 'day' ? owners : owners.slice(1);
   const sets = (columns: string): string =>
-    ['tenant_id, endpoint_id, ', 'tenant_id, ', '']
-      .flatMap((owner) => ['event_type, ', ''].map((type) => `(${owner}${type}${columns})`))
+    [...owners, ...split.map((owner) => `${owner}event_type, `)]
+      .map((own) => `(${own}${columns})`)
       .join(', ');
   const keys = `'${grain}', event_type is not null, coalesce(tenant_id, ''), coalesce(endpoint_id, ''), at`;
   const sums = [...latency, 'attempts', 'succeeded'].map(

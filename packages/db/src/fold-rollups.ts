@@ -60,7 +60,7 @@ function merge(notes: readonly CountNote[]): Rows {
   return rows;
 }
 
-/** Each counts for its endpoint, its tenant and all, for its type and for all types, by each grain. */
+/** Each counts for its endpoint, its tenant and all, for all types and mostly for its own, by each grain. */
 function spread(noted: Rows): Rows {
   const rows: Rows = new Map();
   for (const row of noted.values()) {
@@ -70,12 +70,16 @@ function spread(noted: Rows): Rows {
       const bucketMs = Math.floor(row.bucketMs / GRAIN_MS[grain]) * GRAIN_MS[grain];
       for (const [tenant, endpoint] of owners) {
         const key = { grain, tenantId: tenant!, endpointId: endpoint!, bucketMs, statusClass, failure };
-        for (const eventType of [row.eventType, '']) addRow(rowOf(rows, { ...key, eventType }), row);
+        for (const eventType of isSplit(grain, endpoint!) ? [row.eventType, ''] : [''])
+          addRow(rowOf(rows, { ...key, eventType }), row);
       }
     }
   }
   return rows;
 }
+
+/** An endpoint's types are counted by day alone: of many endpoints with many types nothing would come together. */
+const isSplit = (grain: Grain, endpointId: string): boolean => endpointId === '' || grain === 'day';
 
 function rowOf(rows: Rows, key: RollupKey): RollupRow {
   const { grain, tenantId, endpointId, bucketMs, eventType, statusClass, failure } = key;

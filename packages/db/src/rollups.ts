@@ -14,7 +14,7 @@ export const GRAIN_MS: Readonly<Record<Grain, number>> = {
   day: 86_400_000,
 };
 /** How long counts are kept. */
-export const ROLLUP_DAYS: Readonly<Record<Grain, number>> = { minute: 2, hour: 100, day: 800 };
+export const ROLLUP_DAYS: Readonly<Record<Grain, number>> = { minute: 2, hour: 32, day: 800 };
 
 export interface Counts {
   events: number;

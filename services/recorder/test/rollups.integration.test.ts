@@ -96,6 +96,9 @@ describe('the counts', () => {
         deadLetters: 1,
       });
     }
+    const ofType = { grain: 'day' as const, endpointIds: [first.endpointId], eventType: 'order.created' };
+    expect(await totals(ofType)).toMatchObject({ deliveries: 1, attempts: 1 });
+    expect(await totals({ eventType: 'order.created' })).toEqual(both);
     expect(await queryRollups(sql, { ...all, by: ['status_class'] })).toMatchObject([
       { statusClass: '', events: 1, deliveries: 2 },
       { statusClass: '2xx', attempts: 1 },

@@ -1,24 +1,9 @@
-import { GRAIN_MS, type Grain, type RollupQuery } from '@posthorn/db';
-import { type ListScope, scopeOfList } from '../../access/tenant-of.ts';
+import { scopeOfList } from '../../access/tenant-of.ts';
 import type { App, AppParts } from '../../http/app.ts';
 import { EVERYBODY, operation } from '../../http/operation.ts';
-import { invalidRequest, isProblem, type Problem, sendProblem } from '../../http/problem.ts';
-import { timeMs } from '../../http/read-time.ts';
-import {
-  DEFAULT_GROUPS,
-  DIMENSION_OF,
-  type Measure,
-  MetricsQuery,
-  type MetricsQueryText,
-  metricsAnswer,
-  readDimensions,
-  viewGroup,
-} from './schema.ts';
-
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
-/** Points in time of one answer. */
-const MAX_POINTS = 3_000;
+import { isProblem, sendProblem } from '../../http/problem.ts';
+import { readQuery } from './read-query.ts';
+import { type Measure, MetricsQuery, metricsAnswer, viewGroup } from './schema.ts';
 
 const ROUTES: readonly {
   readonly path: string;
@@ -106,60 +91,4 @@ function measure(
       truncated: groups.length > limit,
     });
   });
-}
-
-/** One group more than is shown, so that the answer can say that there are more. */
-function readQuery(query: MetricsQueryText, scope: ListScope, nowMs: number): RollupQuery | Problem {
-  const toMs = timeMs(query.to) ?? nowMs;
-  const fromMs = timeMs(query.from) ?? toMs - DAY_MS;
-  const { granularity } = query;
-  const byTime = granularity !== 'total';
-  const grain =
-    granularity === undefined || granularity === 'total'
-      ? grainFor(toMs - fromMs, nowMs - fromMs)
-      : granularity;
-  const by = readDimensions(query.group_by)!;
-  const fault = faultOf({ fromMs, toMs, byTime, grain, ofOne: scope.tenantId !== null, by });
-  if (fault) return fault;
-  return {
-    grain,
-    tenantId: scope.tenantId,
-    endpointIds: scope.endpointIds,
-    eventType: query.event_type,
-    statusClass: query.status_class,
-    failure: query.failure,
-    fromMs: Math.floor(fromMs / GRAIN_MS[grain]) * GRAIN_MS[grain],
-    toMs,
-    byTime,
-    by: by.map((dimension) => DIMENSION_OF[dimension]),
-    limit: Number(query.limit ?? DEFAULT_GROUPS) + 1,
-  };
-}
-
-/** The finest that is not too long to look at, and that is kept that long. */
-function grainFor(spanMs: number, ageMs: number): Grain {
-  if (spanMs <= 6 * HOUR_MS && ageMs <= 2 * DAY_MS) return 'minute';
-  return spanMs <= 14 * DAY_MS && ageMs <= 100 * DAY_MS ? 'hour' : 'day';
-}
-
-interface Wanted {
-  readonly fromMs: number;
-  readonly toMs: number;
-  readonly byTime: boolean;
-  readonly grain: Grain;
-  /** Of one tenant. */
-  readonly ofOne: boolean;
-  readonly by: readonly string[];
-}
-
-function faultOf({ fromMs, toMs, byTime, grain, ofOne, by }: Wanted): Problem | null {
-  if (fromMs >= toMs) return invalidRequest([{ pointer: '?from', detail: 'must be before `to`' }]);
-  if (by.includes('webhook') && !ofOne)
-    return invalidRequest([{ pointer: '?group_by', detail: 'by webhook needs a `tenant_id`' }]);
-  const points = (toMs - fromMs) / GRAIN_MS[grain];
-  if (byTime && points > MAX_POINTS)
-    return invalidRequest([
-      { pointer: '?granularity', detail: `is too fine for so long a time: ${MAX_POINTS} ${grain}s at most` },
-    ]);
-  return null;
 }

@@ -37,7 +37,7 @@ export const MetricsQuery = Type.Object(
     granularity: Type.Optional(
       Type.Enum([...GRAINS, 'total'], {
         description:
-          'Minutes are kept for 2 days, hours for 100, days for 800. When left out: minutes up to 6 hours, hours up to 14 days, else days.',
+          'Minutes are kept for 2 days, hours for 32, days for 800. When left out: minutes up to 6 hours, hours up to 14 days, else days. Webhooks by event type are counted by `day` alone.',
       }),
     ),
     group_by: Type.Optional(
