@@ -65,7 +65,11 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     keys,
     allowedCidrs: process.env.EGRESS_ALLOWED_CIDRS ?? (start.demo ? DEMO_CIDRS : ''),
   });
-  await step(say, 'Topics and migrations', () => runSetup(options.root, env, interrupt.stop));
+  await step(say, 'Topics and migrations', () =>
+    runSetup(options.root, env, interrupt.stop).catch((error: Error) => {
+      throw new Error(`${error.message}\n(npm start -- --fresh begins with new data)`);
+    }),
+  );
   const services = await step(say, `Services ${SERVICES.join(', ')}`, () =>
     startServices(options, { logDir, env, onSpawn: running.add }),
   );
