@@ -10,6 +10,7 @@ import {
 } from '@posthorn/db';
 import type { Logger } from '@posthorn/runtime';
 import { LOAD_TIMEOUT_MS, POLL_TIMEOUT_MS } from './config-source.ts';
+import { createPoller } from './poller.ts';
 
 /** A type of event, as its current version says. */
 export interface CatalogueEntry {
@@ -66,10 +67,6 @@ export function createEventCatalogue(options: EventCatalogueOptions): EventCatal
   let entries: ReadonlyMap<string, CatalogueEntry> = new Map();
   let revision = -1;
   let away = false;
-  let running = false;
-  let timer: NodeJS.Timeout | undefined;
-  let polling: Promise<boolean> | undefined;
-  let pollingNext: Promise<boolean> | undefined;
 
   async function pollOnce(): Promise<boolean> {
     try {
@@ -89,37 +86,13 @@ export function createEventCatalogue(options: EventCatalogueOptions): EventCatal
     return !away;
   }
 
-  function poll(): Promise<boolean> {
-    if (polling === undefined) {
-      polling = pollOnce().finally(() => {
-        polling = undefined;
-      });
-      return polling;
-    }
-    pollingNext ??= polling.then(() => {
-      pollingNext = undefined;
-      return poll();
-    });
-    return pollingNext;
-  }
-
-  function schedule(): void {
-    if (running) timer = setTimeout(() => void poll().then(schedule), pollIntervalMs);
-  }
-
+  const poller = createPoller(pollOnce, pollIntervalMs);
   return {
-    async start() {
-      if (running) return;
-      running = true;
-      await poll();
-      schedule();
-    },
+    start: () => poller.start(),
     async stop() {
-      running = false;
-      clearTimeout(timer);
-      await polling;
+      await poller.stop();
     },
-    poll,
+    poll: () => poller.poll(),
     find: (name) => entries.get(name),
     get loaded() {
       return revision !== -1;

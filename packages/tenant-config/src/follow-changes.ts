@@ -1,6 +1,7 @@
 import { MAX_CHANGES_PER_POLL, type TenantChange } from '@posthorn/db';
 import type { Clock, Logger } from '@posthorn/runtime';
 import type { ConfigSource } from './config-source.ts';
+import { createPoller } from './poller.ts';
 
 export interface FollowChangesOptions {
   readonly source: ConfigSource;
@@ -41,10 +42,6 @@ export function createChangeFollower(options: FollowChangesOptions): ChangeFollo
   let appliedEverywhere = -1;
   let currentAtMs = Number.NEGATIVE_INFINITY;
   let away = false;
-  let running = false;
-  let timer: NodeJS.Timeout | undefined;
-  let polling: Promise<boolean> | undefined;
-  let pollingNext: Promise<boolean> | undefined;
 
   async function catchUp(): Promise<void> {
     if (applied === -1) {
@@ -85,42 +82,15 @@ export function createChangeFollower(options: FollowChangesOptions): ChangeFollo
     return !away;
   }
 
-  function poll(): Promise<boolean> {
-    if (polling === undefined) {
-      polling = pollOnce().finally(() => {
-        polling = undefined;
-      });
-      return polling;
-    }
-    pollingNext ??= polling.then(() => {
-      pollingNext = undefined;
-      return poll();
-    });
-    return pollingNext;
-  }
-
-  function schedule(): void {
-    if (!running) return;
-    timer = setTimeout(() => void poll().then(schedule), options.pollIntervalMs);
-  }
-
+  const poller = createPoller(pollOnce, options.pollIntervalMs);
   return {
-    async start() {
-      if (running) return;
-      running = true;
-      await poll();
-      schedule();
-    },
+    start: () => poller.start(),
     async stop() {
-      if (!running) return;
-      running = false;
-      clearTimeout(timer);
-      await polling;
-      await source.leave().catch(() => undefined);
+      if (await poller.stop()) await source.leave().catch(() => undefined);
     },
-    poll,
+    poll: () => poller.poll(),
     async whenApplied(change, timeoutMs) {
-      void poll();
+      void poller.poll();
       const { promise, resolve } = Promise.withResolvers<boolean>();
       const wake = () => {
         if (appliedEverywhere >= change) resolve(true);
