@@ -13,7 +13,7 @@ import type { Producer } from '@posthorn/kafka';
 import type { Logger } from '@posthorn/runtime';
 import type { RecorderMetrics } from './metrics.ts';
 import { MAX_EVENTS_PUBLISHED, publishAnnouncements } from './publish-announcements.ts';
-import { createRepeat } from './repeat.ts';
+import { createRepeat, type RepeatOptions } from './repeat.ts';
 import { createHeadTeller } from './tell-audit-head.ts';
 
 const PUBLISH_INTERVAL_MS = 1_000;
@@ -44,72 +44,10 @@ export interface SideWork {
 }
 
 export function createSideWork(options: SideWorkOptions): SideWork {
-  const { sql } = options.database;
-  const { metrics, log } = options;
-  const publisher = createRepeat({
-    what: 'publishing operational events',
-    intervalMs: PUBLISH_INTERVAL_MS,
-    log,
-    async work() {
-      const published = await publishAnnouncements({ sql, ...options });
-      metrics.announced.inc({ step: 'published' }, published);
-      return published === MAX_EVENTS_PUBLISHED;
-    },
-  });
-  const purger = createRepeat({
-    what: 'marking what was cancelled',
-    intervalMs: PURGE_INTERVAL_MS,
-    log,
-    async work() {
-      const step = await takePurgeStep(sql);
-      metrics.rowsCancelled.inc(step?.marked ?? 0);
-      return step !== null;
-    },
-  });
-  const counter = createRepeat({
-    what: 'counting dead letters',
-    intervalMs: RECOUNT_INTERVAL_MS,
-    log,
-    work: () => recountDeadLetters(sql).then(() => false),
-  });
-  const cleaner = createRepeat({
-    what: 'removing claims of yesterday',
-    intervalMs: CLAIMS_INTERVAL_MS,
-    log,
-    async work() {
-      const removed = await removeOldClaims(sql);
-      metrics.claimsRemoved.inc(removed);
-      return removed === MAX_CLAIMS_REMOVED;
-    },
-  });
-  const folder = createRepeat({
-    what: 'adding up counts',
-    intervalMs: FOLD_INTERVAL_MS,
-    log,
-    async work() {
-      const { notes, more } = await foldCounts(sql);
-      metrics.notesFolded.inc(notes);
-      return more;
-    },
-  });
-  const tellHead = createHeadTeller(() => readAuditHead(sql), log);
-  const teller = createRepeat({
-    what: 'telling where the audit log ends',
-    intervalMs: HEAD_INTERVAL_MS,
-    log,
-    work: () => tellHead().then(() => false),
-  });
-  const expunger = createRepeat({
-    what: 'expunging payloads',
-    intervalMs: EXPUNGE_INTERVAL_MS,
-    log,
-    async work() {
-      const step = await takeExpungeStep(sql);
-      metrics.payloadsExpunged.inc(step?.expunged ?? 0);
-      return step !== null;
-    },
-  });
-  const all = [expunger, teller, folder, publisher, purger, counter, cleaner];
+  const { log } = options;
+  const publisher = createRepeat({ ...publishing(options), log });
+  const others = [purging, recounting, removingClaims, folding, tellingHead, expunging];
+  const all = [publisher, ...others.map((work) => createRepeat({ ...work(options), log }))];
   return {
     start() {
       for (const repeat of all) repeat.start();
@@ -120,3 +58,70 @@ export function createSideWork(options: SideWorkOptions): SideWork {
     },
   };
 }
+
+type Work = (options: SideWorkOptions) => Omit<RepeatOptions, 'log'>;
+
+const publishing: Work = ({ database: { sql }, metrics, ...options }) => ({
+  what: 'publishing operational events',
+  intervalMs: PUBLISH_INTERVAL_MS,
+  async work() {
+    const published = await publishAnnouncements({ sql, ...options });
+    metrics.announced.inc({ step: 'published' }, published);
+    return published === MAX_EVENTS_PUBLISHED;
+  },
+});
+
+const purging: Work = ({ database: { sql }, metrics }) => ({
+  what: 'marking what was cancelled',
+  intervalMs: PURGE_INTERVAL_MS,
+  async work() {
+    const step = await takePurgeStep(sql);
+    metrics.rowsCancelled.inc(step?.marked ?? 0);
+    return step !== null;
+  },
+});
+
+const recounting: Work = ({ database: { sql } }) => ({
+  what: 'counting dead letters',
+  intervalMs: RECOUNT_INTERVAL_MS,
+  work: () => recountDeadLetters(sql).then(() => false),
+});
+
+const removingClaims: Work = ({ database: { sql }, metrics }) => ({
+  what: 'removing claims of yesterday',
+  intervalMs: CLAIMS_INTERVAL_MS,
+  async work() {
+    const removed = await removeOldClaims(sql);
+    metrics.claimsRemoved.inc(removed);
+    return removed === MAX_CLAIMS_REMOVED;
+  },
+});
+
+const folding: Work = ({ database: { sql }, metrics }) => ({
+  what: 'adding up counts',
+  intervalMs: FOLD_INTERVAL_MS,
+  async work() {
+    const { notes, more } = await foldCounts(sql);
+    metrics.notesFolded.inc(notes);
+    return more;
+  },
+});
+
+const tellingHead: Work = ({ database: { sql }, log }) => {
+  const tellHead = createHeadTeller(() => readAuditHead(sql), log);
+  return {
+    what: 'telling where the audit log ends',
+    intervalMs: HEAD_INTERVAL_MS,
+    work: () => tellHead().then(() => false),
+  };
+};
+
+const expunging: Work = ({ database: { sql }, metrics }) => ({
+  what: 'expunging payloads',
+  intervalMs: EXPUNGE_INTERVAL_MS,
+  async work() {
+    const step = await takeExpungeStep(sql);
+    metrics.payloadsExpunged.inc(step?.expunged ?? 0);
+    return step !== null;
+  },
+});
