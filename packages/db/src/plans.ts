@@ -43,18 +43,19 @@ export async function putPlan(sql: Sql, plan: NewPlan): Promise<PlanChange | Too
         max_concurrent_deliveries = excluded.max_concurrent_deliveries, max_dlq_size = excluded.max_dlq_size,
         max_webhooks = excluded.max_webhooks, dlq_policy = excluded.dlq_policy,
         retention_days = excluded.retention_days, updated_at = now()
-      returning plan_id, name, max_events_per_sec, max_concurrent_deliveries, max_dlq_size, max_webhooks, dlq_policy,
-                retention_days, created_at, updated_at`;
+      returning ${planColumns(transaction)}`;
     return { kind: 'changed', change, before, plan: row! };
   });
 }
 
+const planColumns = (sql: Sql) => sql`
+  plan_id, name, max_events_per_sec, max_concurrent_deliveries, max_dlq_size, max_webhooks, dlq_policy,
+  retention_days, created_at, updated_at`;
+
 /** Null when there is none. */
 export async function findPlan(sql: Sql, planId: string): Promise<PlanRow | null> {
   const [row] = await sql<PlanRow[]>`
-    select plan_id, name, max_events_per_sec, max_concurrent_deliveries, max_dlq_size, max_webhooks, dlq_policy,
-           retention_days, created_at, updated_at
-    from plans where plan_id = ${planId}`;
+    select ${planColumns(sql)} from plans where plan_id = ${planId}`;
   return row ?? null;
 }
 
@@ -69,9 +70,8 @@ export interface PlaceInList {
 export async function listPlans(sql: Sql, { at, backwards, limit }: PlaceInList): Promise<PlanRow[]> {
   const beyond = at === null ? sql`true` : backwards ? sql`plan_id < ${at}` : sql`plan_id > ${at}`;
   return sql<PlanRow[]>`
-    select plan_id, name, max_events_per_sec, max_concurrent_deliveries, max_dlq_size, max_webhooks, dlq_policy,
-           retention_days, created_at, updated_at
-    from plans where ${beyond} order by plan_id ${backwards ? sql`desc` : sql``} limit ${limit}`;
+    select ${planColumns(sql)} from plans where ${beyond}
+    order by plan_id ${backwards ? sql`desc` : sql``} limit ${limit}`;
 }
 
 export type PlanRemoval =

@@ -38,7 +38,12 @@ const Lanes = Type.Object(
 );
 
 export function laneRoutes(app: App, parts: AppParts): void {
-  const get = operation({
+  getLanes(app, parts);
+  setLanes(app, parts);
+}
+
+function getLanes(app: App, parts: AppParts): void {
+  const declared = operation({
     id: 'getLanes',
     tag: 'Tenants',
     summary: 'Get the lanes of a tenant',
@@ -47,11 +52,14 @@ export function laneRoutes(app: App, parts: AppParts): void {
     answers: { 200: Lanes },
     problems: ['tenant_not_found', 'tenant_reserved', 'tenant_unavailable'],
   });
-  app.get('/tenants/:tenant_id/lanes', get, async (request, reply) => {
+  app.get('/tenants/:tenant_id/lanes', declared, async (request, reply) => {
     const tenant = await findTenant(parts, request.caller, request.params.tenant_id);
     return isProblem(tenant) ? sendProblem(reply, tenant) : reply.send(viewLanes(tenant));
   });
-  const put = operation({
+}
+
+function setLanes(app: App, parts: AppParts): void {
+  const declared = operation({
     id: 'setLanes',
     tag: 'Tenants',
     summary: 'Set the lanes of a tenant',
@@ -69,7 +77,7 @@ export function laneRoutes(app: App, parts: AppParts): void {
       'change_unconfirmed',
     ],
   });
-  app.put('/tenants/:tenant_id/lanes', put, async (request, reply) => {
+  app.put('/tenants/:tenant_id/lanes', declared, async (request, reply) => {
     const { tenant_id: tenantId } = request.params;
     const { keyId } = request.caller;
     const tenant = await findTenant(parts, request.caller, tenantId);
