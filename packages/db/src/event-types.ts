@@ -46,8 +46,8 @@ export interface EventTypeChanges {
 export const MAX_EVENT_TYPES = 2_000;
 export const MAX_EVENT_TYPE_VERSIONS = 100;
 
-/** Changes of the catalogue wait for one another, so that its bounds hold. */
-async function lockCatalogue(transaction: Sql): Promise<void> {
+/** Changes of the catalogue wait for one another, so that its bounds hold and what was read before a change is what it changes. */
+export async function lockCatalogue(transaction: Sql): Promise<void> {
   await transaction`select revision from event_catalogue for update`;
 }
 
@@ -134,18 +134,6 @@ export async function findCurrentEventTypes(sql: Sql, names: readonly string[]):
            v.schema, v.examples
     from event_types t join event_type_versions v on v.name = t.name and v.version = t.current_version
     where t.name = any(${[...names]}::text[])`;
-}
-
-/** Null when there is no such version. */
-export async function findEventTypeVersion(
-  sql: Sql,
-  name: string,
-  version: number,
-): Promise<EventTypeVersionRow | null> {
-  const [row] = await sql<EventTypeVersionRow[]>`
-    select version, schema, examples, created_at from event_type_versions
-    where name = ${name} and version = ${version}`;
-  return row ?? null;
 }
 
 /** Newest first. */

@@ -1,4 +1,5 @@
 import { decodeEvent } from '@posthorn/contracts';
+import { inTransaction, MAX_EVENT_TYPE_VERSIONS, MAX_EVENT_TYPES, type Sql } from '@posthorn/db';
 import { waitUntil } from '@posthorn/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ApiAnswer, startApi, type TestApi } from './api.ts';
@@ -27,6 +28,14 @@ const send = (type: string, payload: unknown): Promise<ApiAnswer> =>
   post('/events', { type, payload }, { key });
 const create = (name: string, more: object = {}) =>
   post('/event-types', { name, schema: SCHEMA, examples: [EXAMPLE], ...more });
+const importOf = (webhooks: object) =>
+  post('/event-types/import', { document: { openapi: '3.1.0', webhooks } });
+/** Thousands of rows without one each in the audit log. */
+const unaudited = (change: (sql: Sql) => Promise<unknown>): Promise<unknown> =>
+  inTransaction(api.database.sql, async (sql) => {
+    await sql`select set_config('posthorn.audited', 'on', true)`;
+    return change(sql);
+  });
 const actionsOn = async (subject: string): Promise<string[]> => {
   const rows = await api.database.sql<{ action: string }[]>`
     select action from audit_log where subject = ${subject} order by audit_id`;
@@ -108,6 +117,33 @@ describe('the catalogue', () => {
     ]);
     expect(await pointers({ schema: { description: 'x'.repeat(70_000) } })).toEqual(['/schema']);
     expect((await get('/event-types/bad')).body.code).toBe('event_type_not_found');
+  });
+
+  it('has room for so many types, and so many versions of each', async () => {
+    await create('full');
+    await unaudited(
+      (tx) => tx`
+      insert into event_type_versions (name, version)
+      select 'full', generate_series(2, ${MAX_EVENT_TYPE_VERSIONS}::int)`,
+    );
+    const version = await post('/event-types/full/versions', {});
+    expect([version.status, version.body.code, version.body.limit]).toEqual([
+      409,
+      'too_many_event_types',
+      MAX_EVENT_TYPE_VERSIONS,
+    ]);
+    await unaudited(
+      (tx) => tx`
+      insert into event_types (name) select 'filler.' || generate_series(1, ${MAX_EVENT_TYPES}::int)`,
+    );
+    for (const answer of [await create('one-more'), await importOf({ 'one.more': { post: {} } })]) {
+      expect([answer.status, answer.body.code, answer.body.limit]).toEqual([
+        409,
+        'too_many_event_types',
+        MAX_EVENT_TYPES,
+      ]);
+    }
+    await unaudited((tx) => tx`delete from event_types where starts_with(name, 'filler.')`);
   });
 });
 

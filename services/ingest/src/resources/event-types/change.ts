@@ -86,11 +86,13 @@ function changeType(app: App, parts: AppParts): void {
     }),
     async (request, reply) => {
       const name = request.params.event_type;
-      const found = isEventType(name) ? await parts.store.eventTypes.find(name) : null;
-      if (found === null) return sendProblem(reply, unknownEventType(name));
+      if (!isEventType(name)) return sendProblem(reply, unknownEventType(name));
       const actor = actorOf(request);
-      const changed = await parts.store.eventTypes.change(found, toChanges(request.body), actor);
-      if (changed === null) return sendProblem(reply, unknownVersion(name, request.body.current_version));
+      const outcome = await parts.store.eventTypes.change(name, toChanges(request.body), actor);
+      if (outcome === 'unknown_type') return sendProblem(reply, unknownEventType(name));
+      if (outcome === 'unknown_version') {
+        return sendProblem(reply, unknownVersion(name, request.body.current_version));
+      }
       parts.log.info({ event_type: name, key_id: actor.keyId }, 'event type changed');
       return answerWith(reply, 200, await showCurrent(parts, name));
     },

@@ -29,6 +29,6 @@ export function planType(
   };
   const isSame = found.schema === texts.schema && found.examples === texts.examples;
   if (isSame && Object.keys(changes).length === 0) return { name, action: 'none', step: null };
-  const step = { kind: 'change', found, changes, version: isSame ? null : texts } as const;
+  const step = { kind: 'change', name, changes, version: isSame ? null : texts } as const;
   return { name, action: isSame ? 'change' : 'add_version', step };
 }

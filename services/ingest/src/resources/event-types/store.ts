@@ -8,13 +8,13 @@ import {
   type EventTypeVersionRow,
   findCurrentEventTypes,
   findEventType,
-  findEventTypeVersion,
   insertAuditEntry,
   insertEventType,
   insertEventTypeVersion,
   inTransaction,
   listEventTypes,
   listEventTypeVersions,
+  lockCatalogue,
   type NewEventType,
   type PlaceInList,
   type PoolSql,
@@ -30,7 +30,7 @@ export type ImportStep =
   | { readonly kind: 'create'; readonly type: NewEventType }
   | {
       readonly kind: 'change';
-      readonly found: EventTypeRow;
+      readonly name: string;
       readonly changes: EventTypeChanges;
       /** Null: its schema and examples are what they were. */
       readonly version: VersionTexts | null;
@@ -38,18 +38,16 @@ export type ImportStep =
 
 export interface EventTypeStore {
   list(filter: EventTypeFilter, place: PlaceInList): Promise<EventTypeRow[]>;
-  find(name: string): Promise<EventTypeRow | null>;
-  findVersion(name: string, version: number): Promise<EventTypeVersionRow | null>;
   listVersions(name: string): Promise<EventTypeVersionRow[]>;
   create(type: NewEventType, actor: Actor): Promise<'created' | 'exists' | 'too_many'>;
-  /** Null when there is no such type, or not that version. */
-  change(found: EventTypeRow, changes: EventTypeChanges, actor: Actor): Promise<EventTypeRow | null>;
+  change(name: string, changes: EventTypeChanges, actor: Actor): Promise<ChangeOutcome>;
   addVersion(name: string, texts: VersionTexts, actor: Actor): Promise<VersionAdded>;
   findCurrent(names: readonly string[]): Promise<CurrentEventType[]>;
   /** All of it or nothing. `conflict`: somebody else made or removed one of the types meanwhile. */
   apply(steps: readonly ImportStep[], actor: Actor): Promise<'applied' | StepRefusal>;
 }
 
+export type ChangeOutcome = 'changed' | 'unknown_type' | 'unknown_version';
 export type StepRefusal = 'too_many' | 'conflict';
 
 type VersionAdded = Awaited<ReturnType<typeof insertEventTypeVersion>>;
@@ -57,11 +55,9 @@ type VersionAdded = Awaited<ReturnType<typeof insertEventTypeVersion>>;
 export function openEventTypeStore(pool: PoolSql): EventTypeStore {
   return {
     list: (filter, place) => listEventTypes(pool, filter, place),
-    find: (name) => findEventType(pool, name),
-    findVersion: (name, version) => findEventTypeVersion(pool, name, version),
     listVersions: (name) => listEventTypeVersions(pool, name),
     create: (type, actor) => inTransaction(pool, (sql) => create(sql, type, actor)),
-    change: (found, changes, actor) => inTransaction(pool, (sql) => change(sql, found, changes, actor)),
+    change: (name, changes, actor) => inTransaction(pool, (sql) => change(sql, name, changes, actor)),
     addVersion: (name, texts, actor) => inTransaction(pool, (sql) => addVersion(sql, name, texts, actor)),
     findCurrent: (names) => findCurrentEventTypes(pool, names),
     async apply(steps, actor) {
@@ -97,17 +93,24 @@ async function create(sql: Sql, type: NewEventType, actor: Actor) {
   return created;
 }
 
-async function change(sql: Sql, found: EventTypeRow, changes: EventTypeChanges, actor: Actor) {
-  const changed = await updateEventType(sql, found.name, changes);
-  if (changed === null) return null;
+async function change(
+  sql: Sql,
+  name: string,
+  changes: EventTypeChanges,
+  actor: Actor,
+): Promise<ChangeOutcome> {
+  await lockCatalogue(sql);
+  const found = await findEventType(sql, name);
+  if (found === null) return 'unknown_type';
+  if ((await updateEventType(sql, name, changes)) === null) return 'unknown_version';
   await insertAuditEntry(sql, {
     actor,
     action: changes.state === undefined ? 'event_type.updated' : ACTION_OF[changes.state],
     tenantId: null,
-    subject: found.name,
+    subject: name,
     ...changeOf({ ...found }, { ...changes }),
   });
-  return changed;
+  return 'changed';
 }
 
 const ACTION_OF: Readonly<Record<EventTypeState, string>> = {
@@ -136,9 +139,11 @@ async function apply(sql: Sql, step: ImportStep, actor: Actor): Promise<void> {
     if (created !== 'created') throw new RefusedStep(created === 'exists' ? 'conflict' : created);
     return;
   }
-  const { found, changes, version } = step;
-  const added = version && (await addVersion(sql, found.name, version, actor));
-  if (added === 'too_many') throw new RefusedStep(added);
+  const { name, changes, version } = step;
+  if (version) {
+    const added = await addVersion(sql, name, version, actor);
+    if (added === null || added === 'too_many') throw new RefusedStep(added ?? 'conflict');
+  }
   if (Object.keys(changes).length === 0) return;
-  if ((await change(sql, found, changes, actor)) === null) throw new RefusedStep('conflict');
+  if ((await change(sql, name, changes, actor)) !== 'changed') throw new RefusedStep('conflict');
 }
