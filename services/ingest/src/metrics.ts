@@ -17,6 +17,7 @@ export interface Gauged {
   checksWaiting(): number;
   compiledSchemas(): number;
   testsWaiting(): number;
+  databaseQuestions(): number;
   postgresUp(): boolean;
   kafkaUp(): boolean;
 }
@@ -116,6 +117,11 @@ function registerGauges(metrics: Metrics, gauged: Gauged): void {
     'posthorn_ingest_tests_waiting_requests',
     'Tests of webhooks that wait for their outcome.',
     gauged.testsWaiting,
+  );
+  metrics.gaugeOf(
+    'posthorn_ingest_database_questions',
+    'Questions to Postgres under way or waiting for a connection.',
+    gauged.databaseQuestions,
   );
   metrics.gaugeOf('posthorn_ingest_event_types', 'Types in the catalogue.', gauged.eventTypes);
   metrics.gaugeOf(

@@ -40,6 +40,13 @@ import type { IngestConfig } from './config.ts';
 import { type AppParts, createApp } from './http/app.ts';
 import { createLoadShedder } from './http/shed-load.ts';
 import { createIngestMetrics, type IngestMetrics } from './metrics.ts';
+import {
+  createQuestionGate,
+  MAX_CLAIM_QUESTIONS,
+  MAX_CLAIM_QUESTIONS_OF_TENANT,
+  MAX_QUESTIONS,
+  type QuestionGate,
+} from './question-gate.ts';
 import { keptInKafka } from './resources/events/expunge.ts';
 import { createOutcomeWaits } from './resources/webhooks/outcome-waits.ts';
 import { openStore, type Store } from './store.ts';
@@ -68,6 +75,8 @@ interface Resources {
   readonly lookups: Database;
   /** For events with a key or an id alone. */
   readonly claims: Database;
+  readonly questions: QuestionGate;
+  readonly claimQuestions: QuestionGate;
   readonly store: Store;
   readonly configs: TenantConfigs;
   readonly catalogue: EventCatalogue;
@@ -159,7 +168,9 @@ function openResources({ config, log, clock }: IngestOptions, ingestMetrics: Ing
     applicationName: 'posthorn-ingest-claims',
     log,
   });
-  const store = openStore(database, lookups);
+  const questions = createQuestionGate(MAX_QUESTIONS);
+  const claimQuestions = createQuestionGate(MAX_CLAIM_QUESTIONS, MAX_CLAIM_QUESTIONS_OF_TENANT);
+  const store = openStore(database, lookups, questions);
   const near = createNearLimits({ keep: store.quotas.keepWarnings, clock, log });
   const rate = createRateWindow({ onNear: near.tell });
   const client = connectKafka({ brokers: [...config.kafkaBrokers], clientId: 'posthorn-ingest' }, log);
@@ -179,6 +190,8 @@ function openResources({ config, log, clock }: IngestOptions, ingestMetrics: Ing
     lookups,
     rate,
     claims,
+    questions,
+    claimQuestions,
     store,
     client,
     admin,
@@ -259,6 +272,7 @@ function wireApp(
     checksWaiting: () => payloadChecks.size,
     compiledSchemas: () => payloadChecks.compiledSchemas,
     testsWaiting: () => outcomeWaits.waiting,
+    databaseQuestions: () => resources.questions.underWay + resources.claimQuestions.underWay,
     postgresUp: () => postgres.up,
     kafkaUp: () => kafka.up,
   });

@@ -43,6 +43,7 @@ import {
   within,
 } from '@posthorn/db';
 import { type ConfigurationChanges, openChanges } from './change-configuration.ts';
+import { createQuestionGate, MAX_QUESTIONS, type QuestionGate } from './question-gate.ts';
 import { type AnalyticsStore, openAnalyticsStore } from './resources/analytics/store.ts';
 import { type AuditStore, openAuditStore } from './resources/audit-log/store.ts';
 import { type EventTypeStore, openEventTypeStore } from './resources/event-types/store.ts';
@@ -108,13 +109,37 @@ export const STORE_TIMEOUT_MS = 12_000;
 /** A key lookup stands before every request: it gives up sooner. */
 export const KEY_LOOKUP_TIMEOUT_MS = 1_000;
 
+/** What is asked by the way of several routes. */
+type Common = Omit<
+  Store,
+  | keyof (ConfigurationChanges & WebhookStore & Jobs)
+  | 'tenants'
+  | 'plans'
+  | 'quotas'
+  | 'record'
+  | 'expunges'
+  | 'analytics'
+  | 'eventTypes'
+  | 'keys'
+  | 'portalTokens'
+  | 'auditLog'
+  | 'findApiKey'
+  | 'findPortalGuard'
+  | 'deadLetterCounts'
+>;
+
 /** `lookups` has connections of its own: a key is found, and dead letters are counted, while all others are taken. */
-export function openStore({ sql }: Pick<Database, 'sql'>, lookups: Pick<Database, 'sql'>): Store {
-  const ask = <T>(query: Promise<T>): Promise<T> => within(STORE_TIMEOUT_MS, query);
+export function openStore(
+  { sql }: Pick<Database, 'sql'>,
+  lookups: Pick<Database, 'sql'>,
+  gate: QuestionGate = createQuestionGate(MAX_QUESTIONS),
+): Store {
+  const bounded = <T extends object>(questions: T): T => askThrough(gate, questions);
   return {
     ...bounded(openChanges(sql)),
     ...bounded(openWebhookStore(sql)),
     ...bounded(openJobs(sql)),
+    ...bounded(openCommon(sql)),
     tenants: bounded(openTenantStore(sql)),
     plans: bounded(openPlanStore(sql)),
     quotas: bounded(openQuotaStore(sql)),
@@ -127,35 +152,33 @@ export function openStore({ sql }: Pick<Database, 'sql'>, lookups: Pick<Database
     eventTypes: bounded(openEventTypeStore(sql)),
     findApiKey: (keyHash) => within(KEY_LOOKUP_TIMEOUT_MS, findApiKey(lookups.sql, keyHash)),
     findPortalGuard: (tenantId) => within(KEY_LOOKUP_TIMEOUT_MS, findPortalGuard(lookups.sql, tenantId)),
-    addOperatorKey: (key) => ask(addOperatorKey(sql, key)),
-    countOperatorKeys: () => ask(countOperatorKeys(sql)),
-    findTenant: (tenantId) => ask(findTenantWithQuotas(sql, tenantId)),
-    findEndpoint: (tenantId, endpointId) =>
-      ask(
-        tenantId === null
-          ? findEndpointOfAnyTenant(sql, endpointId)
-          : findEndpoint(sql, tenantId, endpointId),
-      ),
-    listEndpoints: (page) => ask(listEndpoints(sql, page, page)),
-    findEventTenant: (eventId) => ask(findEventTenant(sql, eventId)),
-    findDeliveryTenant: (deliveryId) => ask(findDeliveryTenant(sql, deliveryId)),
-    findEvent: (tenantId, eventId) => ask(findEventPayload(sql, tenantId, eventId)),
-    listDeliveriesOfEvent: (tenantId, eventId) => ask(listDeliveriesOfEvent(sql, tenantId, eventId)),
-    findDelivery: (tenantId, deliveryId) => ask(findDelivery(sql, tenantId, deliveryId)),
-    listAttempts: (tenantId, deliveryId) => ask(listAttempts(sql, tenantId, deliveryId)),
-    listDeadLetters: async (tenantId, page) => {
-      const [rows, total] = await ask(
-        Promise.all([listDeadLetters(sql, tenantId, page), countDeadLetters(sql, tenantId, page)]),
-      );
-      return { rows, total };
-    },
-    findDeadLetter: (tenantId, deliveryId) => ask(findDeadLetter(sql, tenantId, deliveryId)),
-    countDeadLettersByTenant: (tenantId, limit) => ask(countDeadLettersByTenant(sql, tenantId, limit)),
-    deadLetterCounts: () => ask(deadLetterCounts(lookups.sql)),
-    listSetAside: (page) => ask(listSetAside(sql, page)),
-    audit: (entry) => ask(insertAuditEntry(sql, entry)),
+    deadLetterCounts: () => within(STORE_TIMEOUT_MS, deadLetterCounts(lookups.sql)),
   };
 }
+
+const openCommon = (sql: PoolSql): Common => ({
+  addOperatorKey: (key) => addOperatorKey(sql, key),
+  countOperatorKeys: () => countOperatorKeys(sql),
+  findTenant: (tenantId) => findTenantWithQuotas(sql, tenantId),
+  findEndpoint: (tenantId, endpointId) =>
+    tenantId === null ? findEndpointOfAnyTenant(sql, endpointId) : findEndpoint(sql, tenantId, endpointId),
+  listEndpoints: (page) => listEndpoints(sql, page, page),
+  findEventTenant: (eventId) => findEventTenant(sql, eventId),
+  findDeliveryTenant: (deliveryId) => findDeliveryTenant(sql, deliveryId),
+  findEvent: (tenantId, eventId) => findEventPayload(sql, tenantId, eventId),
+  listDeliveriesOfEvent: (tenantId, eventId) => listDeliveriesOfEvent(sql, tenantId, eventId),
+  findDelivery: (tenantId, deliveryId) => findDelivery(sql, tenantId, deliveryId),
+  listAttempts: (tenantId, deliveryId) => listAttempts(sql, tenantId, deliveryId),
+  async listDeadLetters(tenantId, page) {
+    const counted = countDeadLetters(sql, tenantId, page);
+    const [rows, total] = await Promise.all([listDeadLetters(sql, tenantId, page), counted]);
+    return { rows, total };
+  },
+  findDeadLetter: (tenantId, deliveryId) => findDeadLetter(sql, tenantId, deliveryId),
+  countDeadLettersByTenant: (tenantId, limit) => countDeadLettersByTenant(sql, tenantId, limit),
+  listSetAside: (page) => listSetAside(sql, page),
+  audit: (entry) => insertAuditEntry(sql, entry),
+});
 
 /** The key that the configuration names. */
 const addOperatorKey = (pool: PoolSql, { keyId, keyHash }: Omit<MintedKey, 'key'>): Promise<void> =>
@@ -166,10 +189,10 @@ const addOperatorKey = (pool: PoolSql, { keyId, keyHash }: Omit<MintedKey, 'key'
   });
 
 /** Each question gets the time of one. */
-function bounded<T extends object>(questions: T): T {
-  const entries = Object.entries(questions).map(([name, ask]) => [
+function askThrough<T extends object>(gate: QuestionGate, questions: T): T {
+  const entries = Object.entries(questions).map(([name, question]) => [
     name,
-    (...given: unknown[]) => within(STORE_TIMEOUT_MS, ask(...given)),
+    (...given: unknown[]) => gate.ask(STORE_TIMEOUT_MS, async () => question(...given)),
   ]);
   return Object.fromEntries(entries) as T;
 }
@@ -184,4 +207,15 @@ export function isDatabaseAway(error: unknown): boolean {
   if (error instanceof DatabaseTimeoutError) return true;
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' && (AWAY_STATE.test(code) || AWAY_CODE.test(code));
+}
+
+const LOST_STATE = /^(08|57P)[0-9A-Z]{2,3}$/;
+
+/**
+ * Whether it tells of the server, not of one question: one that ran out of time, or lost against another, says nothing
+ * of those that others ask.
+ */
+export function isConnectionLost(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' && (LOST_STATE.test(code) || AWAY_CODE.test(code));
 }

@@ -40,7 +40,10 @@ let document: { paths: Record<string, Record<string, Described>>; components: { 
 /** Names of path parameters, and what there is to be found under them. */
 let known: Record<string, string>;
 beforeAll(async () => {
-  api = await startApi();
+  const reportDatabaseDown = () => {
+    timesReportedDown += 1;
+  };
+  api = await startApi((parts) => ({ ...parts, reportDatabaseDown }));
   await api.createTenant('acme');
   document = (await api.call('GET', '/v1/openapi.json')).body;
   const webhook = { tenant_id: 'acme', url: 'https://hooks.example/a' };
@@ -50,6 +53,8 @@ beforeAll(async () => {
   known = { tenant_id: 'acme', tenant: 'acme', webhook_id, key_id, event_type: 'order.created' };
 });
 afterAll(() => api.close());
+
+let timesReportedDown = 0;
 
 const operations = (...methods: readonly string[]) =>
   Object.entries(document.paths).flatMap(([path, item]) =>
@@ -159,4 +164,25 @@ test.each([
   socket.write(`${head.join('\r\n')}\r\n\r\n`);
   socket.write('1\r\n \r\n'.repeat(10_000));
   expect(await text(socket)).toContain('malformed_request');
+});
+
+describe('a question that Postgres does not get done in time', () => {
+  test('fails alone: it says nothing of those of others', async () => {
+    // As the statement time-out does.
+    const cancel = async () => {
+      const [query] = await api.database.sql<{ pid: number }[]>`
+        select pid from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock' and query like '%from plans%'`;
+      if (query) await api.database.sql`select pg_cancel_backend(${query.pid})`;
+      return query !== undefined;
+    };
+    const { waiting } = await api.database.sql.begin(async (sql) => {
+      await sql`lock table plans in access exclusive mode`;
+      const asked = api.call('GET', '/v1/plans');
+      while (!(await cancel())) await new Promise(setImmediate);
+      return { waiting: asked };
+    });
+    const { status, body } = await waiting;
+    expect([status, body.code, timesReportedDown]).toEqual([503, 'database_unavailable', 0]);
+  });
 });

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { FastifyError } from 'fastify';
-import { isDatabaseAway } from '../store.ts';
+import { TooManyQuestionsError } from '../question-gate.ts';
+import { isConnectionLost, isDatabaseAway } from '../store.ts';
 import type { App, AppParts } from './app.ts';
 import {
   PROBLEM_TYPE,
@@ -33,8 +34,10 @@ export function answerErrors(app: App, parts: Pick<AppParts, 'log' | 'reportData
     const refused = refusedByFastify(error);
     if (refused) return sendProblem(reply, refused);
     const context = { err: error, request_id: request.id, route: request.routeOptions.url };
+    if (error instanceof TooManyQuestionsError)
+      return sendProblem(reply, problem('overloaded', 'try again', retryAfter(1)));
     if (isDatabaseAway(error)) {
-      parts.reportDatabaseDown();
+      if (isConnectionLost(error)) parts.reportDatabaseDown();
       parts.log.warn(context, 'database did not answer a request');
       return sendProblem(reply, problem('database_unavailable', 'try again', retryAfter(1)));
     }

@@ -1,5 +1,6 @@
 import type { ClaimRow } from '@posthorn/db';
 import { type Problem, problem, retryAfter } from '../../http/problem.ts';
+import { TooManyQuestionsError } from '../../question-gate.ts';
 import { isDatabaseAway } from '../../store.ts';
 import type { AcceptedEvent } from '../accept-event.ts';
 import { claim, type HoldParts, leaseMs, type OnceRequest, takeOver } from './hold-claim.ts';
@@ -56,6 +57,7 @@ export function createAdmitOnce(parts: OnceParts, maxWaiting = MAX_WAITING_REQUE
       try {
         return (await claim(parts, request)) ?? (await awaitOther(request));
       } catch (error) {
+        if (error instanceof TooManyQuestionsError) return overloaded(parts);
         if (!isDatabaseAway(error)) throw error;
         parts.reportDatabaseDown();
         return databaseAway(parts);
@@ -142,6 +144,12 @@ const MISMATCHED = problem(
   'idempotency_mismatch',
   'another body came with the same key or event_id within the last 24 hours',
 );
+
+function overloaded(parts: OnceParts): Problem {
+  parts.count('overloaded');
+  const detail = 'too many events with a key or event_id are under way: ask again with the same one';
+  return problem('overloaded', detail, retryAfter(1));
+}
 
 function databaseAway(parts: OnceParts): Problem {
   parts.count('database_away');

@@ -16,6 +16,12 @@ import {
   takeOverClaim,
   within,
 } from '@posthorn/db';
+import {
+  createQuestionGate,
+  MAX_CLAIM_QUESTIONS,
+  MAX_CLAIM_QUESTIONS_OF_TENANT,
+  type QuestionGate,
+} from '../../question-gate.ts';
 
 /** What claims ask Postgres (packages/db/src/idempotency.ts says what each does), and the record about their events. */
 export interface Claims {
@@ -36,12 +42,20 @@ export interface Claims {
 /** Shorter than what a lease leaves for it: a request that has waited longer for its claim does not produce. */
 export const CLAIM_TIMEOUT_MS = 2_000;
 
-/** @throws DatabaseTimeoutError after CLAIM_TIMEOUT_MS. */
-export function openClaims({ sql }: Pick<Database, 'sql'>, eventsTopic: string): Claims {
+/**
+ * What begins an event's way is gated, what ends it is not: that comes of what was let in.
+ * @throws DatabaseTimeoutError after CLAIM_TIMEOUT_MS.
+ * @throws TooManyQuestionsError
+ */
+export function openClaims(
+  { sql }: Pick<Database, 'sql'>,
+  eventsTopic: string,
+  gate: QuestionGate = createQuestionGate(MAX_CLAIM_QUESTIONS, MAX_CLAIM_QUESTIONS_OF_TENANT),
+): Claims {
   const ask = <T>(query: Promise<T>): Promise<T> => within(CLAIM_TIMEOUT_MS, query);
   return {
-    insert: (claim) => ask(insertClaim(sql, claim)),
-    find: (tenantId, names) => ask(findClaims(sql, tenantId, names)),
+    insert: (claim) => gate.ask(CLAIM_TIMEOUT_MS, () => insertClaim(sql, claim), claim.tenantId),
+    find: (tenantId, names) => gate.ask(CLAIM_TIMEOUT_MS, () => findClaims(sql, tenantId, names), tenantId),
     removeExpired: (tenantId, names) => ask(removeExpiredClaims(sql, tenantId, names)),
     takeOver: (claim, lease) => ask(takeOverClaim(sql, claim, lease)),
     renew: (claim, lease) => ask(renewClaim(sql, claim, lease)),

@@ -30,6 +30,7 @@ export type OnceResult =
   | 'in_progress'
   | 'recovered'
   | 'database_away'
+  | 'overloaded'
   /** Beside `made` or `recovered`. */
   | 'answer_not_stored';
 

@@ -5,6 +5,7 @@ import type { Admin } from '@posthorn/kafka';
 import { type Clock, type Logger, within } from '@posthorn/runtime';
 import type { IngestConfig } from '../../config.ts';
 import type { IngestMetrics } from '../../metrics.ts';
+import type { QuestionGate } from '../../question-gate.ts';
 import type { PostgresWatch } from '../../watch/watch-postgres.ts';
 import { type AdmitOnce, createAdmitOnce } from './admit-once.ts';
 import { openClaims } from './claims.ts';
@@ -16,6 +17,7 @@ export interface OnceResources {
   readonly config: IngestConfig;
   /** Connections of its own. */
   readonly claims: Database;
+  readonly claimQuestions: QuestionGate;
   readonly admin: Pick<Admin, 'endOffsets'>;
   readonly postgres: Pick<PostgresWatch, 'up' | 'reportDown'>;
   readonly metrics: Pick<IngestMetrics, 'countKeyed'>;
@@ -24,14 +26,14 @@ export interface OnceResources {
 }
 
 export function openAdmitOnce(resources: OnceResources): AdmitOnce {
-  const { config, claims, admin, postgres, metrics, clock, log } = resources;
+  const { config, claims, claimQuestions, admin, postgres, metrics, clock, log } = resources;
   const topic = topicNames(config.topicPrefix).events;
   const endOf = async (partition: number): Promise<number | null> => {
     const ends = await admin.endOffsets(topic);
     return ends.find((each) => each.partition === partition)?.high ?? null;
   };
   return createAdmitOnce({
-    claims: openClaims(claims, topic),
+    claims: openClaims(claims, topic, claimQuestions),
     endOffset: (partition) =>
       within<number | null, null>(END_OFFSET_TIMEOUT_MS, endOf(partition), () => null).catch(() => null),
     produceTimeoutMs: config.produceTimeoutMs,
