@@ -109,4 +109,16 @@ describe('a CloudEvent', () => {
   ])('is refused with the headers %j', (more, fault) => {
     expect(faultsOf('x', { ...BINARY, 'content-type': 'text/plain', ...more })).toEqual([fault]);
   });
+
+  it('with more attributes than there can be labels is refused, and one with a few too many by their number', () => {
+    const valid = { specversion: '1.0', type: 'a', source: '/s', id: '1', data: 1 };
+    const extensions = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`x${i}`, 'y']));
+    expect(faultsOf({ ...valid, ...extensions(20) }, STRUCTURED)).toEqual([
+      ' must have at most 20 members that become labels',
+    ]);
+    expect(faultsOf({ ...valid, ...extensions(1_000) }, STRUCTURED)).toEqual([
+      ' must have at most 64 attributes',
+    ]);
+  });
 });

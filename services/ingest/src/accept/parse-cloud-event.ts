@@ -20,6 +20,7 @@ export function parseCloudEvent(body: Buffer, context: ReadContext): PostedEvent
   const document = checkJson(body);
   if (document === null) return NOT_AN_OBJECT;
   if (isProblem(document)) return document;
+  if (document.members.length > MAX_ATTRIBUTES) return TOO_MANY_ATTRIBUTES;
   const faults: Fault[] = [];
   const members = new Map(document.members.map((member) => [readMemberKey(body, member), member]));
   const data = members.get('data');
@@ -35,6 +36,12 @@ export function parseCloudEvent(body: Buffer, context: ReadContext): PostedEvent
   const event = { ...envelope, ...payload };
   return faults.length > 0 ? invalidRequest(faults) : (payloadTooLarge(payload.payload.length) ?? event);
 }
+
+/** More than there can be labels and attributes that we know; ten thousand would each be a fault of its own. */
+const MAX_ATTRIBUTES = 64;
+const TOO_MANY_ATTRIBUTES = invalidRequest([
+  { pointer: '', detail: `must have at most ${MAX_ATTRIBUTES} attributes` },
+]);
 
 const DATA = new Set(['data', 'data_base64']);
 
