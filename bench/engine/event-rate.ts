@@ -6,9 +6,9 @@ import type { Finding } from './finding.ts';
  * A tenant's event rate over two replicas of the API: what is admitted of twice as much at each of them, and of just
  * less than the limit in all. Nothing is delivered: the tenant has no endpoint.
  */
-const LIMIT = 400;
+const LIMIT = 200;
 const TOO_MUCH = 2 * LIMIT;
-const WITHIN = 0.49 * LIMIT;
+const WITHIN = 0.4 * LIMIT;
 const MOST_OFF = 0.05;
 
 export async function measureEventRate(

@@ -7,7 +7,7 @@ export const SLOTS_PER_SECOND = 1_000 / RATE_SLOT_MS;
 export const SLOTS_PER_SPAN = 500;
 export const SPANS_PER_MINUTE = 60_000 / (SLOTS_PER_SPAN * RATE_SLOT_MS);
 /** What a replica has last said of a tenant is read for this long: it says it again as long as there are events. */
-export const RATE_FRESH_MS = 2_000;
+export const RATE_FRESH_MS = 4_000;
 /** A quiet tenant is reported once a second. */
 const LAST_SECOND_FRESH_MS = 1_500;
 

@@ -1,4 +1,4 @@
-import type { OthersCounts, RateReport } from '@posthorn/db';
+import { type OthersCounts, RATE_FRESH_MS, type RateReport } from '@posthorn/db';
 import { createRateWindow, type RateWindow } from '../src/accept/rate-window.ts';
 
 export interface World {
@@ -89,7 +89,7 @@ function polls(
         atMs: servedMs,
         run() {
           rates = [...table]
-            .filter(([by, row]) => by !== i && servedMs - row.atMs < 2_000)
+            .filter(([by, row]) => by !== i && servedMs - row.atMs < RATE_FRESH_MS)
             .map(([, { report: said }]) => ({
               tenantId: TENANT,
               slot: said.slot,

@@ -1,4 +1,10 @@
-import { RATE_SLOT_MS, SLOTS_PER_SECOND, SLOTS_PER_SPAN, SPANS_PER_MINUTE } from '@posthorn/db';
+import {
+  RATE_FRESH_MS,
+  RATE_SLOT_MS,
+  SLOTS_PER_SECOND,
+  SLOTS_PER_SPAN,
+  SPANS_PER_MINUTE,
+} from '@posthorn/db';
 
 /**
  * The event rate of one tenant, over all replicas, in slots of 10 ms of a time that the replicas share.
@@ -58,7 +64,7 @@ const STRICT_FOR_SLOTS = 2 * SLOTS_PER_SECOND;
  */
 const VESSEL = 1 + 1.05 / SLOTS_PER_SECOND;
 /** What others report later than this is forgiven. */
-export const HORIZON_SLOTS = 2 * SLOTS_PER_SECOND;
+export const HORIZON_SLOTS = (RATE_FRESH_MS / 1_000) * SLOTS_PER_SECOND;
 export const RING = HORIZON_SLOTS + SLOTS_PER_SECOND + 1;
 const SPANS = SPANS_PER_MINUTE + 1;
 /** Corrections of the time are smaller; what is set back further starts over, which refuses nobody. */

@@ -53,7 +53,7 @@ export interface Admission {
 
 export interface RateWindowOptions {
   readonly replicaId?: string;
-  /** Windows in memory, 1.2 kB each; those used least recently make room. */
+  /** Windows in memory, 2 kB each, 10 kB once others are heard of; those used least recently make room. */
   readonly maxTenants?: number;
   /** Told at each report about tenants that have used this much of their limit. */
   readonly onNear?: (near: NearLimit) => void;
@@ -66,7 +66,7 @@ export interface NearLimit {
 }
 
 export const WINDOW_MS = 1_000;
-export const DEFAULT_MAX_TENANTS = 50_000;
+export const DEFAULT_MAX_TENANTS = 20_000;
 export const NEAR_PERCENT = 80;
 /** Tenants of one report; the rest has its turn in the next. */
 export const MAX_REPORTED_TENANTS = 1_000;
