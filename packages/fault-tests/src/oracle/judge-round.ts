@@ -1,5 +1,5 @@
 import { nowMs } from '../now.ts';
-import { readRecord } from '../rig/read-record.ts';
+import { type Record, readRecord } from '../rig/read-record.ts';
 import { untilBacklogIsZero } from '../rig/recover.ts';
 import type { Ground, Rig } from '../rig/start-rig.ts';
 import { judge, type Verdict } from './judge.ts';
@@ -23,7 +23,7 @@ export function createRoundJudge(rig: Rig<Ground>): RoundJudge {
       // Events of unknown outcome have no id here: theirs are those that arrived.
       const arrived = arrivals.map(({ eventId }) => eventId).sort();
       const from = [ids[0], arrived[0]].filter((id) => id !== undefined).sort()[0] ?? null;
-      const record = await readRecord(rig.databaseUrl, from);
+      const record = withoutBystanders(await readRecord(rig.databaseUrl, from), rig.bystanders);
       const { targets, faults } = rig;
       const evidence = { sent, arrivals, targets, faults, ...record, earlier: new Set(earlier) };
       const verdict = judge(evidence);
@@ -33,6 +33,13 @@ export function createRoundJudge(rig: Rig<Ground>): RoundJudge {
       return { verdict, evidence };
     },
   };
+}
+
+function withoutBystanders(record: Record, bystanders: ReadonlySet<string>): Record {
+  if (bystanders.size === 0) return record;
+  const deliveries = record.deliveries.filter(({ endpointId }) => !bystanders.has(endpointId));
+  const judged = new Set(deliveries.map(({ deliveryId }) => deliveryId));
+  return { deliveries, attempts: record.attempts.filter(({ deliveryId }) => judged.has(deliveryId)) };
 }
 
 /** For scenarios of one round: waits until nothing is left to do, then judges all that was sent. */

@@ -44,6 +44,8 @@ export interface Rig<G extends Ground = Infra> {
   readonly databaseUrl: string;
   readonly topicPrefix: string;
   readonly targets: Target[];
+  /** Endpoints that are in nobody's ledger: their deliveries are not judged. */
+  readonly bystanders: Set<string>;
   readonly senders: Sender[];
   readonly faults: Fault[];
   /** Members that have ended by themselves, with what they said last. */
@@ -121,6 +123,7 @@ export async function startRig<G extends Ground>(infra: G, options: RigOptions =
     databaseUrl,
     topicPrefix,
     targets: [],
+    bystanders: new Set(),
     senders: [],
     faults,
     ended,

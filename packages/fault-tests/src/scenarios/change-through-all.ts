@@ -1,4 +1,4 @@
-import type { Accepted, Answer, Api, Tenant } from '@posthorn/system-tests';
+import type { Answer, Api, Tenant } from '@posthorn/system-tests';
 import { freePort, startReceiver, waitUntil } from '@posthorn/testkit';
 import { MIXED, makeTenant } from '../rig/make-tenants.ts';
 import type { Rig } from '../rig/start-rig.ts';
@@ -8,6 +8,8 @@ import type { Notes } from './under-load.ts';
 export interface Changes {
   /** @param when for complaints: which versions run by then. */
   make(when: string): Promise<void>;
+  /** Ends what would wait for ever. */
+  finish(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -26,13 +28,16 @@ export async function prepareChanges(rig: Rig, notes: Notes): Promise<Changes> {
   const buried = await rig.api.createTenant({ tenantId: 'buried' });
   for (let index = 0; index < BURIED_ENDPOINTS; index++) {
     receiver.answer(`/${index}`, { status: 500 });
-    await rig.api.createWebhook(buried, { url: receiver.url(`/${index}`) });
+    const { webhook_id } = await rig.api.createWebhook(buried, { url: receiver.url(`/${index}`) });
+    rig.bystanders.add(webhook_id);
   }
   for (let index = 0; index < BURIED_EVENTS; index++) await rig.api.postEvent(buried);
   const letters = await untilBuried(rig, buried);
   for (let index = 0; index < BURIED_ENDPOINTS; index++) receiver.answer(`/${index}`, {});
   const dark = await rig.api.createTenant({ tenantId: 'dark' });
-  await rig.api.createWebhook(dark, { url: `http://127.0.0.1:${await freePort()}/` });
+  const url = `http://127.0.0.1:${await freePort()}/`;
+  const { webhook_id: nowhere } = await rig.api.createWebhook(dark, { url });
+  rig.bystanders.add(nowhere);
   let made = 0;
 
   async function makeThrough(api: Api, other: Api, when: string): Promise<void> {
@@ -54,20 +59,20 @@ export async function prepareChanges(rig: Rig, notes: Notes): Promise<Changes> {
     );
     const webhook = `/v1/webhooks/${tenant.targets[0]!.endpointId}`;
     expect('webhook changed', await other.call('PATCH', webhook, { body: { description: when } }), 200);
-    expect('webhook paused', await api.call('POST', `${webhook}/pause`, { body: {} }), 200);
+    expect('webhook paused', await api.call('POST', `${webhook}/pause`, { body: { mode: 'hold' } }), 200);
     expect('webhook resumed', await other.call('POST', `${webhook}/resume`), 200);
-    expect('dead letter deleted', await api.call('DELETE', `/v1/dlq/${letters.pop()}`), 204);
+    expect('dead letter deleted', await api.call('DELETE', `/v1/dlq/${letters.pop()}`), 202);
     await replay(api, when);
     for (let index = 0; index < DARK_EVENTS; index++) await api.postEvent(dark);
   }
 
   async function replay(api: Api, when: string): Promise<void> {
     const deliveryId = letters.pop()!;
-    const answer = await api.call<Partial<Accepted>>('POST', `/v1/dlq/${deliveryId}/retry`);
-    notes.expect(answer.status === 202, `replay ${when}: ${answer.status} ${JSON.stringify(answer.body)}`);
     const arrived = () =>
       receiver.arrivals().filter(({ headers }) => headers['webhook-id'] === deliveryId).length;
     const before = arrived();
+    const answer = await api.call('POST', `/v1/dlq/${deliveryId}/retry`);
+    notes.expect(answer.status === 202, `replay ${when}: ${answer.status} ${JSON.stringify(answer.body)}`);
     await waitUntil(() => arrived() === before + 1, { what: 'the replay', timeoutMs: WITHIN_MS }).catch(() =>
       notes.expect(false, `replay ${when}: it did not arrive`),
     );
@@ -79,6 +84,10 @@ export async function prepareChanges(rig: Rig, notes: Notes): Promise<Changes> {
       await makeThrough(one, two, `through ingest-1, ${when}`);
       await makeThrough(two, one, `through ingest-2, ${when}`);
       notes.figure('changes', made * 8);
+    },
+    async finish() {
+      const answer = await rig.api.call('DELETE', `/v1/webhooks/${nowhere}`);
+      if (answer.status >= 300) throw new Error(`the webhook was not deleted: ${answer.status}`);
     },
     close: () => receiver.close(),
   };

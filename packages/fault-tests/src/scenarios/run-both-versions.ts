@@ -58,6 +58,7 @@ export const runBothVersions: Scenario = {
           await walk(rig, notes, changes, previous, BACK);
           await rig.setUp(previous);
           await walk(rig, notes, changes, ROOT, WRITERS_FIRST);
+          await changes.finish();
         } finally {
           await changes.close();
         }
