@@ -70,7 +70,10 @@ export const readLabels: FieldReader<Labels> = (value, pointer, faults) => {
     return NO_LABELS;
   }
   const entries = Object.entries(value);
-  if (entries.length > MAX_LABELS) faults.push({ pointer, detail: TOO_MANY_LABELS });
+  if (entries.length > MAX_LABELS) {
+    faults.push({ pointer, detail: TOO_MANY_LABELS });
+    return NO_LABELS;
+  }
   for (const [key, label] of entries) {
     const fault = labelFault(key, label);
     if (fault) faults.push({ pointer: `${pointer}${pointerTo(key)}`, detail: fault });

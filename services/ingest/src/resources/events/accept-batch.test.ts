@@ -7,7 +7,7 @@ import { ACME_KEY, type Answer, type Bundle, setup } from '../../../test/setup.t
 import { parseEvent } from '../../accept/parse-event.ts';
 import type { Caller } from '../../access/caller.ts';
 import { type AppParts, createApp } from '../../http/app.ts';
-import { acceptBatch, MAX_BATCH_EVENTS_IN_FLIGHT } from './accept-batch.ts';
+import { acceptBatch, MAX_BATCH_EVENTS_IN_FLIGHT, MAX_FAULTS_OF_EVENT } from './accept-batch.ts';
 
 let bundle: Bundle;
 beforeEach(async () => {
@@ -272,3 +272,13 @@ describe('what a batch holds at once', () => {
 
 /** What Node reads from a socket and keeps before anybody asks for it. */
 const READ_AHEAD_BYTES = 512 * 1024;
+
+describe('the answer to a batch', () => {
+  it('is no larger than the batch by much, however many faults its events have', async () => {
+    const unknown = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`k${i}`, 0]));
+    const { status, text, body } = await sendArray(Array.from({ length: 100 }, () => unknown));
+    expect([status, body.refused]).toEqual([207, 100]);
+    expect(body.results[99].problem.errors).toHaveLength(MAX_FAULTS_OF_EVENT);
+    expect(text.length).toBeLessThan(100_000);
+  });
+});

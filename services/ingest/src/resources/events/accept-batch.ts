@@ -47,7 +47,7 @@ export async function acceptBatch(
     }
     const place = index++;
     const accepting = acceptItem(parts, batch, item).then((result) => {
-      results[place] = result;
+      results[place] = withFewFaults(result);
       underWay.delete(accepting);
       observe(result, isProblem(item) ? 0 : item.length);
     });
@@ -55,6 +55,24 @@ export async function acceptBatch(
   }
   await Promise.all(underWay);
   return results;
+}
+
+/**
+ * Faults that are listed of one event. A thousand events that have each as many as a request may be told of make an
+ * answer many times the size of the batch.
+ */
+export const MAX_FAULTS_OF_EVENT = 5;
+
+function withFewFaults(result: ItemResult): ItemResult {
+  if (isProblem(result)) return cut(result);
+  return result.warnings ? { ...result, warnings: result.warnings.map(cut) } : result;
+}
+
+function cut<T extends Problem | Warning>(told: T): T {
+  const { errors = [] } = told;
+  if (errors.length <= MAX_FAULTS_OF_EVENT) return told;
+  const detail = `more than ${MAX_FAULTS_OF_EVENT} faults, the first ${MAX_FAULTS_OF_EVENT} are listed`;
+  return { ...told, detail, errors: errors.slice(0, MAX_FAULTS_OF_EVENT) };
 }
 
 async function acceptItem(

@@ -63,7 +63,8 @@ const DESCRIPTION = `A JSON array, newline-delimited JSON or a batch of CloudEve
 accepted or refused by itself, and has its result at its place: one that is invalid, or over the quota, does not sink the
 others. 202 says that all were accepted, 207 that some were not. Lines are read while they arrive and accepted as they are
 read: when the connection breaks, those sent by then may have been accepted. An \`event_id\` in each makes it safe to send
-the whole batch again. Delivery ids are not in the results, and the order of events is not kept.`;
+the whole batch again. Of each event at most 5 faults are listed. Delivery ids are not in the results, and the order of events is not
+kept.`;
 
 const titled = { title: 'BatchResult', examples: [exampleOf(BatchResult)] };
 
