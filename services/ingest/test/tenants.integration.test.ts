@@ -87,6 +87,22 @@ describe('a plan', () => {
     expect(answers.map(({ status }) => status)).toEqual([202, 429]);
   });
 
+  it('that is changed by SQL holds for its tenants with the next poll, and is audited', async () => {
+    await putPlan();
+    await create({ plan: planId });
+    await api.database.sql`update plans set max_events_per_sec = 77 where plan_id = ${planId}`;
+    await api.configs.poll();
+    const { body } = await api.call('GET', `/quotas/${tenantId}`);
+    expect([body.limits.max_events_per_sec, body.overrides]).toEqual([77, []]);
+    const rows = await api.database.sql`
+      select actor, before, after from audit_log where subject = ${planId} order by audit_id desc limit 1`;
+    expect(rows[0]).toMatchObject({
+      actor: expect.stringMatching(/^sql:/),
+      before: { max_events_per_sec: 50 },
+      after: { max_events_per_sec: 77 },
+    });
+  });
+
   it('that leaves a tenant with more lanes than deliveries is refused, and names the tenant', async () => {
     await putPlan();
     await create({ plan: planId });
