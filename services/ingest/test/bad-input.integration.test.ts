@@ -166,23 +166,47 @@ test.each([
   expect(await text(socket)).toContain('malformed_request');
 });
 
-describe('a question that Postgres does not get done in time', () => {
-  test('fails alone: it says nothing of those of others', async () => {
-    // As the statement time-out does.
-    const cancel = async () => {
-      const [query] = await api.database.sql<{ pid: number }[]>`
-        select pid from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock' and query like '%from plans%'`;
-      if (query) await api.database.sql`select pg_cancel_backend(${query.pid})`;
-      return query !== undefined;
-    };
-    const { waiting } = await api.database.sql.begin(async (sql) => {
+/** The process of Postgres that waits for a lock in a question with these words; null when there is none. */
+async function waitingFor(words: string): Promise<number | null> {
+  const [found] = await api.database.sql<{ pid: number }[]>`
+    select pid from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock' and strpos(query, ${words}) > 0`;
+  return found?.pid ?? null;
+}
+
+async function untilWaiting(words: string): Promise<number> {
+  for (;;) {
+    const pid = await waitingFor(words);
+    if (pid !== null) return pid;
+  }
+}
+
+describe('a question that takes long', () => {
+  test('fails alone when its time is over: it says nothing of those of others', async () => {
+    const { asked } = await api.database.sql.begin(async (sql) => {
       await sql`lock table plans in access exclusive mode`;
       const asked = api.call('GET', '/v1/plans');
-      while (!(await cancel())) await new Promise(setImmediate);
-      return { waiting: asked };
+      // As the time-out of statements does.
+      await api.database.sql`select pg_cancel_backend(${await untilWaiting('from plans')})`;
+      return { asked };
     });
-    const { status, body } = await waiting;
+    const { status, body } = await asked;
     expect([status, body.code, timesReportedDown]).toEqual([503, 'database_unavailable', 0]);
+  });
+
+  test('is asked once at a time for a tenant', async () => {
+    const preview = () =>
+      api.call('POST', fill('/v1/webhooks/{webhook_id}/replay-missing'), {
+        since: '1970-01-01T00:00:00Z',
+        dry_run: true,
+      });
+    const { first, second } = await api.database.sql.begin(async (sql) => {
+      await sql`lock table events in access exclusive mode`;
+      const first = preview();
+      await untilWaiting('as materialized');
+      return { first, second: await preview() };
+    });
+    expect([second.status, second.body.code]).toEqual([503, 'overloaded']);
+    expect((await first).status).toBe(200);
   });
 });

@@ -19,6 +19,7 @@ import {
   type ReplayJobRow,
   type Sql,
 } from '@posthorn/db';
+import { createQuestionGate, type QuestionGate } from '../../question-gate.ts';
 
 export interface JobWish {
   readonly jobId: string;
@@ -61,18 +62,29 @@ export interface Jobs {
 }
 
 const SAMPLED = 10;
+/** What was never sent is counted by looking through events, for seconds: one tenant at a time, and few at once. */
+const MAX_COUNTS = 3;
+const MAX_COUNTS_OF_TENANT = 1;
+const COUNT_TIMEOUT_MS = 10_000;
 
-export function openJobs(pool: PoolSql): Jobs {
+export function openJobs(
+  pool: PoolSql,
+  counts: QuestionGate = createQuestionGate(MAX_COUNTS, MAX_COUNTS_OF_TENANT),
+): Jobs {
+  const count = (tenantId: string, kind: ReplayJobKind, filters: ReplayJobFilters): Promise<number> =>
+    kind === 'missing'
+      ? counts.ask(COUNT_TIMEOUT_MS, () => countMissing(pool, tenantId, filters), tenantId)
+      : countDeadLettersBy(pool, tenantId, filters);
   return {
     async previewJob(tenantId, kind, filters) {
       const [total, sample] = await Promise.all([
-        count(pool, tenantId, kind, filters),
+        count(tenantId, kind, filters),
         takeSample(pool, tenantId, kind, filters),
       ]);
       return { total, sample };
     },
     async createJob(wish, actor) {
-      const total = await count(pool, wish.tenantId, wish.kind, wish.filters);
+      const total = await count(wish.tenantId, wish.kind, wish.filters);
       return inTransaction(pool, async (sql) => {
         const created = await createJob(sql, { ...wish, total, createdBy: actor.keyId });
         if (created.kind === 'created') await audit(sql, wish, 'created', actor, wishOf(wish, total));
@@ -104,14 +116,6 @@ const wishOf = ({ kind, filters, ratePerSec }: JobWish, total: number): AuditVie
   total,
   ...filters,
 });
-
-const count = (
-  sql: Sql,
-  tenantId: string,
-  kind: ReplayJobKind,
-  filters: ReplayJobFilters,
-): Promise<number> =>
-  kind === 'missing' ? countMissing(sql, tenantId, filters) : countDeadLettersBy(sql, tenantId, filters);
 
 async function takeSample(
   sql: Sql,
