@@ -81,6 +81,13 @@ export async function noteCounts(sql: Sql, notes: readonly CountNote[]): Promise
   await sql`insert into rollup_log (counts) values (${JSON.stringify(notes)}::text::json)`;
 }
 
+/** Notes that wait to be added up, counted to `limit`. */
+export async function countNotes(sql: Sql, limit = 10_000): Promise<number> {
+  const [row] = await sql<{ count: number }[]>`
+    select count(*)::int as count from (select 1 from rollup_log limit ${limit}) waiting`;
+  return row!.count;
+}
+
 const ROWS_PER_REMOVAL = 20_000;
 
 /** Removes counts past their time, a bounded number a call; gives back how many. */

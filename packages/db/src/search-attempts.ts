@@ -1,7 +1,7 @@
 import { type AttemptRow, type AttemptSummary, attemptColumns } from './attempts.ts';
 import type { Sql } from './database.ts';
 import { DAY_MS, eventIdOf, firstIdOf, recordDay } from './record-day.ts';
-import { daysOf, inClass, type StatusClass, type TimeRange } from './search-deliveries.ts';
+import { daysOf, inClass, isOfFew, type StatusClass, type TimeRange } from './search-deliveries.ts';
 import {
   type DaySpan,
   type SpanQuery,
@@ -9,6 +9,7 @@ import {
   type WalkedPage,
   type WalkRequest,
   walkDays,
+  walkEach,
 } from './walk-record.ts';
 
 /** Times are those at which the requests began; both ends are included. */
@@ -33,6 +34,13 @@ export async function searchAttempts(
   filter: AttemptFilter,
   page: WalkRequest & { readonly nowMs: number },
 ): Promise<WalkedPage<AttemptSummary>> {
+  if (filter.deliveryId === undefined && isOfFew(filter))
+    return walkEach(
+      filter.endpointIds,
+      page,
+      (row) => row.attemptId,
+      (endpointId) => searchAttempts(sql, tenantId, { ...filter, endpointIds: [endpointId] }, page),
+    );
   const { deliveryId, eventId = deliveryId && eventIdOf(deliveryId) } = filter;
   const scoped = { ...filter, eventId };
   const walked = await walkDays(daysOf(scoped, page, page.nowMs), page, async (span) => {

@@ -5,6 +5,7 @@ import { keptDays } from './partitions.ts';
 import { DAY_MS, eventIdOf, firstIdOf, recordDay } from './record-day.ts';
 import {
   type DaySpan,
+  MAX_ENDPOINTS_WALKED,
   MAX_ROWS_SCANNED,
   MAX_ROWS_SCANNED_OF_ALL,
   type SpanQuery,
@@ -12,6 +13,7 @@ import {
   type WalkedPage,
   type WalkRequest,
   walkDays,
+  walkEach,
 } from './walk-record.ts';
 
 /** `none`: there was no answer. */
@@ -41,6 +43,13 @@ export async function searchDeliveries(
   filter: DeliveryFilter,
   page: WalkRequest & { readonly nowMs: number },
 ): Promise<WalkedPage<DeliveryRow>> {
+  if (isOfFew(filter))
+    return walkEach(
+      filter.endpointIds,
+      page,
+      (row) => row.deliveryId,
+      (endpointId) => searchDeliveries(sql, tenantId, { ...filter, endpointIds: [endpointId] }, page),
+    );
   const days = daysOf(filter, page, page.nowMs);
   const ofAll = tenantId === null && filter.eventId === undefined && filter.endpointIds?.length !== 1;
   const walked = await walkDays(
@@ -52,6 +61,15 @@ export async function searchDeliveries(
   const rows = walked.rows.map(({ key: _key, matches: _matches, nth: _nth, ...row }) => row);
   return { ...walked, rows };
 }
+
+/** Of some endpoints, but so few that each has its own walk. */
+export const isOfFew = <Filter extends { readonly endpointIds?: readonly string[] | undefined }>(
+  filter: Filter & { readonly eventId?: string | undefined },
+): filter is Filter & { readonly endpointIds: readonly string[] } =>
+  filter.eventId === undefined &&
+  filter.endpointIds !== undefined &&
+  filter.endpointIds.length > 1 &&
+  filter.endpointIds.length <= MAX_ENDPOINTS_WALKED;
 
 /** The days of a list's events that a page can be about. */
 export function daysOf(

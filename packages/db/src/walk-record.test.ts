@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type SpanQuery, type WalkRequest, walkDays } from './walk-record.ts';
+import { type SpanQuery, type WalkedPage, type WalkRequest, walkDays, walkEach } from './walk-record.ts';
 
 interface Row {
   readonly key: string;
@@ -89,4 +89,39 @@ describe('a walk over the days of the record', () => {
     expect(page).toEqual({ rows: [], readTo: null });
     expect(spans).toEqual([]);
   });
+});
+
+describe('a walk over several lists', () => {
+  const LISTS: Readonly<Record<string, readonly Row[]>> = {
+    a: ROWS.filter((_, i) => i % 3 === 0),
+    b: ROWS.filter((_, i) => i % 3 === 1),
+    none: [],
+  };
+  const both = (direction: WalkRequest['direction']) =>
+    fitting(direction).filter((key) => (Number(key) - 1_000) % 3 !== 2);
+
+  test.each(['older', 'newer'] as const)(
+    'shows each row once and in order, %s, whatever each list was read to',
+    async (direction) => {
+      for (const limit of [1, 2, 3, 100]) {
+        for (const maxScanned of [1, 2, 5, 1_000]) {
+          const found: string[] = [];
+          let after: string | null = null;
+          do {
+            const page: WalkRequest = { limit, direction, after };
+            const walked: WalkedPage<{ key: string }> = await walkEach(
+              Object.keys(LISTS),
+              page,
+              (row) => row.key,
+              (list) => walkDays(DAYS, page, table(LISTS[list]!, direction).read, maxScanned),
+            );
+            expect(walked.rows.length).toBeLessThanOrEqual(limit);
+            found.push(...walked.rows.map((row) => row.key));
+            after = walked.readTo;
+          } while (after !== null);
+          expect(found).toEqual(both(direction));
+        }
+      }
+    },
+  );
 });

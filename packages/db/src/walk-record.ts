@@ -64,6 +64,32 @@ export async function walkDays<Row extends SpanRow>(
   return { rows: found, readTo: null };
 }
 
+/** Of so many endpoints each is walked by itself; of more, the rows of their tenant are looked through. */
+export const MAX_ENDPOINTS_WALKED = 10;
+
+/**
+ * The page of several lists together. What one of them did not read to its end is known no further than where it
+ * stopped: there the page ends too.
+ */
+export async function walkEach<Row>(
+  lists: readonly string[],
+  { limit, direction }: WalkRequest,
+  keyOf: (row: Row) => string,
+  walk: (list: string) => Promise<WalkedPage<Row>>,
+): Promise<WalkedPage<Row>> {
+  const pages: WalkedPage<Row>[] = [];
+  for (const list of lists) pages.push(await walk(list));
+  const isBefore = (a: string, b: string): boolean => (direction === 'older' ? a > b : a < b);
+  const stops = pages.flatMap((page) => page.readTo ?? []).sort((a, b) => (isBefore(a, b) ? -1 : 1));
+  const stop = stops[0] ?? null;
+  const rows = pages
+    .flatMap((page) => page.rows)
+    .filter((row) => stop === null || !isBefore(stop, keyOf(row)))
+    .sort((a, b) => (isBefore(keyOf(a), keyOf(b)) ? -1 : 1));
+  if (rows.length <= limit) return { rows, readTo: stop };
+  return { rows: rows.slice(0, limit), readTo: keyOf(rows[limit - 1]!) };
+}
+
 /** 1, 2, 4, … days, from the end that is read first. */
 function* doublingSpans({ from, to }: DaySpan, direction: WalkRequest['direction']): Generator<DaySpan> {
   let days = 1;

@@ -45,6 +45,10 @@ export function createRecorderMetrics(metrics: Metrics, readings: RecorderReadin
       'posthorn_recorder_payloads_expunged_total',
       'Events whose payloads were removed because a tenant asked to forget all of its own',
     ),
+    notesWaiting: metrics.gauge(
+      'posthorn_recorder_rollup_notes_waiting',
+      "Batches' counts that wait to be added up (counted to 10000)",
+    ),
     notesFolded: metrics.counter(
       'posthorn_recorder_rollup_notes_total',
       "Batches' counts that were added up",

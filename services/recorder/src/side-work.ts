@@ -1,5 +1,6 @@
 import type { TopicNames } from '@posthorn/contracts';
 import {
+  countNotes,
   type Database,
   foldCounts,
   MAX_CLAIMS_REMOVED,
@@ -103,6 +104,7 @@ const folding: Work = ({ database: { sql }, metrics }) => ({
   async work() {
     const { notes, more } = await foldCounts(sql);
     metrics.notesFolded.inc(notes);
+    metrics.notesWaiting.set(await countNotes(sql));
     return more;
   },
 });
