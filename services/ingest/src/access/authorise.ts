@@ -1,6 +1,6 @@
 import { isTenantId, OPERATOR_TENANT_ID } from '@posthorn/contracts';
 import type { TenantConfig, TenantConfigs } from '@posthorn/tenant-config';
-import { notFound, type Problem, problem, retryAfter } from '../http/problem.ts';
+import { isProblem, notFound, type Problem, problem, retryAfter } from '../http/problem.ts';
 import { type Caller, mayActFor } from './caller.ts';
 
 export type TenantLookups = Pick<TenantConfigs, 'peek' | 'get' | 'fresh'>;
@@ -46,6 +46,16 @@ export const refuseReserved = (tenantId: string): Problem | null =>
         `the tenant ${OPERATOR_TENANT_ID} takes webhooks for operational events alone`,
       )
     : null;
+
+/** The same for what the operator's own tenant does not have. */
+export async function authoriseCustomer(
+  tenants: TenantLookups,
+  caller: Caller,
+  tenantId: string,
+): Promise<TenantConfig | Problem> {
+  const tenant = await authorise(tenants, caller, tenantId);
+  return isProblem(tenant) ? tenant : (refuseReserved(tenantId) ?? tenant);
+}
 
 /** A change is confirmed once every live replica of this service works with it; null when that is so. */
 export async function confirmChange(

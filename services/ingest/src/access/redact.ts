@@ -1,6 +1,5 @@
+import { REDACTED } from '@posthorn/contracts';
 import type { AuditEntry, AuditView } from '@posthorn/db';
-
-export const REDACTED = '[redacted]';
 
 const USER_INFO = /^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i;
 

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { isTenantId, type TopicSpec } from '@posthorn/contracts';
+import type { TopicSpec } from '@posthorn/contracts';
 import type { ExpungeRow } from '@posthorn/db';
 import Type, { type Static } from 'typebox';
 import { actorOf } from '../../access/actor.ts';
-import { authorise, refuseReserved, unknownTenant } from '../../access/authorise.ts';
+import { authorise, authoriseCustomer } from '../../access/authorise.ts';
 import { findTenantOfEvent } from '../../access/find-tenant.ts';
 import type { App, AppParts } from '../../http/app.ts';
 import { pageOf } from '../../http/cursor.ts';
@@ -124,10 +124,8 @@ one that is under way goes as far as the last request. ${WHAT_STAYS}`,
   });
   app.post('/tenants/:tenant_id/expunges', declared, async (request, reply) => {
     const { tenant_id: tenantId } = request.params;
-    if (!isTenantId(tenantId)) return sendProblem(reply, unknownTenant(tenantId));
-    const tenant = await authorise(parts.tenants, request.caller, tenantId);
-    const refused = isProblem(tenant) ? tenant : refuseReserved(tenantId);
-    if (refused) return sendProblem(reply, refused);
+    const tenant = await authoriseCustomer(parts.tenants, request.caller, tenantId);
+    if (isProblem(tenant)) return sendProblem(reply, tenant);
     const started = await parts.store.expunges.tenant(tenantId, randomUUID(), actorOf(request));
     return reply.code(202).send({ ...viewExpunge(started), still_in_kafka: stillInKafka(parts) });
   });
@@ -146,7 +144,6 @@ function listExpunges(app: App, parts: AppParts): void {
   });
   app.get('/tenants/:tenant_id/expunges', declared, async (request, reply) => {
     const { tenant_id: tenantId } = request.params;
-    if (!isTenantId(tenantId)) return sendProblem(reply, unknownTenant(tenantId));
     const tenant = await authorise(parts.tenants, request.caller, tenantId);
     if (isProblem(tenant)) return sendProblem(reply, tenant);
     const rows = await parts.store.expunges.list(tenantId, MAX_EXPUNGES_LISTED);

@@ -2,7 +2,7 @@ import { mintKey } from '@posthorn/contracts';
 import type { ApiKeyEntry, ApiKeyFilter } from '@posthorn/db';
 import Type from 'typebox';
 import { actorOf } from '../../access/actor.ts';
-import { authorise, refuseReserved } from '../../access/authorise.ts';
+import { authoriseCustomer } from '../../access/authorise.ts';
 import { type Caller, mayActFor } from '../../access/caller.ts';
 import { tenantOfList } from '../../access/tenant-of.ts';
 import type { App, AppParts } from '../../http/app.ts';
@@ -45,9 +45,7 @@ function createKey(app: App, parts: AppParts): void {
     const { body, caller } = request;
     const tenantId = body.tenant_id ?? caller.tenantId;
     // Its system webhooks get everybody's events: it is for operators.
-    const reserved = tenantId === null ? null : refuseReserved(tenantId);
-    if (reserved) return sendProblem(reply, reserved);
-    const owner = tenantId === null ? null : await authorise(parts.tenants, caller, tenantId);
+    const owner = tenantId === null ? null : await authoriseCustomer(parts.tenants, caller, tenantId);
     if (owner !== null && isProblem(owner)) return sendProblem(reply, owner);
     const expiresAt = toDate(body.expires_at);
     const refused =

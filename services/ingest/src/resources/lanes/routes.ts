@@ -2,8 +2,7 @@ import { OPERATIONAL_LANE, pinLanes } from '@posthorn/contracts';
 import type { TenantConfig } from '@posthorn/tenant-config';
 import Type, { type Static } from 'typebox';
 import { actorOf } from '../../access/actor.ts';
-import { authorise, confirmChange, refuseReserved, unknownTenant } from '../../access/authorise.ts';
-import type { Caller } from '../../access/caller.ts';
+import { authoriseCustomer, confirmChange, unknownTenant } from '../../access/authorise.ts';
 import type { App, AppParts } from '../../http/app.ts';
 import { TENANT } from '../../http/examples.ts';
 import { TenantParams } from '../../http/fields.ts';
@@ -53,7 +52,7 @@ function getLanes(app: App, parts: AppParts): void {
     problems: ['tenant_not_found', 'tenant_reserved', 'tenant_unavailable'],
   });
   app.get('/tenants/:tenant_id/lanes', declared, async (request, reply) => {
-    const tenant = await findTenant(parts, request.caller, request.params.tenant_id);
+    const tenant = await authoriseCustomer(parts.tenants, request.caller, request.params.tenant_id);
     return isProblem(tenant) ? sendProblem(reply, tenant) : reply.send(viewLanes(tenant));
   });
 }
@@ -80,7 +79,7 @@ function setLanes(app: App, parts: AppParts): void {
   app.put('/tenants/:tenant_id/lanes', declared, async (request, reply) => {
     const { tenant_id: tenantId } = request.params;
     const { keyId } = request.caller;
-    const tenant = await findTenant(parts, request.caller, tenantId);
+    const tenant = await authoriseCustomer(parts.tenants, request.caller, tenantId);
     if (isProblem(tenant)) return sendProblem(reply, tenant);
     const lanes = chooseLanes(request.body, tenantId, parts.lanes);
     if (isProblem(lanes)) return sendProblem(reply, lanes);
@@ -93,12 +92,6 @@ function setLanes(app: App, parts: AppParts): void {
     return reply.send(viewLanes({ tenantId, ...result }));
   });
 }
-
-const findTenant = async (
-  parts: AppParts,
-  caller: Caller,
-  tenantId: string,
-): Promise<TenantConfig | Problem> => refuseReserved(tenantId) ?? authorise(parts.tenants, caller, tenantId);
 
 const viewLanes = (
   tenant: Pick<TenantConfig, 'tenantId' | 'lanes' | 'drainingLanes'>,

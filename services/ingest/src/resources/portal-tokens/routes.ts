@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Labels } from '@posthorn/contracts';
 import { actorOf } from '../../access/actor.ts';
-import { authorise, refuseReserved, unknownTenant } from '../../access/authorise.ts';
+import { authoriseCustomer, unknownTenant } from '../../access/authorise.ts';
 import type { Caller } from '../../access/caller.ts';
 import {
   DEFAULT_TTL_S,
@@ -103,7 +103,7 @@ async function tenantOf(
 ): Promise<{ readonly tenantId: string } | Problem> {
   const owner = tenantOfNew(caller, named);
   if (isProblem(owner)) return owner;
-  return refuseReserved(owner.tenantId) ?? authorise(parts.tenants, caller, owner.tenantId);
+  return authoriseCustomer(parts.tenants, caller, owner.tenantId);
 }
 
 const TOO_MUCH_GIVEN = invalidRequest([

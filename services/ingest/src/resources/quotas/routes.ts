@@ -1,7 +1,7 @@
 import type { TenantConfig } from '@posthorn/tenant-config';
 import type { Static } from 'typebox';
 import { actorOf } from '../../access/actor.ts';
-import { authorise, confirmChange, refuseReserved, unknownTenant } from '../../access/authorise.ts';
+import { authoriseCustomer, confirmChange, unknownTenant } from '../../access/authorise.ts';
 import type { App, AppParts } from '../../http/app.ts';
 import { EVERYBODY, OPERATORS, operation } from '../../http/operation.ts';
 import { isProblem, sendProblem } from '../../http/problem.ts';
@@ -27,10 +27,8 @@ function getQuotas(app: App, parts: AppParts): void {
     problems: ['tenant_not_found', 'tenant_reserved', 'tenant_unavailable'],
   });
   app.get('/quotas/:tenant', declared, async (request, reply) => {
-    const tenant = await authorise(parts.tenants, request.caller, request.params.tenant);
-    if (isProblem(tenant)) return sendProblem(reply, tenant);
-    const refused = refuseReserved(tenant.tenantId);
-    return refused ? sendProblem(reply, refused) : reply.send(await viewUse(parts, tenant));
+    const tenant = await authoriseCustomer(parts.tenants, request.caller, request.params.tenant);
+    return isProblem(tenant) ? sendProblem(reply, tenant) : reply.send(await viewUse(parts, tenant));
   });
 }
 
@@ -55,9 +53,7 @@ function changeQuotas(app: App, parts: AppParts): void {
   });
   app.patch('/quotas/:tenant', declared, async (request, reply) => {
     const { tenant: tenantId } = request.params;
-    const refused = refuseReserved(tenantId);
-    if (refused) return sendProblem(reply, refused);
-    const known = await authorise(parts.tenants, request.caller, tenantId);
+    const known = await authoriseCustomer(parts.tenants, request.caller, tenantId);
     if (isProblem(known)) return sendProblem(reply, known);
     const changes = toQuotaChanges(request.body);
     const updated = await parts.store.updateQuotas(tenantId, changes, actorOf(request));

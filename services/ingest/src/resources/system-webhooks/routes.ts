@@ -1,9 +1,6 @@
-import { type EndpointId, mintEndpointId, OPERATOR_TENANT_ID } from '@posthorn/contracts';
+import { type EndpointId, OPERATOR_TENANT_ID } from '@posthorn/contracts';
 import type { EndpointRow } from '@posthorn/db';
-import { generateSecret } from '@posthorn/signing';
 import Type from 'typebox';
-import { actorOf } from '../../access/actor.ts';
-import { confirmChange, unknownTenant } from '../../access/authorise.ts';
 import type { Caller } from '../../access/caller.ts';
 import type { App, AppParts } from '../../http/app.ts';
 import { WebhookParams } from '../../http/fields.ts';
@@ -13,10 +10,9 @@ import { readPage } from '../../http/read-page.ts';
 import { NoBody } from '../../http/validation.ts';
 import { answerChange } from '../webhooks/answer-change.ts';
 import { applyFields, CHANGE_PROBLEMS, IfMatch } from '../webhooks/change.ts';
-import { toEndpoint, tooMany } from '../webhooks/create.ts';
+import { makeWebhook } from '../webhooks/create.ts';
 import { entityTag, readIfMatch } from '../webhooks/entity-tag.ts';
 import { findWebhook, unknownWebhook } from '../webhooks/find-webhook.ts';
-import { stateProblem } from '../webhooks/judge-change.ts';
 import { endpointPlace } from '../webhooks/read.ts';
 import { viewWebhook, Webhook, WebhookWithSecret } from '../webhooks/view-webhook.ts';
 import { newSystemWebhook, SystemListQuery, SystemWebhookPage, systemWebhookChanges } from './schema.ts';
@@ -48,29 +44,9 @@ function createSystemWebhook(app: App, parts: AppParts): void {
     answers: { 201: WebhookWithSecret },
     problems: ['webhook_quota_exceeded', 'change_unconfirmed', 'tenant_not_found'],
   });
-  app.post(PATH, options, async (request, reply) => {
-    const { body, caller } = request;
-    const refused = stateProblem(null, body);
-    if (refused) return sendProblem(reply, refused);
-    const tenantId = OPERATOR_TENANT_ID;
-    const endpointId = mintEndpointId(parts.clock.nowMs());
-    const secret = body.secret ?? generateSecret();
-    const endpoint = toEndpoint(parts, { tenantId, endpointId, body, secret });
-    if (isProblem(endpoint)) return sendProblem(reply, endpoint);
-    const { enabled, paused } = body;
-    const wanted = { ...endpoint, scope: 'all_tenants' as const };
-    const result = await parts.store.createEndpoint(tenantId, wanted, { enabled, paused }, actorOf(request));
-    if (result.kind === 'unknown_tenant') return sendProblem(reply, unknownTenant(tenantId));
-    if (result.kind === 'too_many') return sendProblem(reply, tooMany(result.limit));
-    const open = await confirmChange(parts.tenants, result.change, { webhook_id: endpointId, secret });
-    if (open) return sendProblem(reply, open);
-    parts.log.info({ webhook_id: endpointId, key_id: caller.keyId }, 'system webhook created');
-    return reply
-      .code(201)
-      .header('location', `/v1${PATH}/${endpointId}`)
-      .header('etag', entityTag(result.row))
-      .send({ ...viewWebhook(result.row), secret });
-  });
+  app.post(PATH, options, async (request, reply) =>
+    makeWebhook(parts, request, reply, { tenantId: OPERATOR_TENANT_ID, scope: 'all_tenants', path: PATH }),
+  );
 }
 
 function listSystemWebhooks(app: App, parts: AppParts): void {

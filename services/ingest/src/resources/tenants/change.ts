@@ -5,7 +5,7 @@ import { confirmChange, refuseReserved, unknownTenant } from '../../access/autho
 import type { App, AppParts } from '../../http/app.ts';
 import { TenantParams } from '../../http/fields.ts';
 import { OPERATORS, operation } from '../../http/operation.ts';
-import { sendProblem } from '../../http/problem.ts';
+import { type Problem, sendProblem } from '../../http/problem.ts';
 import { NoBody } from '../../http/validation.ts';
 import { journalProblem } from '../cancellations/journal-problem.ts';
 import { tooManyLanes } from '../lanes/routes.ts';
@@ -32,8 +32,7 @@ function changeTenant(app: App, parts: AppParts): void {
   });
   app.patch('/tenants/:tenant_id', declared, async (request, reply) => {
     const { tenant_id: tenantId } = request.params;
-    if (!isTenantId(tenantId)) return sendProblem(reply, unknownTenant(tenantId));
-    const refused = refuseReserved(tenantId);
+    const refused = refuseId(tenantId);
     if (refused) return sendProblem(reply, refused);
     const updated = await parts.store.tenants.update(tenantId, toChanges(request.body), actorOf(request));
     if (updated === null) return sendProblem(reply, unknownTenant(tenantId));
@@ -45,6 +44,10 @@ function changeTenant(app: App, parts: AppParts): void {
     return reply.send(viewTenant(updated.tenant));
   });
 }
+
+/** Postgres is not asked about what could be no tenant's id. */
+const refuseId = (tenantId: string): Problem | null =>
+  isTenantId(tenantId) ? refuseReserved(tenantId) : unknownTenant(tenantId);
 
 function toChanges({ enabled, metadata, retention_days, unknown_event_types, ...same }: TenantChanges) {
   return {
@@ -77,8 +80,7 @@ function deleteTenant(app: App, parts: AppParts): void {
   });
   app.delete('/tenants/:tenant_id', declared, async (request, reply) => {
     const { tenant_id: tenantId } = request.params;
-    if (!isTenantId(tenantId)) return sendProblem(reply, unknownTenant(tenantId));
-    const refused = refuseReserved(tenantId);
+    const refused = refuseId(tenantId);
     if (refused) return sendProblem(reply, refused);
     const revision = await parts.store.tenants.remove(tenantId, actorOf(request));
     if (revision === null) return sendProblem(reply, unknownTenant(tenantId));

@@ -1,7 +1,8 @@
 import { type EndpointId, type Labels, mintEndpointId } from '@posthorn/contracts';
+import type { NewEndpoint } from '@posthorn/db';
 import { generateSecret } from '@posthorn/signing';
 import { SIGNING_SECRET_FIELD, sealSecret } from '@posthorn/tenant-config';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { actorOf } from '../../access/actor.ts';
 import { confirmChange, unknownTenant } from '../../access/authorise.ts';
 import { tenantOfNew } from '../../access/tenant-of.ts';
@@ -33,31 +34,46 @@ export function createWebhook(app: App, parts: AppParts): void {
     const { body, caller } = request;
     const owner = tenantOfNew(caller, body.tenant_id);
     if (isProblem(owner)) return sendProblem(reply, owner);
-    const { tenantId } = owner;
-    const refused = labelsProblem(caller, (body.labels ?? {}) as Labels) ?? stateProblem(null, body);
+    const refused = labelsProblem(caller, (body.labels ?? {}) as Labels);
     if (refused) return sendProblem(reply, refused);
-    const endpointId = mintEndpointId(parts.clock.nowMs());
-    const secret = body.secret ?? generateSecret();
-    const endpoint = toEndpoint(parts, { tenantId, endpointId, body, secret });
-    if (isProblem(endpoint)) return sendProblem(reply, endpoint);
-    const { enabled, paused } = body;
-    const result = await parts.store.createEndpoint(
-      tenantId,
-      endpoint,
-      { enabled, paused },
-      actorOf(request),
-    );
-    if (result.kind === 'unknown_tenant') return sendProblem(reply, unknownTenant(tenantId));
-    if (result.kind === 'too_many') return sendProblem(reply, tooMany(result.limit));
-    const open = await confirmChange(parts.tenants, result.change, { webhook_id: endpointId, secret });
-    if (open) return sendProblem(reply, open);
-    parts.log.info({ tenant_id: tenantId, webhook_id: endpointId, key_id: caller.keyId }, 'webhook created');
-    return pointTo(reply, result.row).send({ ...viewWebhook(result.row), secret });
+    return makeWebhook(parts, request, reply, { ...owner, scope: 'tenant', path: '/webhooks' });
   });
 }
 
-const pointTo = (reply: FastifyReply, row: { endpointId: EndpointId; revision: number }): FastifyReply =>
-  reply.code(201).header('location', `/v1/webhooks/${row.endpointId}`).header('etag', entityTag(row));
+interface Making {
+  readonly tenantId: string;
+  readonly scope: NonNullable<NewEndpoint['scope']>;
+  /** Where it is found, without the prefix. */
+  readonly path: string;
+}
+
+/** Makes the webhook with its audit row, and answers when every replica works with it. */
+export async function makeWebhook(
+  parts: AppParts,
+  request: FastifyRequest<{ Body: NewWebhook }>,
+  reply: FastifyReply,
+  { tenantId, scope, path }: Making,
+): Promise<FastifyReply> {
+  const { body, caller } = request;
+  const { enabled, paused, secret = generateSecret() } = body;
+  const refused = stateProblem(null, body);
+  if (refused) return sendProblem(reply, refused);
+  const endpointId = mintEndpointId(parts.clock.nowMs());
+  const endpoint = toEndpoint(parts, { tenantId, endpointId, body, secret });
+  if (isProblem(endpoint)) return sendProblem(reply, endpoint);
+  const wanted = { enabled, paused };
+  const made = await parts.store.createEndpoint(tenantId, { ...endpoint, scope }, wanted, actorOf(request));
+  if (made.kind === 'unknown_tenant') return sendProblem(reply, unknownTenant(tenantId));
+  if (made.kind === 'too_many') return sendProblem(reply, tooMany(made.limit));
+  const open = await confirmChange(parts.tenants, made.change, { webhook_id: endpointId, secret });
+  if (open) return sendProblem(reply, open);
+  parts.log.info({ tenant_id: tenantId, webhook_id: endpointId, key_id: caller.keyId }, 'webhook created');
+  return reply
+    .code(201)
+    .header('location', `/v1${path}/${endpointId}`)
+    .header('etag', entityTag(made.row))
+    .send({ ...viewWebhook(made.row), secret });
+}
 
 interface Wanted {
   readonly tenantId: string;
@@ -66,7 +82,7 @@ interface Wanted {
   readonly secret: string;
 }
 
-export function toEndpoint({ secretsKey }: Pick<AppParts, 'secretsKey'>, wanted: Wanted) {
+function toEndpoint({ secretsKey }: Pick<AppParts, 'secretsKey'>, wanted: Wanted) {
   const { tenantId, endpointId, body, secret } = wanted;
   const changes = toChanges(secretsKey, { tenantId, endpointId, sealedHeaders: {} }, body);
   if (isProblem(changes)) return changes;
@@ -76,5 +92,5 @@ export function toEndpoint({ secretsKey }: Pick<AppParts, 'secretsKey'>, wanted:
   return { ...UNSET, ...changes, endpointId, url: body.url, sealedSecrets };
 }
 
-export const tooMany = (limit: number): Problem =>
+const tooMany = (limit: number): Problem =>
   problem('webhook_quota_exceeded', `max_webhooks is ${limit}`, { members: { limit } });
