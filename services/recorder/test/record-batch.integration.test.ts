@@ -10,6 +10,8 @@ import {
   listDeadLetters,
   openDatabase,
   type PoolSql,
+  removeOldAttemptDays,
+  searchAttempts,
   tenantLoad,
 } from '@posthorn/db';
 import { databaseUrl } from '@posthorn/testkit';
@@ -163,4 +165,31 @@ test('the record knows how far it has come in each partition of events, and neve
   await pass(0, 12);
   expect(await findRecordedOffset(sql, 'offsets', 0)).toBe(42);
   expect(await findRecordedOffset(sql, 'offsets', 1)).toBe(6);
+});
+
+describe('an attempt', () => {
+  const newest = async (eventId: string) => {
+    const page = { limit: 10, direction: 'older', after: null, nowMs: NOW_MS } as const;
+    const { rows } = await searchAttempts(
+      sql,
+      TENANT,
+      { minCreatedAtMs: NOW_MS, maxCreatedAtMs: NOW_MS },
+      page,
+    );
+    return rows.filter((row) => row.eventId === eventId);
+  };
+
+  test('is found by when it was made, though its row lies with an event of days ago', async () => {
+    const subject = newSubject(NOW_MS - 3 * 86_400_000);
+    await write(attempted(subject, 'success', {}, { atMs: NOW_MS }));
+    expect(await newest(subject.eventId)).toMatchObject([{ eventType: 'order.created', state: 'success' }]);
+  });
+
+  test('is not looked for in days that are dropped', async () => {
+    const subject = newSubject(NOW_MS - 5 * 86_400_000);
+    await write(attempted(subject, 'success', {}, { atMs: NOW_MS }));
+    const today = Math.floor(NOW_MS / 86_400_000);
+    expect(await removeOldAttemptDays(sql, today - 4)).toBe(1);
+    expect(await newest(subject.eventId)).toEqual([]);
+  });
 });
