@@ -41,6 +41,7 @@ import { OPERATIONAL_EVENTS } from './openapi/operational-events.ts';
 import { documentRoutes } from './openapi/serve.ts';
 import { isProblem, problem, retryAfter, sendProblem } from './problem.ts';
 import { readJsonBody } from './read-json.ts';
+import { refuseRepeated } from './refuse-repeated.ts';
 import type { LoadShedder } from './shed-load.ts';
 import { checkingSerializer, plainSerializer, validatorCompiler } from './validation.ts';
 
@@ -145,6 +146,11 @@ export function createApi(parts: AppParts): Api {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, readJsonBody);
   closeConnectionsOnStop(app);
+  app.addHook('onRequest', (request, reply, done) => {
+    const refused = refuseRepeated(request.raw.rawHeaders ?? []);
+    if (refused) sendProblem(reply, refused);
+    else done();
+  });
   answerErrors(app, parts);
   observeRequests(app, parts);
   void app.register(async (scope) => {

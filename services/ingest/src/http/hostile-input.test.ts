@@ -616,6 +616,16 @@ describe('over a socket', () => {
       'malformed_request',
     ],
     ['no host', 'GET /health HTTP/1.1\r\nconnection: close\r\n\r\n', undefined],
+    [
+      'two hosts',
+      'GET /health HTTP/1.1\r\nhost: a\r\nHost: a\r\nconnection: close\r\n\r\n',
+      'malformed_request',
+    ],
+    [
+      'two keys',
+      `${head}Authorization: Bearer ${ACME_KEY}\r\ncontent-length: 0\r\n\r\n`,
+      'malformed_request',
+    ],
     ['a NUL in a header', `${head}x-a: \u0000\r\n\r\n`, 'malformed_request'],
     ['headers without end', `${head}x-a: ${'a'.repeat(40_000)}\r\n\r\n`, 'headers_too_large'],
   ])('%s is answered 4xx', async (_name, request, code) => {
