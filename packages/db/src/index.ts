@@ -1,4 +1,9 @@
 export * from './api-keys.ts';
+export {
+  noteMissedAttemptDays,
+  recordAttemptDays,
+  removeOldAttemptDays,
+} from './attempt-days.ts';
 export * from './attempts.ts';
 export * from './audit-chain.ts';
 export * from './audit-log.ts';
@@ -24,6 +29,7 @@ export * from './idempotency.ts';
 export * from './lanes.ts';
 export * from './latency-buckets.ts';
 export * from './migrate.ts';
+export type { StatusClass, TimeRange } from './narrow-search.ts';
 export * from './new-rows.ts';
 export * from './operational-events.ts';
 export * from './owners.ts';

@@ -1,9 +1,19 @@
+import { dates, listEventDays } from './attempt-days.ts';
 import { type AttemptRow, type AttemptSummary, attemptColumns } from './attempts.ts';
 import type { Sql } from './database.ts';
-import { DAY_MS, eventIdOf, firstIdOf, recordDay } from './record-day.ts';
-import { daysOf, inClass, isOfFew, type StatusClass, type TimeRange } from './search-deliveries.ts';
 import {
-  type DaySpan,
+  atEndpoint,
+  daysOf,
+  hasFailed,
+  inClass,
+  isOfFew,
+  type StatusClass,
+  type TimeRange,
+  withoutMarks,
+} from './narrow-search.ts';
+import { DAY_MS, eventIdOf, firstIdOf, recordDay } from './record-day.ts';
+
+import {
   type SpanQuery,
   type SpanRow,
   type WalkedPage,
@@ -47,8 +57,7 @@ export async function searchAttempts(
     const eventDays = eventId === undefined ? await listEventDays(sql, span) : dayOfEvent(eventId);
     return eventDays.length === 0 ? [] : readSpan(sql, tenantId, scoped, page, span, eventDays);
   });
-  const rows = walked.rows.map(({ key: _key, matches: _matches, nth: _nth, ...row }) => row);
-  return { ...walked, rows };
+  return withoutMarks(walked);
 }
 
 /** Null for one that is not recorded, and for another tenant's. Of any tenant when `tenantId` is null. */
@@ -65,74 +74,6 @@ export async function findAttempt(
       ${tenantId === null ? sql`` : sql`and tenant_id = ${tenantId}`}`;
   return row ?? null;
 }
-
-/** Notes in which days' partitions the attempts of a batch lie. */
-export async function recordAttemptDays(
-  sql: Sql,
-  rows: { readonly attemptId: readonly string[]; readonly day: readonly number[] },
-): Promise<void> {
-  if (rows.attemptId.length === 0) return;
-  const pairs = new Map<string, readonly [number, number]>();
-  rows.attemptId.forEach((attemptId, i) => {
-    const pair = [recordDay(attemptId), rows.day[i]!] as const;
-    pairs.set(pair.join(), pair);
-  });
-  await sql`
-    insert into attempt_days (attempt_day, day)
-    select '1970-01-01'::date + attempt_day, '1970-01-01'::date + day
-    from unnest(
-      ${[...pairs.values()].map(([attemptDay]) => attemptDay)}::int[], ${[...pairs.values()].map(([, day]) => day)}::int[]
-    ) as given (attempt_day, day)
-    order by attempt_day, day on conflict do nothing`;
-}
-
-/**
- * Notes what a recorder of the release before has left out: it knows nothing of these days. Looks into the partitions of
- * each day, by the ids that an attempt of each later day would have; gives back how many were missing.
- */
-export async function noteMissedAttemptDays(sql: Sql, { from, to }: DaySpan): Promise<number> {
-  const days = Array.from({ length: to - from + 1 }, (_, i) => from + i);
-  const noted = await sql`
-    with days as (
-      select '1970-01-01'::date + day as day, first_id, end_id
-      from unnest(
-        ${days}::int[], ${days.map((day) => firstIdOf(day * DAY_MS))}::uuid[],
-        ${days.map((day) => firstIdOf((day + 1) * DAY_MS))}::uuid[]
-      ) as days (day, first_id, end_id)
-    )
-    insert into attempt_days (attempt_day, day)
-    select attempted.day, accepted.day
-    from days accepted join days attempted on attempted.day >= accepted.day
-    -- The limit keeps it to one look into an index for each pair of days.
-    cross join lateral (
-      select 1 from attempts
-      where attempts.day = accepted.day and attempt_id >= attempted.first_id and attempt_id < attempted.end_id
-      order by attempt_id limit 1
-    ) made
-    where not exists (
-      select 1 from attempt_days known where known.attempt_day = attempted.day and known.day = accepted.day
-    )
-    on conflict do nothing`;
-  return noted.count;
-}
-
-/** Removes the days of attempts that are kept nowhere any more; gives back how many. */
-export async function removeOldAttemptDays(sql: Sql, oldestDay: number): Promise<number> {
-  const removed = await sql`delete from attempt_days where day < '1970-01-01'::date + ${oldestDay}::int`;
-  return removed.count;
-}
-
-/** Asked for by itself, so that plans are made for these days' partitions alone. */
-async function listEventDays(sql: Sql, { from, to }: DaySpan): Promise<number[]> {
-  const rows = await sql<{ day: number }[]>`
-    select distinct day - '1970-01-01'::date as day from attempt_days
-    where attempt_day between '1970-01-01'::date + ${from}::int and '1970-01-01'::date + ${to}::int`;
-  return rows.map((row) => row.day);
-}
-
-/** A parameter as it is, with no cast: partitions are chosen by it when the plan is made. */
-const dates = (sql: Sql, days: readonly number[]) =>
-  sql`${days.map((day) => new Date(day * DAY_MS).toISOString().slice(0, 10))}::date[]`;
 
 /** An id may name a day beyond the four-digit years that a date's text has: nothing is recorded there. */
 const dayOfEvent = (eventId: string): number[] => [recordDay(eventId)].filter((day) => day < YEAR_10_000);
@@ -165,16 +106,9 @@ async function readSpan(
 function onIndex(sql: Sql, filter: AttemptFilter) {
   const { eventId, endpointIds } = filter;
   if (eventId !== undefined) return sql`and event_id = ${eventId}::uuid`;
-  if (endpointIds?.length === 1)
-    return sql`and right(endpoint_id, 12) = ${endpointIds[0]!.slice(-12)} and endpoint_id = ${endpointIds[0]!}`;
+  if (endpointIds?.length === 1) return atEndpoint(sql, endpointIds[0]!);
   return hasFailed(filter) ? sql`and failure is not null` : sql``;
 }
-
-const hasFailed = ({ state, statusClass, failure }: AttemptFilter): boolean =>
-  failure !== undefined ||
-  state === 'processing' ||
-  state === 'failed' ||
-  (statusClass !== undefined && statusClass !== '2xx');
 
 /** The days of the span, narrowed by the filter's times. Of one event all days at once. */
 function between(sql: Sql, filter: AttemptFilter, span: SpanQuery) {

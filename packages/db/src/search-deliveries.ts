@@ -1,11 +1,19 @@
 import { acceptedAtMs, type DeliveryState } from '@posthorn/contracts';
 import type { Sql } from './database.ts';
 import { type DeliveryRow, deliveryColumns } from './deliveries.ts';
-import { keptDays } from './partitions.ts';
-import { DAY_MS, eventIdOf, firstIdOf, recordDay } from './record-day.ts';
 import {
-  type DaySpan,
-  MAX_ENDPOINTS_WALKED,
+  atEndpoint,
+  between,
+  daysOf,
+  hasFailed,
+  inClass,
+  isOfFew,
+  type StatusClass,
+  type TimeRange,
+  withoutMarks,
+} from './narrow-search.ts';
+import { eventIdOf } from './record-day.ts';
+import {
   MAX_ROWS_SCANNED,
   MAX_ROWS_SCANNED_OF_ALL,
   type SpanQuery,
@@ -15,15 +23,6 @@ import {
   walkDays,
   walkEach,
 } from './walk-record.ts';
-
-/** `none`: there was no answer. */
-export type StatusClass = '1xx' | '2xx' | '3xx' | '4xx' | '5xx' | 'none';
-
-/** Times are those of the events; both ends are included. */
-export interface TimeRange {
-  readonly minCreatedAtMs?: number | undefined;
-  readonly maxCreatedAtMs?: number | undefined;
-}
 
 export interface DeliveryFilter extends TimeRange {
   /** Any of these. */
@@ -58,36 +57,8 @@ export async function searchDeliveries(
     (span) => readSpan(sql, tenantId, filter, page, span),
     ofAll ? MAX_ROWS_SCANNED_OF_ALL : MAX_ROWS_SCANNED,
   );
-  const rows = walked.rows.map(({ key: _key, matches: _matches, nth: _nth, ...row }) => row);
-  return { ...walked, rows };
+  return withoutMarks(walked);
 }
-
-/** Of some endpoints, but so few that each has its own walk. */
-export const isOfFew = <Filter extends { readonly endpointIds?: readonly string[] | undefined }>(
-  filter: Filter & { readonly eventId?: string | undefined },
-): filter is Filter & { readonly endpointIds: readonly string[] } =>
-  filter.eventId === undefined &&
-  filter.endpointIds !== undefined &&
-  filter.endpointIds.length > 1 &&
-  filter.endpointIds.length <= MAX_ENDPOINTS_WALKED;
-
-/** The days of a list's events that a page can be about. */
-export function daysOf(
-  filter: TimeRange & { readonly eventId?: string | undefined },
-  { after, direction }: WalkRequest,
-  nowMs: number,
-): DaySpan {
-  if (filter.eventId !== undefined) return { from: recordDay(filter.eventId), to: recordDay(filter.eventId) };
-  const kept = keptDays(nowMs);
-  const min = filter.minCreatedAtMs ?? 0;
-  const max = filter.maxCreatedAtMs ?? Number.MAX_SAFE_INTEGER;
-  const reached = after === null ? null : acceptedAtMs(after);
-  const from = Math.max(min, direction === 'newer' ? (reached ?? 0) : 0);
-  const to = Math.min(max, direction === 'older' ? (reached ?? max) : max);
-  return { from: Math.max(kept.from, dayNumber(from)), to: Math.min(kept.to, dayNumber(to)) };
-}
-
-export const dayNumber = (atMs: number): number => Math.floor(atMs / DAY_MS);
 
 type SearchedDelivery = DeliveryRow & SpanRow;
 
@@ -123,22 +94,8 @@ function onIndex(sql: Sql, filter: DeliveryFilter) {
   const { eventId, endpointIds } = filter;
   if (eventId !== undefined)
     return sql`and delivery_id >= ${`${eventId}_`} and delivery_id < ${`${eventId}\``}`;
-  if (endpointIds?.length === 1)
-    return sql`and right(endpoint_id, 12) = ${endpointIds[0]!.slice(-12)} and endpoint_id = ${endpointIds[0]!}`;
+  if (endpointIds?.length === 1) return atEndpoint(sql, endpointIds[0]!);
   return hasFailed(filter) ? sql`and last_failure is not null` : sql``;
-}
-
-/** Whether only deliveries whose last attempt failed can fit. */
-const hasFailed = ({ state, statusClass, failure }: DeliveryFilter): boolean =>
-  failure !== undefined ||
-  state === 'processing' ||
-  state === 'failed' ||
-  (statusClass !== undefined && statusClass !== '2xx');
-
-export function between(sql: Sql, { minCreatedAtMs, maxCreatedAtMs }: TimeRange) {
-  return sql`
-    ${minCreatedAtMs === undefined ? sql`` : sql`and event_id >= ${firstIdOf(minCreatedAtMs)}::uuid`}
-    ${maxCreatedAtMs === undefined ? sql`` : sql`and event_id < ${firstIdOf(maxCreatedAtMs + 1)}::uuid`}`;
 }
 
 function beside(sql: Sql, direction: WalkRequest['direction'], after: string | null) {
@@ -167,10 +124,4 @@ export function inState(sql: Sql, state: DeliveryState) {
     default:
       return sql`state = ${state}`;
   }
-}
-
-export function inClass(sql: Sql, status: ReturnType<Sql>, statusClass: StatusClass) {
-  if (statusClass === 'none') return sql`${status} is null`;
-  const hundreds = Number(statusClass[0]) * 100;
-  return sql`${status} between ${hundreds} and ${hundreds + 99}`;
 }

@@ -1,8 +1,9 @@
 import type { DeliveryState } from '@posthorn/contracts';
 import type { Sql } from './database.ts';
 import { type EventRow, eventColumns, ownedBy } from './events.ts';
+import { between, daysOf, type TimeRange, withoutMarks } from './narrow-search.ts';
 import { eventIdOf, recordDay } from './record-day.ts';
-import { between, daysOf, searchDeliveries, type TimeRange } from './search-deliveries.ts';
+import { searchDeliveries } from './search-deliveries.ts';
 import { type SpanQuery, type SpanRow, type WalkedPage, type WalkRequest, walkDays } from './walk-record.ts';
 
 export interface EventFilter extends TimeRange {
@@ -49,8 +50,7 @@ async function searchByEvent(
   const walked = await walkDays(daysOf(filter, page, nowMs), page, (span) =>
     readSpan(sql, tenantId, filter, page, span),
   );
-  const rows = walked.rows.map(({ key: _key, matches: _matches, nth: _nth, ...row }) => row);
-  return { ...walked, rows };
+  return withoutMarks(walked);
 }
 
 /** Deliveries that one page of events looks for, for each event of it. */
