@@ -1,5 +1,13 @@
 import { SLOTS_PER_SECOND } from '@posthorn/db';
-import { back, drained, HORIZON_SLOTS, RING, roomFor, type TenantSlots } from './rate-slots.ts';
+import {
+  back,
+  CONTENDED_SLOTS,
+  drained,
+  HORIZON_SLOTS,
+  RING,
+  roomFor,
+  type TenantSlots,
+} from './rate-slots.ts';
 
 /** What one other replica has said: the last of `counts` belongs to `slot`. */
 export interface Heard {
@@ -27,7 +35,8 @@ export function hear(of: TenantSlots, reports: readonly Heard[], replicas: numbe
 
 /**
  * A sender who is over his limit at several replicas would have all of the room that comes free at each of them. Once he
- * has made a debt each takes a share, as it had of the last second, until there has been none for a while.
+ * has made a debt each takes a share, as it had of the last second, until he has kept to it for a while. Room that seems
+ * to be left over is mostly taken elsewhere already and not reported yet: it is shared out over a second.
  */
 function shareRoom(of: TenantSlots, replicas: number): void {
   let own = 0;
@@ -38,10 +47,11 @@ function shareRoom(of: TenantSlots, replicas: number): void {
     all += of.own[at]! + of.others![at]!;
   }
   of.share = (own + 1) / (all + replicas);
-  of.budget = roomFor(of, of.used, of.level) * of.share + Math.max(0, of.budget % 1);
+  const room = roomFor(of, of.used, of.level);
+  const elapsed = Math.min(1, (of.slot - of.sharedSlot) / SLOTS_PER_SECOND);
+  of.sharedSlot = of.slot;
+  of.budget = Math.min(room + 1, Math.max(0, of.budget) + room * of.share * elapsed);
 }
-
-const CONTENDED_SLOTS = 2 * SLOTS_PER_SECOND;
 
 function openShared(of: TenantSlots): Int32Array {
   if (of.others === null) {

@@ -39,10 +39,12 @@ export interface TenantSlots {
   /** Places taken in the window, and what has found none. */
   used: number;
   debt: number;
-  /** Until this slot only a share of what room there is is taken: `budget` places, and `share` of those that come free. */
+  /** Until this slot only a share of the room is taken: `budget` places, and `share` of those that come free. */
   contendedUntil: number;
   share: number;
   budget: number;
+  /** When room was last shared out. */
+  sharedSlot: number;
   lastAdmittedSlot: number;
   /** Admitted here in each span of the last minute. */
   spans: Int32Array;
@@ -58,6 +60,7 @@ export interface TenantSlots {
  */
 export const WINDOW_SLOTS = SLOTS_PER_SECOND - 1;
 const STRICT_FOR_SLOTS = 2 * SLOTS_PER_SECOND;
+export const CONTENDED_SLOTS = 2 * SLOTS_PER_SECOND;
 /**
  * In the long run a window that is short by a slot would admit too much: places also fill a vessel, `level`, that drains
  * a limit each second. A sender within his limit fills it to 1.01 limits at most, clocks that differ by a slot included.
@@ -93,6 +96,7 @@ export function createTenantSlots(tenantId: string, slot: number, limit: number)
     contendedUntil: Number.NEGATIVE_INFINITY,
     share: 1,
     budget: 0,
+    sharedSlot: Number.NEGATIVE_INFINITY,
     lastAdmittedSlot: Number.NEGATIVE_INFINITY,
     spans: new Int32Array(SPANS),
     span: Math.floor(slot / SLOTS_PER_SPAN),
@@ -230,6 +234,7 @@ export const hasRoom = (of: TenantSlots): boolean =>
 /** He is over his limit: until he was not for a while, his window is a whole second. */
 export function refuse(of: TenantSlots): void {
   of.strictUntil = of.slot + STRICT_FOR_SLOTS;
+  if (of.slot <= of.contendedUntil) of.contendedUntil = of.slot + CONTENDED_SLOTS;
   if (of.window === SLOTS_PER_SECOND) return;
   of.window = SLOTS_PER_SECOND;
   of.used += of.occupied[back(of.index, WINDOW_SLOTS)]!;
