@@ -22,7 +22,7 @@ With DATABASE_URL set, the database is made on that server (its role must be a s
   --calls N           calls of each case (default 200)
   --only REGEXP       cases whose name fits
   --database NAME     (default posthorn_search_bench); one that is there already is dropped, or with --reuse measured
-  --reuse             measure the database as it is, and keep it
+  --reuse             measure the database as it is, and keep it; of a server in DATABASE_URL, as is:
   --keep              keep the database
   --json FILE         also write the figures to FILE
 `;
@@ -159,7 +159,7 @@ async function main(): Promise<void> {
   await mkdir(dir, { recursive: true });
   const abort = new AbortController();
   process.once('SIGINT', () => abort.abort());
-  const options = { root: ROOT, dir, shortLived: false, signal: abort.signal, say, onSpawn: () => undefined };
+  const options = { root: ROOT, dir, shortLived: true, signal: abort.signal, say, onSpawn: () => undefined };
   const postgres = await findPostgres(options);
   try {
     const found = new Map<number, CaseFigures[]>();
