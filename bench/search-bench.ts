@@ -120,7 +120,7 @@ async function measureSize(sql: PoolSql, deliveries: number): Promise<CaseFigure
   say(
     `${counted!.deliveries} deliveries, ${counted!.attempts} attempts, ${counted!.partitions} partitions, ${counted!.bytes}`,
   );
-  const drawn = spread(await draw(sql, number('calls')));
+  const drawn = spread(await draw(sql, number('calls'), counted!.attempts));
   const only = flags.only === undefined ? null : new RegExp(flags.only);
   say('| query | p50 | p95 | max | partitions read |\n|---|---|---|---|---|');
   return measureCases(sql, drawn, { calls: number('calls'), only }, (figures) => say(row(figures)));

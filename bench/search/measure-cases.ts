@@ -15,13 +15,16 @@ export interface CaseFigures {
 }
 
 const WARM_UP_CALLS = 10;
+/** By whole pages, of which the calls' are drawn. */
+const ROWS_SAMPLED = 50_000;
 
 /** Rows drawn by chance: a tenant with many is drawn as often as it has many. */
-export async function draw(sql: PoolSql, count: number): Promise<Drawn[]> {
+export async function draw(sql: PoolSql, count: number, attempts: number): Promise<Drawn[]> {
+  const percent = Math.min(100, (100 * ROWS_SAMPLED) / attempts);
   const rows = await sql<(Omit<Drawn, 'atMs'> & { startedAt: Date })[]>`
     select a.tenant_id, a.endpoint_id, a.event_id, a.delivery_id, a.attempt_id, e.client_event_id, a.started_at
     from (
-      select * from attempts tablesample system (1) order by md5(attempt_id::text) limit ${count}
+      select * from attempts tablesample system (${percent}::float8) order by md5(attempt_id::text) limit ${count}
     ) a join events e using (event_id, day, retention_days)`;
   return rows.map(({ startedAt, ...row }) => ({ ...row, atMs: startedAt.getTime() }));
 }
