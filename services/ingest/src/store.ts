@@ -42,14 +42,15 @@ import {
   type TenantDeadLetters,
   within,
 } from '@posthorn/db';
-import { type ConfigurationChanges, openChanges } from './change-configuration.ts';
 import { createQuestionGate, MAX_QUESTIONS, type QuestionGate } from './question-gate.ts';
 import { type AnalyticsStore, openAnalyticsStore } from './resources/analytics/store.ts';
 import { type AuditStore, openAuditStore } from './resources/audit-log/store.ts';
+import { type CancellationStore, openCancellationStore } from './resources/cancellations/store.ts';
 import { type EventTypeStore, openEventTypeStore } from './resources/event-types/store.ts';
 import { type ExpungeStore, openExpungeStore } from './resources/events/expunge-store.ts';
 import { type Jobs, openJobs } from './resources/jobs/start-job.ts';
 import { type KeyStore, openKeyStore } from './resources/keys/store.ts';
+import { type LaneStore, openLaneStore } from './resources/lanes/store.ts';
 import { openPlanStore, type PlanStore } from './resources/plans/store.ts';
 import { openPortalTokenStore, type PortalTokenStore } from './resources/portal-tokens/store.ts';
 import { openQuotaStore, type QuotaStore } from './resources/quotas/store.ts';
@@ -61,8 +62,10 @@ import { openWebhookStore, type WebhookStore } from './resources/webhooks/store.
  * What this service asks Postgres, each question bounded in time. A change and its audit row commit together: `actor`
  * is who asked.
  */
-export interface Store extends ConfigurationChanges, WebhookStore, Jobs {
+export interface Store extends WebhookStore, Jobs {
   readonly tenants: TenantStore;
+  readonly lanes: LaneStore;
+  readonly cancellations: CancellationStore;
   readonly plans: PlanStore;
   readonly quotas: QuotaStore;
   readonly record: RecordStore;
@@ -112,8 +115,10 @@ export const KEY_LOOKUP_TIMEOUT_MS = 1_000;
 /** What is asked by the way of several routes. */
 type Common = Omit<
   Store,
-  | keyof (ConfigurationChanges & WebhookStore & Jobs)
+  | keyof (WebhookStore & Jobs)
   | 'tenants'
+  | 'lanes'
+  | 'cancellations'
   | 'plans'
   | 'quotas'
   | 'record'
@@ -136,11 +141,12 @@ export function openStore(
 ): Store {
   const bounded = <T extends object>(questions: T): T => askThrough(gate, questions);
   return {
-    ...bounded(openChanges(sql)),
     ...bounded(openWebhookStore(sql)),
     ...bounded(openJobs(sql)),
     ...bounded(openCommon(sql)),
     tenants: bounded(openTenantStore(sql)),
+    lanes: bounded(openLaneStore(sql)),
+    cancellations: bounded(openCancellationStore(sql)),
     plans: bounded(openPlanStore(sql)),
     quotas: bounded(openQuotaStore(sql)),
     keys: bounded(openKeyStore(sql)),

@@ -166,7 +166,7 @@ export async function startApi(change: (parts: AppParts) => AppParts = (parts) =
     async createTenant(tenantId, quotas = {}) {
       const key = mintKey('tenant');
       const actor = { keyId: 'key_test_operator', name: null, ip: null, requestId: 'req_test' };
-      const created = await store.createTenant(
+      const created = await store.tenants.create(
         { tenantId, name: '', lanes: [FIRST_LANE], quotas },
         key,
         actor,

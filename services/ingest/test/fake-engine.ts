@@ -11,7 +11,7 @@ export interface Audited {
 
 type Changes = Pick<
   Store,
-  | 'setLanes'
+  | 'lanes'
   | 'changeEndpoint'
   | 'deleteEndpoint'
   | 'pauseEndpoint'
@@ -19,7 +19,7 @@ type Changes = Pick<
   | 'rotateSecret'
   | 'endSecretGrace'
   | 'endpointStats'
-  | 'cancelDeliveries'
+  | 'cancellations'
   | 'previewJob'
   | 'createJob'
   | 'findJob'
@@ -60,19 +60,21 @@ export function createFakeEngine(tables: Tables): FakeEngine {
   }
 
   const store: Changes = {
-    setLanes: (tenantId, lanes) =>
-      answer(() => {
-        const config = tenants.get(tenantId);
-        if (!config) return null;
-        const drainingLanes = [...config.lanes, ...config.drainingLanes].filter(
-          (lane) => !lanes.includes(lane),
-        );
-        const cap = config.quotas.maxConcurrentDeliveries;
-        const count = lanes.length + drainingLanes.length;
-        if (count > cap) return { kind: 'over_cap' as const, lanes: count, cap };
-        tenants.set(tenantId, { ...config, lanes, drainingLanes });
-        return { kind: 'changed' as const, change: nextChange(), lanes: [...lanes], drainingLanes };
-      }),
+    lanes: {
+      set: (tenantId, lanes) =>
+        answer(() => {
+          const config = tenants.get(tenantId);
+          if (!config) return null;
+          const drainingLanes = [...config.lanes, ...config.drainingLanes].filter(
+            (lane) => !lanes.includes(lane),
+          );
+          const cap = config.quotas.maxConcurrentDeliveries;
+          const count = lanes.length + drainingLanes.length;
+          if (count > cap) return { kind: 'over_cap' as const, lanes: count, cap };
+          tenants.set(tenantId, { ...config, lanes, drainingLanes });
+          return { kind: 'changed' as const, change: nextChange(), lanes: [...lanes], drainingLanes };
+        }),
+    },
     changeEndpoint: (found, { fields, enabled }, actor) =>
       answer(() => {
         const changed = put(found, fields as Partial<EndpointRow>, actor, 'updated');
@@ -94,12 +96,14 @@ export function createFakeEngine(tables: Tables): FakeEngine {
     rotateSecret: (found, _rotation, actor) => answer(() => put(found, {}, actor, 'secret_rotated')),
     endSecretGrace: (found, actor) => answer(() => put(found, {}, actor, 'secret_grace_ended')),
     endpointStats: () => answer(() => []),
-    cancelDeliveries: (tenantId, scope) =>
-      answer(() => {
-        if (!tenants.has(tenantId)) return null;
-        cancellations.push({ tenantId, ...scope });
-        return { kind: 'cancelled' as const, change: nextChange() };
-      }),
+    cancellations: {
+      insert: (tenantId, scope) =>
+        answer(() => {
+          if (!tenants.has(tenantId)) return null;
+          cancellations.push({ tenantId, ...scope });
+          return { kind: 'cancelled' as const, change: nextChange() };
+        }),
+    },
     previewJob: () => answer(() => ({ total: candidates.length, sample: candidates.slice(0, 10) })),
     createJob: ({ jobId, tenantId, kind, filters, ratePerSec }) =>
       answer(() => {

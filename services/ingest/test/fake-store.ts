@@ -38,17 +38,20 @@ export function createFakeStore(tables: FakeTables): { readonly store: Store; re
   return { store: store as unknown as Store, engine };
 }
 
-type Tenants = Pick<Store, 'createTenant' | 'findTenant' | 'updateQuotas'> & {
-  quotas: Pick<Store['quotas'], 'findUse'>;
+type Tenants = Pick<Store, 'findTenant'> & {
+  tenants: Pick<Store['tenants'], 'create'>;
+  quotas: Pick<Store['quotas'], 'findUse' | 'update'>;
 };
 
 function tenantsOf({ tenants, counts, createdAt, nextChange, answer, addTenant }: FakeTables): Tenants {
   return {
-    createTenant: (tenant) =>
-      answer(() => {
-        if (tenants.has(tenant.tenantId)) return { kind: 'exists' as const, by: tenant.tenantId };
-        return { kind: 'created' as const, change: addTenant(tenant.tenantId, tenant.quotas).revision };
-      }),
+    tenants: {
+      create: (tenant) =>
+        answer(() => {
+          if (tenants.has(tenant.tenantId)) return { kind: 'exists' as const, by: tenant.tenantId };
+          return { kind: 'created' as const, change: addTenant(tenant.tenantId, tenant.quotas).revision };
+        }),
+    },
     findTenant: (tenantId) =>
       answer(() => {
         const config = tenants.get(tenantId);
@@ -64,17 +67,17 @@ function tenantsOf({ tenants, counts, createdAt, nextChange, answer, addTenant }
           updatedAt: createdAt,
         };
       }),
-    updateQuotas: (tenantId, quotas) =>
-      answer(() => {
-        const config = tenants.get(tenantId);
-        if (!config) return null;
-        const given = Object.fromEntries(Object.entries(quotas).filter(([, value]) => value !== null));
-        const next = { ...config, quotas: { ...config.quotas, ...given }, revision: nextChange() };
-        tenants.set(tenantId, next);
-        const changed = { ...next.quotas, overrides: [] };
-        return { kind: 'changed' as const, change: next.revision, quotas: changed };
-      }),
     quotas: {
+      update: (tenantId, quotas) =>
+        answer(() => {
+          const config = tenants.get(tenantId);
+          if (!config) return null;
+          const given = Object.fromEntries(Object.entries(quotas).filter(([, value]) => value !== null));
+          const next = { ...config, quotas: { ...config.quotas, ...given }, revision: nextChange() };
+          tenants.set(tenantId, next);
+          const changed = { ...next.quotas, overrides: [] };
+          return { kind: 'changed' as const, change: next.revision, quotas: changed };
+        }),
       findUse: (tenantId) =>
         answer(() => ({
           plan: 'default',

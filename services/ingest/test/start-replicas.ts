@@ -81,7 +81,7 @@ export async function startReplicas(): Promise<Replicas> {
       const tenantId = `tenant-${made}`;
       const key = mintKey('tenant');
       const tenant = { tenantId, name: '', lanes: [1], quotas };
-      const created = await openStore(database, database).createTenant(tenant, key, processActor('test'));
+      const created = await openStore(database, database).tenants.create(tenant, key, processActor('test'));
       if (created.kind !== 'created') throw new Error(`${tenantId} is there already`);
       return { tenantId, key: key.key };
     },

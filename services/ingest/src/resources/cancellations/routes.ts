@@ -120,7 +120,7 @@ async function cancel(
   scope: Scope,
 ): Promise<FastifyReply> {
   const { tenantId, endpointId, eventId } = scope;
-  const inserted = await parts.store.cancelDeliveries(tenantId, { endpointId, eventId }, actor);
+  const inserted = await parts.store.cancellations.insert(tenantId, { endpointId, eventId }, actor);
   if (inserted === null) return sendProblem(reply, unknownTenant(tenantId));
   if (inserted.kind === 'too_many') return sendProblem(reply, tooMany(inserted.limit));
   const { change: revision } = inserted;

@@ -83,7 +83,7 @@ function setLanes(app: App, parts: AppParts): void {
     if (isProblem(tenant)) return sendProblem(reply, tenant);
     const lanes = chooseLanes(request.body, tenantId, parts.lanes);
     if (isProblem(lanes)) return sendProblem(reply, lanes);
-    const result = await parts.store.setLanes(tenantId, lanes, actorOf(request));
+    const result = await parts.store.lanes.set(tenantId, lanes, actorOf(request));
     if (result === null) return sendProblem(reply, unknownTenant(tenantId));
     if (result.kind === 'over_cap') return sendProblem(reply, tooManyLanes(result.lanes, result.cap));
     const open = await confirmChange(parts.tenants, result.change, { tenant_id: tenantId });

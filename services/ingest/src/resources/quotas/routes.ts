@@ -56,7 +56,7 @@ function changeQuotas(app: App, parts: AppParts): void {
     const known = await authoriseCustomer(parts.tenants, request.caller, tenantId);
     if (isProblem(known)) return sendProblem(reply, known);
     const changes = toQuotaChanges(request.body);
-    const updated = await parts.store.updateQuotas(tenantId, changes, actorOf(request));
+    const updated = await parts.store.quotas.update(tenantId, changes, actorOf(request));
     if (updated === null) return sendProblem(reply, unknownTenant(tenantId));
     if (updated.kind === 'over_cap') return sendProblem(reply, tooManyLanes(updated.lanes, updated.cap));
     const open = await confirmChange(parts.tenants, updated.change, { tenant_id: tenantId });

@@ -1,14 +1,22 @@
 import {
+  type Actor,
   deadLetterCount,
   findQuotas,
   findTenant,
+  insertAuditEntry,
+  inTransaction,
   type NewOperationalEvent,
   noteNearQuota,
   type PoolSql,
+  type QuotaChanges,
+  type QuotasChange,
   type RateUse,
   rateOfOthers,
+  type Sql,
   tenantLoad,
+  updateQuotas,
 } from '@posthorn/db';
+import { changeOf } from '../../access/redact.ts';
 
 /** What a tenant uses now, as Postgres knows it: dead letters, what workers and other replicas have said last. */
 export interface StoredUse {
@@ -22,6 +30,8 @@ export interface StoredUse {
 }
 
 export interface QuotaStore {
+  /** Together with its audit row: `actor` is who asked. Null when there is no such tenant. */
+  update(tenantId: string, quotas: QuotaChanges, actor: Actor): Promise<QuotasChange | null>;
   findUse(tenantId: string, replicaId: string): Promise<StoredUse>;
   /** Keeps those that are news; gives back how many. */
   keepWarnings(quota: string, events: readonly NewOperationalEvent[]): Promise<number>;
@@ -29,6 +39,8 @@ export interface QuotaStore {
 
 export function openQuotaStore(sql: PoolSql): QuotaStore {
   return {
+    update: (tenantId, quotas, actor) =>
+      inTransaction(sql, (transaction) => update(transaction, tenantId, quotas, actor)),
     async findUse(tenantId, replicaId) {
       const [tenant, quotas, deadLetters, { inFlight, queued }, events] = await Promise.all([
         findTenant(sql, tenantId),
@@ -42,4 +54,18 @@ export function openQuotaStore(sql: PoolSql): QuotaStore {
     },
     keepWarnings: (quota, events) => noteNearQuota(sql, quota, events),
   };
+}
+
+async function update(
+  sql: Sql,
+  tenantId: string,
+  quotas: QuotaChanges,
+  actor: Actor,
+): Promise<QuotasChange | null> {
+  const before = await findQuotas(sql, tenantId);
+  const updated = await updateQuotas(sql, tenantId, quotas);
+  if (updated?.kind !== 'changed') return updated;
+  const change = changeOf({ ...before }, { ...quotas });
+  await insertAuditEntry(sql, { actor, action: 'quotas.updated', tenantId, subject: tenantId, ...change });
+  return updated;
 }

@@ -38,7 +38,7 @@ function createTenant(app: App, parts: AppParts): void {
     const reserved = refuseReserved(tenantId);
     if (reserved) return sendProblem(reply, reserved);
     const key = mintKey('tenant');
-    const created = await parts.store.createTenant(
+    const created = await parts.store.tenants.create(
       toTenant(request.body, parts.lanes),
       key,
       actorOf(request),

@@ -1,15 +1,20 @@
+import type { MintedKey } from '@posthorn/contracts';
 import {
   type Actor,
+  createTenant,
   deleteTenant,
   type FoundTenant,
   findTenantWithQuotas,
+  insertApiKey,
   insertAuditEntry,
   inTransaction,
   type ListedTenant,
   listTenants,
+  type NewTenant,
   type PlaceInList,
   type PoolSql,
   type TenantChanges,
+  type TenantCreation,
   type TenantFilter,
   type TenantUpdate,
   updateTenant,
@@ -18,6 +23,8 @@ import { changeOf } from '../../access/redact.ts';
 
 /** A change commits together with its audit row: `actor` is who asked. */
 export interface TenantStore {
+  /** With its first key. */
+  create(tenant: NewTenant, key: MintedKey, actor: Actor): Promise<TenantCreation>;
   find(tenantId: string): Promise<FoundTenant | null>;
   list(filter: TenantFilter, place: PlaceInList): Promise<ListedTenant[]>;
   /** Null when there is no such tenant. */
@@ -28,6 +35,22 @@ export interface TenantStore {
 
 export function openTenantStore(pool: PoolSql): TenantStore {
   return {
+    create: (tenant, key, actor) =>
+      inTransaction(pool, async (sql) => {
+        const { tenantId } = tenant;
+        const created = await createTenant(sql, tenant);
+        if (created.kind !== 'created') return created;
+        await insertApiKey(sql, { ...key, kind: 'tenant', tenantId, createdBy: actor.keyId });
+        await insertAuditEntry(sql, {
+          actor,
+          action: 'tenant.created',
+          tenantId,
+          subject: tenantId,
+          after: { ...tenant },
+          detail: { keyId: key.keyId },
+        });
+        return created;
+      }),
     find: (tenantId) => findTenantWithQuotas(pool, tenantId),
     list: (filter, place) => listTenants(pool, filter, place),
     update: (tenantId, changes, actor) =>
