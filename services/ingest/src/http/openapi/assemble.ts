@@ -1,8 +1,9 @@
 import Type, { type TSchema } from 'typebox';
 import { type Operation, statusText, TAGS } from '../operation.ts';
-import { PROBLEM_TYPE } from '../problem.ts';
-import { PROBLEMS, type ProblemCode } from '../problem-catalogue.ts';
+import { NoBody } from '../validation.ts';
 import { type Components, createComponents } from './components.ts';
+import { createProblemResponses, ProblemDocument, type ProblemResponses } from './describe-problems.ts';
+import { meaningOf } from './field-meanings.ts';
 
 /** An operation with the method and the path (without `/v1`, parameters as `:name`) at which it is served. */
 export interface ServedOperation {
@@ -21,24 +22,14 @@ export interface OperationalEvent {
 const INTRODUCTION = `Posthorn delivers webhooks for products with many tenants.
 
 Send \`Authorization: Bearer <key>\`, and with it \`X-Actor: <who>\` where the audit log is to name the person.
-Times are RFC 3339 in UTC, names are snake_case. \`/v1\` is canonical; the paths without it answer the same. Every error is a problem document (RFC 9457) with a stable \`code\`: see \`Problem\` for the
-catalogue. An object of another tenant is a 404, exactly as one that never was.
+Times are RFC 3339 in UTC, names are snake_case. \`/v1\` is canonical; the paths without it answer the same. Every error
+is a problem document (RFC 9457) with a stable \`code\`: see \`Problem\` for the catalogue. An object of another tenant is a
+404, exactly as one that never was.
 
 Lists come in pages \`{data, next, prev}\` of \`limit\` entries, where \`next\` and \`prev\` are paths to ask for; \`/dlq\` and
 \`/set-aside\` go by \`offset\`. All filters that are given hold, and each has one name in every list: \`tenant_id\`,
 \`webhook_id\`, \`event_id\`, \`delivery_id\`, \`event_type\`, \`state\`, \`status_class\`, \`failure\`, \`min_created_at\` and
 \`max_created_at\` (both included).`;
-
-/** What any operation may answer, whatever it is about. */
-const ALWAYS: readonly ProblemCode[] = ['malformed_request', 'internal', 'overloaded'];
-const WITH_KEY: readonly ProblemCode[] = ['unauthenticated', 'forbidden', 'database_unavailable'];
-const WITH_INPUT: readonly ProblemCode[] = ['invalid_request'];
-const WITH_BODY: readonly ProblemCode[] = [
-  'invalid_json',
-  'json_too_deep',
-  'payload_too_large',
-  'unsupported_media_type',
-];
 
 /** The OpenAPI 3.1 document of the API: what routes declare, and nothing else. */
 export function assembleDocument(
@@ -46,14 +37,15 @@ export function assembleDocument(
   events: readonly OperationalEvent[],
 ): object {
   const components = createComponents();
+  const problems = createProblemResponses();
   const paths: Record<string, Record<string, object>> = {};
-  for (const { method, path, operation } of served) {
+  for (const { method, path, operation } of inReadingOrder(served)) {
     const at = `/v1${path.replace(/:([a-z_]+)/g, '{$1}')}`;
     paths[at] ??= {};
-    paths[at][method.toLowerCase()] = describe(operation, components);
+    paths[at][method.toLowerCase()] = describe(operation, components, problems);
   }
   const webhooks = Object.fromEntries(events.map((event) => [event.type, describeEvent(event, components)]));
-  const problem = components.refer(ProblemDocument);
+  components.refer(ProblemDocument);
   return {
     openapi: '3.1.0',
     info: {
@@ -69,7 +61,7 @@ export function assembleDocument(
     webhooks,
     components: {
       schemas: components.schemas,
-      responses: { Problem: { description: 'A problem', content: { [PROBLEM_TYPE]: { schema: problem } } } },
+      responses: problems.responses,
       securitySchemes: {
         key: {
           type: 'http',
@@ -81,7 +73,19 @@ export function assembleDocument(
   };
 }
 
-function describe(operation: Operation, components: Components): object {
+const METHODS = ['POST', 'GET', 'PATCH', 'PUT', 'DELETE'];
+const TAG_ORDER = Object.keys(TAGS);
+
+/** By tag, then by path, so that what belongs together stands together, whoever registered it first. */
+export function inReadingOrder(served: readonly ServedOperation[]): ServedOperation[] {
+  const rank = ({ operation }: ServedOperation) => TAG_ORDER.indexOf(operation.tag);
+  const byPath = (a: ServedOperation, b: ServedOperation) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0);
+  const byMethod = (a: ServedOperation, b: ServedOperation) =>
+    METHODS.indexOf(a.method) - METHODS.indexOf(b.method);
+  return served.toSorted((a, b) => rank(a) - rank(b) || byPath(a, b) || byMethod(a, b));
+}
+
+function describe(operation: Operation, components: Components, problems: ProblemResponses): object {
   const { id, tag, summary, description, access, answers, produces = {} } = operation;
   const parameters = [
     ...parametersOf('path', operation.params, components),
@@ -93,7 +97,7 @@ function describe(operation: Operation, components: Components): object {
   for (const [status, schema] of Object.entries(answers)) {
     responses[status] = answerOf(Number(status), schema, produces[Number(status)], components);
   }
-  Object.assign(responses, problemsOf(operation));
+  Object.assign(responses, problems.of(operation));
   return {
     operationId: id,
     tags: [tag],
@@ -120,20 +124,22 @@ function parametersOf(
   if (schema === undefined) return [];
   const { properties = {}, required = [] } = schema as ObjectSchema;
   return Object.entries(properties).map(([name, property]) => {
-    const { description, examples, ...rest } = components.refer(property) as Record<string, unknown>;
+    const { examples, ...rest } = components.refer(property) as Record<string, unknown>;
+    const { description = meaningOf(place, name), ...shape } = rest;
     return {
       name,
       in: place,
       required: place === 'path' || required.includes(name),
       ...(description === undefined ? {} : { description }),
-      schema: rest,
+      schema: shape,
       ...(Array.isArray(examples) && examples.length > 0 ? { example: examples[0] } : {}),
     };
   });
 }
 
 function bodyOf({ body, bodies = {} }: Operation, components: Components): object | null {
-  const all = { ...(body ? { 'application/json': body } : {}), ...bodies };
+  // An empty object is taken where nothing is needed; nobody has to know.
+  const all = { ...(body && body !== NoBody ? { 'application/json': body } : {}), ...bodies };
   if (Object.keys(all).length === 0) return null;
   const content = Object.fromEntries(
     Object.entries(all).map(([type, schema]) => [type, mediaOf(schema, components)]),
@@ -156,30 +162,6 @@ function mediaOf(schema: TSchema, components: Components): object {
   };
 }
 
-/** One response for each status, with the codes that it may carry. */
-function problemsOf(operation: Operation): Record<string, object> {
-  const hasInput = operation.querystring ?? operation.body ?? operation.bodies ?? operation.headers;
-  const codes = new Set<ProblemCode>([
-    ...ALWAYS,
-    ...(operation.access === null ? [] : WITH_KEY),
-    ...(hasInput ? WITH_INPUT : []),
-    ...(operation.body || operation.bodies ? WITH_BODY : []),
-    ...(operation.problems ?? []),
-  ]);
-  const byStatus = Map.groupBy([...codes], (code) => PROBLEMS[code].status);
-  return Object.fromEntries(
-    [...byStatus]
-      .sort(([a], [b]) => a - b)
-      .map(([status, of]) => [
-        String(status),
-        {
-          description: of.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join('\n\n'),
-          content: { [PROBLEM_TYPE]: { schema: { $ref: '#/components/schemas/Problem' } } },
-        },
-      ]),
-  );
-}
-
 function describeEvent({ type, summary, payload }: OperationalEvent, components: Components): object {
   return {
     post: {
@@ -191,39 +173,3 @@ function describeEvent({ type, summary, payload }: OperationalEvent, components:
     },
   };
 }
-
-const catalogue = Object.entries(PROBLEMS)
-  .map(([code, { status, title }]) => `- \`${code}\` (${status}): ${title}.`)
-  .join('\n');
-
-const ProblemDocument = Type.Object(
-  {
-    type: Type.String({ description: 'A URN that ends in the code.' }),
-    title: Type.String(),
-    status: Type.Integer(),
-    code: Type.Enum(Object.keys(PROBLEMS) as ProblemCode[]),
-    detail: Type.String({ description: 'For people; may change.' }),
-    errors: Type.Optional(
-      Type.Array(Type.Object({ pointer: Type.String(), detail: Type.String() }), {
-        description:
-          'Every fault of the request: a JSON pointer into the body, or `?name` of a query parameter.',
-      }),
-    ),
-    request_id: Type.String(),
-  },
-  {
-    title: 'Problem',
-    description: `RFC 9457. Codes may have members of their own, such as \`limit\`.\n\n${catalogue}`,
-    examples: [
-      {
-        type: 'urn:posthorn:problem:invalid_request',
-        title: PROBLEMS.invalid_request.title,
-        status: 400,
-        code: 'invalid_request',
-        detail: '1 fault',
-        errors: [{ pointer: '/type', detail: 'is required' }],
-        request_id: 'req_x1y2z31',
-      },
-    ],
-  },
-);

@@ -1,5 +1,5 @@
 import { type AppParts, createApi } from '../app.ts';
-import type { ServedOperation } from './assemble.ts';
+import { inReadingOrder, type ServedOperation } from './assemble.ts';
 
 /** The API as it is declared, without anything behind it. */
 export async function describeApi(): Promise<{
@@ -8,7 +8,7 @@ export async function describeApi(): Promise<{
 }> {
   const api = createApi(NOTHING);
   await api.app.ready();
-  const described = { document: api.document(), operations: api.operations() };
+  const described = { document: api.document(), operations: inReadingOrder(api.operations()) };
   await api.app.close();
   return described;
 }

@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { type AppParts, createApi } from '../app.ts';
 import { PROBLEMS, type ProblemCode } from '../problem.ts';
 import type { ServedOperation } from './assemble.ts';
+import { saysItself } from './components.ts';
 import { describeApi } from './describe-api.ts';
 
 let document: Record<string, unknown>;
@@ -17,6 +18,25 @@ beforeAll(async () => {
 
 interface Exemplified {
   readonly examples?: readonly unknown[];
+}
+
+interface Described {
+  readonly [key: string]: unknown;
+}
+
+/** Names of fields and parameters that say nothing of themselves. */
+function undescribed(at: unknown, name = ''): string[] {
+  if (typeof at !== 'object' || at === null) return [];
+  const node = at as Described;
+  const isParameter = typeof node.in === 'string' && 'schema' in node;
+  const own = isParameter && node.description === undefined ? [`parameter ${String(node.name)}`] : [];
+  const fields = Object.entries((node.properties as Described | undefined) ?? {})
+    .filter(([, field]) => !saysItself(field as never))
+    .map(([field]) => `${name}.${field}`);
+  const below = Object.entries(node)
+    .filter(([key]) => key !== 'examples' && key !== 'example')
+    .flatMap(([key, value]) => undescribed(value, key === 'properties' ? name : key));
+  return [...own, ...fields, ...below];
 }
 
 const exampleFaults = (of: string, schema: TSchema): string[] => {
@@ -71,7 +91,8 @@ describe('the document', () => {
   });
 
   test('documents every error that its catalogue has', () => {
-    const text = JSON.stringify(document.paths);
+    const { responses } = document.components as Described;
+    const text = JSON.stringify(responses);
     const unused = (Object.keys(PROBLEMS) as ProblemCode[]).filter((code) => !text.includes(`\`${code}\``));
     // Answered before any operation is found, or while a request is still coming.
     expect(unused.sort()).toEqual([
@@ -80,6 +101,11 @@ describe('the document', () => {
       'request_timeout',
       'route_not_found',
     ]);
+  });
+
+  test('describes every field of every body, answer and parameter', () => {
+    const { components, paths, webhooks } = document as unknown as Record<string, Described>;
+    expect(undescribed([components, paths, webhooks])).toEqual([]);
   });
 
   test('has operational events in its webhooks, each with an example', () => {
