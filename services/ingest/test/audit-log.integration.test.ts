@@ -106,6 +106,16 @@ describe('the audit log', () => {
     expect(seqs).toEqual(Array.from({ length: seqs.length }, (_, i) => i + 1));
   });
 
+  test('is read for nobody who asks for the headers of an export alone', async () => {
+    const { app, operatorKey } = world.api;
+    const { statusCode, headers } = await app.inject({
+      method: 'HEAD',
+      url: '/v1/audit-log/export',
+      headers: { authorization: `Bearer ${operatorKey}` },
+    });
+    expect([statusCode, headers.allow]).toEqual([405, 'GET']);
+  });
+
   test('shows a tenant its own entries, and no operator’s name, address or request', async () => {
     const { api, otherKey: key } = world;
     await write('other', 'own.made');

@@ -87,6 +87,8 @@ const MAX_HEADER_BYTES = 16 * 1024;
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 const IDLE_CONNECTION_MS = 72_000;
+/** A client that takes nothing of its answer for so long is let go; longer than any answer takes to come. */
+const STALLED_CONNECTION_MS = 60_000;
 const CONNECTIONS_CHECK_MS = 2_000;
 
 export type App = ReturnType<typeof openApp>;
@@ -98,6 +100,7 @@ function openApp({ log, trustedProxies = [] }: Pick<AppParts, 'log' | 'trustedPr
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: STALLED_CONNECTION_MS,
     keepAliveTimeout: IDLE_CONNECTION_MS,
     forceCloseConnections: 'idle',
     return503OnClosing: false,

@@ -674,6 +674,7 @@ describe('when too much is under way', () => {
     expect(server.requestTimeout).toBe(15_000);
     expect(server.headersTimeout).toBe(10_000);
     expect(server.keepAliveTimeout).toBe(72_000);
+    expect(server.timeout).toBe(60_000);
     expect(server.maxConnections).toBe(10);
   });
 });

@@ -15,7 +15,7 @@ type UiFile = keyof typeof UI_FILES;
 const CONTENT_SECURITY_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-const PAGE = `<!doctype html>
+const PAGE = Buffer.from(`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -30,12 +30,12 @@ const PAGE = `<!doctype html>
 <script src="/docs/open.js"></script>
 </body>
 </html>
-`;
-const OPEN = `window.ui = SwaggerUIBundle({
+`);
+const OPEN = Buffer.from(`window.ui = SwaggerUIBundle({
   url: '/openapi.json', dom_id: '#api', deepLinking: true, docExpansion: 'none', defaultModelsExpandDepth: 0,
   validatorUrl: null, tryItOutEnabled: false,
 });
-`;
+`);
 
 const Page = Type.String({ description: 'A page for browsers.', examples: ['<!doctype html>…'] });
 
@@ -57,14 +57,11 @@ const PAGE_OPERATION = operation({
 
 /** `/openapi.json`, and at `/docs` a page that shows it. Both without a key: they say nothing of any tenant. */
 export function documentRoutes(app: App, document: () => object): void {
-  let text: string | undefined;
+  let bytes: Buffer | undefined;
   for (const prefix of ['/v1', '']) {
     app.get(`${prefix}/openapi.json`, DOCUMENT, async (_request, reply) => {
-      text ??= JSON.stringify(document());
-      return reply
-        .type('application/json; charset=utf-8')
-        .serializer(asItIs)
-        .send(text as never);
+      bytes ??= Buffer.from(JSON.stringify(document()));
+      return reply.type('application/json; charset=utf-8').send(bytes as never);
     });
     app.get(`${prefix}/docs`, PAGE_OPERATION, async (_request, reply) =>
       send(reply, PAGE, 'text/html; charset=utf-8'),
@@ -76,33 +73,30 @@ export function documentRoutes(app: App, document: () => object): void {
   }
 }
 
-const asItIs = (text: unknown): string => text as string;
-
 interface Sendable {
   header(name: string, value: string): Sendable;
   type(type: string): Sendable;
-  serializer(serialize: (payload: unknown) => string): Sendable;
   send(payload: never): never;
 }
 
-function send(reply: unknown, text: string, type: string): never {
+/** The same bytes to all: of a text each connection would hold a copy until its client has read it. */
+function send(reply: unknown, bytes: Buffer, type: string): never {
   return (reply as Sendable)
     .header('content-security-policy', CONTENT_SECURITY_POLICY)
     .header('x-content-type-options', 'nosniff')
     .header('referrer-policy', 'no-referrer')
     .type(type)
-    .serializer(asItIs)
-    .send(text as never);
+    .send(bytes as never);
 }
 
-const loaded = new Map<UiFile, string>();
+const loaded = new Map<UiFile, Buffer>();
 
 /** Read when it is first asked for: most processes never are. */
-function readUi(file: UiFile): string {
-  let text = loaded.get(file);
-  if (text === undefined) {
-    text = readFileSync(join(swaggerUiPath(), file), 'utf8');
-    loaded.set(file, text);
+function readUi(file: UiFile): Buffer {
+  let bytes = loaded.get(file);
+  if (bytes === undefined) {
+    bytes = readFileSync(join(swaggerUiPath(), file));
+    loaded.set(file, bytes);
   }
-  return text;
+  return bytes;
 }
