@@ -240,9 +240,9 @@ export function refuse(of: TenantSlots): void {
   of.used += of.occupied[back(of.index, WINDOW_SLOTS)]!;
 }
 
-/** The first slot that has room for an event, if none comes before. */
-export const nextRoom = (of: TenantSlots): number =>
-  of.slot + (Math.max(windowFull(of), vesselFull(of)) || SLOTS_PER_REPORT);
+/** The first slot that has room for an event within `limit`, if none comes before. */
+export const nextRoom = (of: TenantSlots, limit: number): number =>
+  of.slot + (Math.max(windowFull(of, limit), vesselFull(of)) || SLOTS_PER_REPORT);
 
 /** Where there is room, but not for this replica: it may have a share of it when it has heard of the others again. */
 const SLOTS_PER_REPORT = 10;
@@ -251,9 +251,9 @@ const vesselFull = (of: TenantSlots): number =>
   of.limit < 1 ? 0 : Math.ceil(((of.level + of.debt + 1 - vesselOf(of)) * SLOTS_PER_SECOND) / of.limit);
 
 /** Slots until the window has room, debts repaid. */
-function windowFull(of: TenantSlots): number {
-  if (of.used === 0) return of.limit < 1 || of.debt > 0 ? of.window : 0;
-  let due = of.used + of.debt - of.limit + 1;
+function windowFull(of: TenantSlots, limit: number): number {
+  if (of.used === 0) return limit < 1 || of.debt > 0 ? of.window : 0;
+  let due = of.used + of.debt - limit + 1;
   const turns = Math.max(0, Math.floor((due - 1) / of.used));
   due -= turns * of.used;
   let slots = 0;

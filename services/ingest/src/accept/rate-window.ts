@@ -123,16 +123,16 @@ export function createRateWindow(options: RateWindowOptions = {}): RateWindow {
     admit(tenantId, limit, nowMs) {
       const slot = slotAt(nowMs);
       const held = limitNow(limit, nowMs);
-      const window = windows.get(tenantId) ?? open(tenantId, slot, held);
+      const window = windows.get(tenantId) ?? open(tenantId, slot, limit);
       moveTo(window, slot);
-      if (window.limit !== held) setLimit(window, held);
+      if (window.limit !== limit) setLimit(window, limit);
       if (!window.isTouched) {
         window.isTouched = true;
         touched.push(window);
       }
-      if (!hasRoom(window)) {
+      if (!hasRoom(window) || window.used >= held) {
         refuse(window);
-        const resetMs = nextRoom(window) * RATE_SLOT_MS - time.at(nowMs);
+        const resetMs = nextRoom(window, held) * RATE_SLOT_MS - time.at(nowMs);
         return { admitted: false, limit: held, remaining: 0, resetMs };
       }
       take(window);

@@ -38,4 +38,26 @@ describe('the time that replicas share', () => {
       }),
     );
   });
+
+  it('stays close to a clock that runs faster or slower than ours, however slow most answers are', () => {
+    const way = fc.oneof(fc.nat(3), fc.nat(900));
+    const answers = fc.array(fc.record({ before: way, after: way }), { minLength: 5, maxLength: 60 });
+    fc.assert(
+      fc.property(answers, fc.double({ min: -0.001, max: 0.001, noNaN: true }), (ways, fasterBy) => {
+        const time = createSharedTime();
+        const theirs = (atMs: number): number => atMs * (1 + fasterBy) + 70_000;
+        time.observe({ sentAtMs: 0, receivedAtMs: 2, theirsMs: theirs(1) });
+        let nowMs = 2;
+        for (const { before, after } of ways) {
+          const sentAtMs = nowMs + 100;
+          nowMs = sentAtMs + before + after;
+          time.observe({ sentAtMs, receivedAtMs: nowMs, theirsMs: theirs(sentAtMs + before) });
+          // At most what they have drifted apart since the first, quick answer.
+          expect(Math.abs(time.at(nowMs) - theirs(nowMs))).toBeLessThanOrEqual(
+            2 + Math.abs(fasterBy) * nowMs + 1,
+          );
+        }
+      }),
+    );
+  });
 });

@@ -5,8 +5,10 @@ export interface ClockReading {
   readonly theirsMs: number;
 }
 
-/** What two clocks may drift apart, in milliseconds each millisecond: more than crystals do. */
-const MAX_DRIFT = 0.000_2;
+/** What two clocks may drift apart, in milliseconds each millisecond: as fast as time servers make a clock run. */
+const MAX_DRIFT = 0.000_6;
+/** Clocks that are further from what was known have been set. */
+const SET_MS = 1_000;
 
 /**
  * What Postgres' clock says, by ours. Each reading bounds how far the two are apart; all of them together bound it
@@ -29,14 +31,25 @@ export function createSharedTime(): SharedTime {
       const driftMs = knownAtMs === undefined ? 0 : Math.abs(receivedAtMs - knownAtMs) * MAX_DRIFT;
       const isFirst = knownAtMs === undefined;
       knownAtMs = receivedAtMs;
-      if (isFirst || most < low - driftMs || least > high + driftMs) {
-        // The first, or a clock was set.
+      low -= driftMs;
+      high += driftMs;
+      if (isFirst || most < low - SET_MS || least > high + SET_MS) {
         low = least;
         high = most;
         return;
       }
-      low = Math.max(low - driftMs, least);
-      high = Math.min(high + driftMs, most);
+      // Bounds that do not meet move as far as they must: a slow answer alone would say far less than is known.
+      const width = Math.min(high - low, most - least);
+      if (most < low) {
+        high = most;
+        low = most - width;
+      } else if (least > high) {
+        low = least;
+        high = least + width;
+      } else {
+        low = Math.max(low, least);
+        high = Math.min(high, most);
+      }
     },
     at: (monotonicMs) => monotonicMs + (low + high) / 2,
   };
