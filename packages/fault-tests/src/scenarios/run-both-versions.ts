@@ -47,7 +47,12 @@ export const runBothVersions: Scenario = {
       rig: {
         root: previous,
         sizes: { ingest: 2, dispatcher: 2, worker: 2 },
-        environment: { RETRY_SCHEDULE: '250ms,250ms,1s' },
+        // Probes that are soon due: what waits for one is to be done with at the end.
+        environment: {
+          RETRY_SCHEDULE: '250ms,250ms,1s',
+          BREAKER_FIRST_PROBE_MS: '1000',
+          BREAKER_MAX_PROBE_MS: '2000',
+        },
       },
       eventsPerSec: 40,
       async during(rig, notes) {
