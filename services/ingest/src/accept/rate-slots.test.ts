@@ -1,21 +1,12 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { hear } from './hear-others.ts';
-import {
-  createTenantSlots,
-  hasRoom,
-  moveTo,
-  ownInLastSecond,
-  refuse,
-  type TenantSlots,
-  take,
-} from './rate-slots.ts';
+import { createTenantSlots, hasRoom, moveTo, ownInLastSecond, type TenantSlots, take } from './rate-slots.ts';
 
 function admit(of: TenantSlots, slot: number): boolean {
   moveTo(of, slot);
   const admitted = hasRoom(of);
   if (admitted) take(of);
-  else refuse(of);
   return admitted;
 }
 

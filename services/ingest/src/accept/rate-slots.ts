@@ -16,7 +16,7 @@ import {
  * whatever part of it is known.
  *
  * Forms: *light* (nothing is known of other replicas: `occupied` is `own`) → *shared* (by `hear`) → *light* again after
- * a time of silence. As long as nothing is heard the two behave alike.
+ * a time of silence. While nothing is heard and nobody is refused the two behave alike.
  */
 export interface TenantSlots {
   readonly tenantId: string;
