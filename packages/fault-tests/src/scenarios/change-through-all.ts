@@ -14,7 +14,7 @@ export interface Changes {
 }
 
 /** Few events at each, so that no circuit opens before they are dead letters. */
-const BURIED_ENDPOINTS = 20;
+const BURIED_ENDPOINTS = 40;
 const BURIED_EVENTS = 4;
 const DARK_EVENTS = 25;
 const WITHIN_MS = 60_000;

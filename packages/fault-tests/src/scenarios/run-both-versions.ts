@@ -68,7 +68,10 @@ export const runBothVersions: Scenario = {
           await changes.close();
         }
       },
-      after: (rig, notes) => expectWholeRecord(rig, notes),
+      after(rig, notes) {
+        expectNoneRefused(rig, notes);
+        return expectWholeRecord(rig, notes);
+      },
     });
   },
 };
@@ -100,6 +103,13 @@ async function setUpMeanwhile(rig: Rig, notes: Notes, changes: Changes): Promise
   const ended = await setUp;
   if (ended !== 'well') throw new Error(`the set-up job beside the version before: ${ended}`);
   await changes.make('after the set-up job');
+}
+
+/** A process that stops takes no connections: all that says no beside that is a version that knows less than the other. */
+function expectNoneRefused({ events }: Rig, notes: Notes): void {
+  const answers = events.sent.filter(({ answered, detail }) => answered === 'refused' && /^\d/.test(detail));
+  for (const [detail, refused] of Map.groupBy(answers, (event) => event.detail))
+    notes.expect(false, `${refused.length} events were answered ${detail}`);
 }
 
 async function walk(
