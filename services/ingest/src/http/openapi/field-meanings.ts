@@ -89,7 +89,8 @@ const MEANINGS: Readonly<Record<string, string>> = {
   method: 'The method of the request.',
   metadata: 'Yours: kept and shown, never sent.',
   retry_schedule: 'Seconds between attempts; null: the installation’s.',
-  attempt_timeout_ms: 'How long one request may take, in milliseconds; null: 15,000.',
+  attempt_timeout_ms:
+    'How long one request may take, in milliseconds; null: 15,000, unless the installation says otherwise.',
   max_concurrency: 'Requests under way at once; null: the installation’s bound.',
   max_per_sec: 'Requests that begin per second; null: no bound.',
   max_retry_seconds: 'The time budget of a delivery, in seconds; null: what its schedule takes.',

@@ -96,6 +96,7 @@ function getDeadLetter(app: App, parts: AppParts): void {
     id: 'getDeadLetter',
     tag: 'Dead letters',
     summary: 'Get a dead letter',
+    description: 'As it stands in the list. Its attempts are at `/deliveries/:id`.',
     access: { scope: 'read', callers: EVERYBODY },
     params: DeliveryParams,
     answers: { 200: DeadLetter },

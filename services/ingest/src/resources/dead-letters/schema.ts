@@ -58,7 +58,7 @@ const DEAD_LETTER = {
   event_id: EVENT,
   event_type: 'order.created',
   reason: 'attempts_exhausted',
-  last_error: 'the receiver answered 500',
+  last_error: 'HTTP 500',
   last_status: 500,
   last_failure: 'http_5xx',
   attempts: 6,

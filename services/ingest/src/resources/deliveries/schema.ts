@@ -45,7 +45,7 @@ const DELIVERY_EXAMPLE = {
   next_due_at: LATER,
   last_status: 503,
   last_failure: 'http_5xx',
-  last_error: 'the receiver answered 503',
+  last_error: 'HTTP 503',
   created_at: AT,
   updated_at: AT,
 } as const;
@@ -119,7 +119,7 @@ export const ATTEMPT_EXAMPLE = {
   state: 'processing' as const,
   status: 503,
   failure: 'http_5xx',
-  error: 'the receiver answered 503',
+  error: 'HTTP 503',
   started_at: AT,
   duration_ms: 41,
   timing: { dns_ms: 2, connect_ms: 9, tls_ms: 14, first_byte_ms: 15, total_ms: 41 },

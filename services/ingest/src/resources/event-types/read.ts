@@ -67,6 +67,7 @@ function getType(app: App, { store }: AppParts): void {
       id: 'getEventType',
       tag: TAG,
       summary: 'Get an event type',
+      description: 'With the schema and the examples of its current version.',
       access: READ,
       params: EventTypeParams,
       answers: { 200: EventType },

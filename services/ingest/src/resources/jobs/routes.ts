@@ -100,6 +100,7 @@ function getJob(app: App, parts: AppParts): void {
     id: 'getJob',
     tag: 'Jobs',
     summary: 'Get a job',
+    description: 'How far it is, and when it will be done at its rate.',
     access: { scope: 'read' },
     params: JobParams,
     answers: { 200: Job },

@@ -133,6 +133,7 @@ function getKey(app: App, parts: AppParts): void {
     id: 'getKey',
     tag: 'Keys',
     summary: 'Get a key',
+    description: 'What it may do, until when, and whether it is good; never the key itself.',
     access: { scope: 'manage' },
     params: KeyParams,
     answers: { 200: Key },

@@ -46,6 +46,7 @@ function getLanes(app: App, parts: AppParts): void {
     id: 'getLanes',
     tag: 'Tenants',
     summary: 'Get the lanes of a tenant',
+    description: 'Those its deliveries run in, and those it has left that are not empty yet.',
     access: { scope: 'read', callers: OPERATORS },
     params: TenantParams,
     answers: { 200: Lanes },

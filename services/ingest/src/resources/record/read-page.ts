@@ -4,7 +4,7 @@ import { type List, linkTo, type Page, type Place, placeOf } from '../../http/re
 
 /** What lists of the record say of themselves. */
 export const WALK =
-  'Newest first. Conditions add up. A page looks through a bounded number of rows: where few of them fit it has fewer entries than `limit`, even none, and goes on at `next` until that is null.';
+  'Newest first. A page looks through a bounded number of rows: where few of them fit it has fewer entries than `limit`, even none, and goes on at `next` until that is null.';
 
 export interface WalkedList<Row> extends Omit<List<Row>, 'keyOf' | 'isKey'> {
   readonly nowMs: number;

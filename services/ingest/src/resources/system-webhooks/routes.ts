@@ -77,6 +77,7 @@ function getSystemWebhook(app: App, parts: AppParts): void {
     id: 'getSystemWebhook',
     tag: 'System webhooks',
     summary: 'Get a system webhook',
+    description: 'Secrets are never shown, values of headers always as `***`.',
     access: ACCESS,
     params: WebhookParams,
     answers: { 200: Webhook },

@@ -104,6 +104,8 @@ function getTenant(app: App, parts: AppParts): void {
     id: 'getTenant',
     tag: 'Tenants',
     summary: 'Get a tenant',
+    description:
+      'Its plan, its limits as they are in force, and which of them are its own. What it uses is at `/quotas/:tenant`.',
     access: { scope: 'read' },
     params: TenantParams,
     answers: { 200: Tenant },

@@ -57,7 +57,7 @@ const EventTypes = Type.Array(
   {
     minItems: 1,
     maxItems: MAX_EVENT_TYPES,
-    description: 'Which types it gets: exact ones, `*` for all, `order.*` for a prefix.',
+    description: 'Which types it gets: exact ones, `*` for all, `order.*` for a prefix. All when left out.',
   },
 );
 const EndpointLabels = Type.Refine(
@@ -65,7 +65,7 @@ const EndpointLabels = Type.Refine(
     {},
     {
       additionalProperties: Type.String(),
-      description: 'It gets only events that carry all of these.',
+      description: `It gets only events that carry all of these; at most ${MAX_LABELS}.`,
     },
   ),
   areLabels,
@@ -95,7 +95,7 @@ export const Metadata = Type.Refine(
     {},
     {
       additionalProperties: Type.String(),
-      description: 'Yours: kept and shown, never sent.',
+      description: `Yours: kept and shown, never sent. At most ${MAX_METADATA} texts of ${MAX_METADATA_VALUE_CHARS} characters.`,
     },
   ),
   isMetadata,
@@ -112,27 +112,33 @@ const RetrySchedule = Type.Union(
     ),
     Type.Enum(presets),
   ],
-  { description: 'Seconds between the attempts, or the name of a preset.' },
+  {
+    description:
+      'Seconds between the attempts, at most 20 and 7 days together, or the name of a preset; `default` when left out. After the last attempt a delivery is a dead letter.',
+  },
 );
 const AttemptTimeout = Type.Integer({
   minimum: MIN_ATTEMPT_TIMEOUT_MS,
   maximum: MAX_ATTEMPT_TIMEOUT_MS,
-  description: 'How long one request may take.',
+  description:
+    'How long one request may take, in milliseconds; 15,000 when left out, unless the installation says otherwise.',
 });
 const MaxConcurrency = Type.Integer({
   minimum: 1,
   maximum: MAX_CONCURRENCY,
-  description: 'Requests under way at once.',
+  description:
+    'Requests to it under way at once; the bound of the installation when left out. Never more than the tenant may have.',
 });
 const MaxPerSec = Type.Integer({
   minimum: 1,
   maximum: MAX_PER_SEC,
-  description: 'Requests that begin per second.',
+  description: 'Requests to it that begin per second; no bound when left out.',
 });
 const MaxRetrySeconds = Type.Integer({
   minimum: 1,
   maximum: MAX_SCHEDULE_MS / 1_000,
-  description: 'The time budget of a delivery.',
+  description:
+    'The time budget of a delivery, in seconds: past it it is a dead letter, whatever is left of the schedule. None when left out.',
 });
 
 const Filter = Nullable(

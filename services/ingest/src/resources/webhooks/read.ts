@@ -35,7 +35,7 @@ export function listWebhooks(app: App, parts: AppParts): void {
     id: 'listWebhooks',
     tag: 'Webhooks',
     summary: 'List webhooks',
-    description: 'In the order of their creation, those that are deleted left out. Conditions add up.',
+    description: 'In the order of their creation, those that are deleted left out.',
     access: { scope: 'read', callers: EVERYBODY },
     querystring: ListQuery,
     answers: { 200: WebhookPage },
