@@ -2,7 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { JournalEntry, Tier } from '@posthorn/contracts';
 import type { HealthCheck } from '@posthorn/runtime';
 import type { EventCatalogue, TenantConfigs } from '@posthorn/tenant-config';
-import Fastify, { type FastifyRequest } from 'fastify';
+import Fastify from 'fastify';
 import type { AcceptParts } from '../accept/accept-event.ts';
 import { refuseActorName } from '../access/actor.ts';
 import type { Keys } from '../access/auth.ts';
@@ -33,13 +33,13 @@ import { tenantRoutes } from '../resources/tenants/routes.ts';
 import { type WebhookParts, webhookRoutes } from '../resources/webhooks/routes.ts';
 import type { Store } from '../store.ts';
 import { answerErrors, answerUnparsable } from './answer-errors.ts';
+import { holdShares, MAX_BODY_BYTES, meterBodies, shedLoad } from './bound-requests.ts';
 import { healthRoutes } from './health.ts';
-import { createMeter } from './meter-body.ts';
 import { lineOf, observeRequests } from './observe-requests.ts';
 import { assembleDocument, type ServedOperation } from './openapi/assemble.ts';
 import { OPERATIONAL_EVENTS } from './openapi/operational-events.ts';
 import { documentRoutes } from './openapi/serve.ts';
-import { isProblem, problem, retryAfter, sendProblem } from './problem.ts';
+import { isProblem, problem, sendProblem } from './problem.ts';
 import { readJsonBody } from './read-json.ts';
 import { refuseRepeated } from './refuse-repeated.ts';
 import type { LoadShedder } from './shed-load.ts';
@@ -82,7 +82,6 @@ export interface AppParts extends AcceptParts, WebhookParts, PortalTokenParts {
   readonly checkAnswers?: boolean;
 }
 
-const MAX_BODY_BYTES = 64 * 1024;
 const MAX_HEADER_BYTES = 16 * 1024;
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 15_000;
@@ -145,6 +144,7 @@ export function createApi(parts: AppParts): Api {
   const document = (): object => assembleDocument(operations(), OPERATIONAL_EVENTS);
   app.setSerializerCompiler(parts.checkAnswers ? checkingSerializer : plainSerializer);
   app.decorateRequest('caller', null as never);
+  app.decorateRequest('hold', null as never);
   app.server.maxConnections = parts.maxConnections;
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, readJsonBody);
@@ -194,6 +194,7 @@ function closeConnectionsOnStop(app: App): void {
 function apiRoutes(app: App, parts: AppParts): void {
   shedLoad(app, parts);
   requireKey(app, parts.keys);
+  holdShares(app, parts);
   requireAccess(app);
   meterBodies(app);
   tenantRoutes(app, parts);
@@ -216,41 +217,6 @@ function apiRoutes(app: App, parts: AppParts): void {
   eventRoutes(app, parts);
   expungeRoutes(app, parts);
   eventTypeRoutes(app, parts);
-}
-
-function shedLoad(app: App, { shedder, ingestMetrics }: AppParts): void {
-  app.addHook('onRequest', (request, reply, done) => {
-    const bytes = Math.min(declaredBytes(request), request.routeOptions.bodyLimit ?? MAX_BODY_BYTES);
-    if (!shedder.enter(bytes)) {
-      ingestMetrics.countShed();
-      sendProblem(reply, problem('overloaded', 'try again', retryAfter(1)));
-      return;
-    }
-    // 'close' comes exactly once, also when the client goes away before it has its answer.
-    reply.raw.once('close', () => shedder.leave(bytes));
-    done();
-  });
-}
-
-/** A body that comes in chunks without a length is counted as large as it may be. */
-function declaredBytes({ headers }: FastifyRequest): number {
-  if (headers['transfer-encoding'] !== undefined) return Number.POSITIVE_INFINITY;
-  return Number(headers['content-length'] ?? 0) || 0;
-}
-
-/** Bodies whose length is said, and is that of small requests, cannot come in too many pieces. */
-const UNMETERED_BYTES = 64 * 1024;
-
-function meterBodies(app: App): void {
-  app.addHook('preParsing', (request, reply, payload, done) => {
-    if (declaredBytes(request) <= UNMETERED_BYTES) return done(null, payload);
-    const meter = createMeter();
-    // What is left of a body that was given up is not read.
-    meter.once('error', () => reply.header('connection', 'close'));
-    payload.once('error', (error) => meter.destroy(error));
-    payload.once('close', () => payload.readableEnded || meter.destroy(new Error('the body broke off')));
-    done(null, payload.pipe(meter));
-  });
 }
 
 function requireKey(app: App, keys: Keys): void {

@@ -651,6 +651,24 @@ describe('when too much is under way', () => {
     expect((await small.post('/events', large)).body.code).toBe('overloaded');
   });
 
+  it('a tenant’s slow senders leave room for others', async () => {
+    const small = await setup({ maxRequests: 4 });
+    small.addTenant('acme');
+    await small.app.listen({ host: '127.0.0.1', port: 0 });
+    const { port } = small.app.server.address() as AddressInfo;
+    const clients = [1, 2].map(() => connect(port, '127.0.0.1'));
+    for (const client of clients) {
+      const taken = once(small.app.server, 'request');
+      client.write(`POST /events HTTP/1.1\r\nhost: a\r\nauthorization: Bearer ${ACME_KEY}\r\n`);
+      client.write('content-type: application/json\r\ncontent-length: 500\r\n\r\n{');
+      await taken;
+    }
+    expect((await small.post('/events', EVENT, ACME_KEY)).body.code).toBe('overloaded');
+    expect((await small.post('/events', EVENT, OPERATOR_KEY)).status).toBe(202);
+    for (const client of clients) client.destroy();
+    await small.app.close();
+  });
+
   it('a client that goes away frees its place', async () => {
     const small = await setup({ maxRequests: 1 });
     small.addTenant('acme');
