@@ -10,6 +10,7 @@ import type {
   TenantEndpointRow,
   TenantRow,
   TenantState,
+  UnknownTypePolicy,
 } from '@posthorn/db';
 import { openSecret, type SecretsKey } from './sealed-secret.ts';
 
@@ -79,6 +80,8 @@ export interface TenantConfig {
   readonly retentionDays: number;
   /** Left out: `active`. */
   readonly state?: TenantState;
+  /** Of events whose type is not in the catalogue; left out: `allow`. */
+  readonly unknownEventTypes?: UnknownTypePolicy;
   readonly quotas: Quotas;
   readonly endpoints: ReadonlyMap<EndpointId, EndpointConfig>;
 }
@@ -100,6 +103,7 @@ export function toTenantConfig(row: TenantRow, key: SecretsKey): TenantConfig {
     cancellations: row.cancellations,
     retentionDays: row.retentionDays,
     ...(row.state ? { state: row.state } : {}),
+    ...(row.unknownEventTypes ? { unknownEventTypes: row.unknownEventTypes } : {}),
     quotas: row.quotas,
     endpoints: new Map(
       row.endpoints.map((endpoint) => [endpoint.endpointId, toEndpoint(row, endpoint, key)]),
