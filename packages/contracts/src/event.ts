@@ -22,6 +22,13 @@ export const isEventTypeFilter = (text: string): boolean =>
 /** 1–64 of ASCII letters, digits, `_`, `.`, `/` and `-`, the first a letter, digit or `_`. */
 export const isLabelKey = (text: string): boolean => LABEL_KEY.test(text) && text !== '__proto__';
 
+/** Text that every store and header can carry: no control characters, no half of a surrogate pair. */
+export const isPlainText = (text: string): boolean =>
+  !/[\u0000-\u001f\u007f-\u009f]/.test(text) && text.isWellFormed();
+
+export const isLabelValue = (value: unknown): value is string =>
+  typeof value === 'string' && value.length <= MAX_LABEL_VALUE_CHARS && isPlainText(value);
+
 export const MAX_CONTENT_TYPE_CHARS = 256;
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";

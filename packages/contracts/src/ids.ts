@@ -1,4 +1,5 @@
 import { createHash, randomFillSync } from 'node:crypto';
+import { isPlainText } from './event.ts';
 
 /**
  * Identifiers. Event ids are UUIDv7 (RFC 9562 §5.7), so they sort by time and name their day partition. A delivery
@@ -81,8 +82,7 @@ export const isEndpointId = (text: string): boolean => ENDPOINT_ID.test(text);
 export const isTenantId = (text: string): boolean => TENANT_ID.test(text);
 
 export const MAX_CLIENT_EVENT_ID_CHARS = 256;
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
 /** A sender's own id of an event: 1–256 characters, none of control, compared byte by byte. */
 export const isClientEventId = (text: string): boolean =>
-  text.length >= 1 && text.length <= MAX_CLIENT_EVENT_ID_CHARS && !CONTROL.test(text) && text.isWellFormed();
+  text.length >= 1 && text.length <= MAX_CLIENT_EVENT_ID_CHARS && isPlainText(text);

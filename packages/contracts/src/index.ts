@@ -9,6 +9,7 @@ export * from './ids.ts';
 export * from './journal.ts';
 export * from './lanes.ts';
 export * from './outcome.ts';
+export * from './read-time.ts';
 export * from './record-mac.ts';
 export * from './records.ts';
 export * from './request-headers.ts';

@@ -8,11 +8,12 @@ import {
   isEventType,
   isJsonType,
   isLabelKey,
+  isLabelValue,
   isTenantId,
   type Labels,
   MAX_EVENT_BYTES,
-  MAX_LABEL_VALUE_CHARS,
   MAX_LABELS,
+  normaliseTime,
   RecordFormatError,
 } from '@posthorn/contracts';
 import type { TrackedRecord } from '@posthorn/kafka';
@@ -72,14 +73,12 @@ function readClientId(headers: Headers): string {
 
 const isGiven = (text: string): boolean => text !== '';
 
-const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/i;
-
 /** When nothing is said, when the broker had it. */
 function readTime(text: string | undefined, appendTimeMs: number): string {
   if (text === undefined) return new Date(appendTimeMs).toISOString();
-  const atMs = TIME.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(atMs)) throw new RecordFormatError('header ce_time is no time of RFC 3339');
-  return new Date(atMs).toISOString();
+  const time = normaliseTime(text);
+  if (time === null) throw new RecordFormatError('header ce_time is no time of RFC 3339 from 1970 on');
+  return time;
 }
 
 function readLabels(text: string | undefined): Labels {
@@ -104,12 +103,6 @@ function readLabels(text: string | undefined): Labels {
   }
   return labels as Labels;
 }
-
-const isLabelValue = (value: unknown): boolean =>
-  typeof value === 'string' &&
-  value.length <= MAX_LABEL_VALUE_CHARS &&
-  !/[\u0000-\u001f\u007f-\u009f]/.test(value) &&
-  value.isWellFormed();
 
 function requireJson(value: Buffer): void {
   try {

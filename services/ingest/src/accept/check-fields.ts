@@ -3,6 +3,7 @@ import {
   isContentType,
   isEventType,
   isLabelKey,
+  isLabelValue,
   isTenantId,
   type Labels,
   MAX_CLIENT_EVENT_ID_CHARS,
@@ -11,10 +12,13 @@ import {
   MAX_LABEL_KEY_CHARS,
   MAX_LABEL_VALUE_CHARS,
   MAX_LABELS,
+  normaliseTime,
+  TIME_RULE,
 } from '@posthorn/contracts';
 import type { Fault } from '../http/problem.ts';
-import { normaliseTime, TIME_RULE } from '../http/read-time.ts';
 import { pointerTo } from '../http/validation.ts';
+
+export { isPlainText } from '@posthorn/contracts';
 
 /** What the reading of an event needs beside its bytes. */
 export interface ReadContext {
@@ -88,14 +92,8 @@ const LABEL_VALUE_RULE = `must be a string of at most ${MAX_LABEL_VALUE_CHARS} c
 /** What is wrong with one label, null when nothing is. */
 export function labelFault(key: string, value: unknown): string | null {
   if (!isLabelKey(key)) return LABEL_KEY_RULE;
-  if (typeof value !== 'string' || value.length > MAX_LABEL_VALUE_CHARS || !isPlainText(value))
-    return LABEL_VALUE_RULE;
-  return null;
+  return isLabelValue(value) ? null : LABEL_VALUE_RULE;
 }
-
-/** Text that every store and header can carry: no control characters, no half of a surrogate pair. */
-export const isPlainText = (text: string): boolean =>
-  !/[\u0000-\u001f\u007f-\u009f]/.test(text) && text.isWellFormed();
 
 export const readOccurredAt: FieldReader<string | null> = (value, pointer, faults) => {
   if (value === undefined) return null;
