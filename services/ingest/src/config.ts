@@ -118,14 +118,14 @@ export const spec = {
     min: 1,
     max: 100_000,
     unit: 'requests',
-    doc: 'Requests under way; beyond them requests are answered 503 overloaded.',
+    doc: 'Requests under way, of which one tenant has half at most; beyond them requests are answered 503 overloaded.',
   }),
   maxRequestBytesInFlight: integer('MAX_REQUEST_BYTES_IN_FLIGHT', {
     fallback: '67108864',
     min: 1_048_576,
     max: 1_073_741_824,
     unit: 'bytes',
-    doc: 'Body bytes of requests under way; beyond them requests are answered 503 overloaded.',
+    doc: 'Body bytes of requests under way, of which one tenant has half at most; beyond them requests are answered 503 overloaded.',
   }),
   maxConnections: integer('MAX_CONNECTIONS', {
     fallback: '5000',

@@ -358,7 +358,7 @@ export const PROBLEMS = {
   overloaded: {
     status: 503,
     title: 'Too many requests are under way',
-    when: 'Too many requests, or too many bytes of them, are under way.',
+    when: 'Too many requests, too many bytes of them, or too many of this tenant alone are under way; or too many questions wait for Postgres.',
     remedy: 'Send it again after `Retry-After`, with a growing delay.',
   },
 } as const satisfies Record<string, ProblemEntry>;
