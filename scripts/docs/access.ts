@@ -73,8 +73,10 @@ const TEXT = `# Who may do what
 | portal token | one customer's browser: a JWT of one tenant, narrowed by labels where that is asked for | \`POST /v1/portal-tokens\` |
 
 A key has *scopes*: \`read\` looks; \`manage\` also changes and replays, and includes \`read\`; \`ingest\` sends events and
-nothing else; \`admin\` (operators alone) has all of it and the installation's own keys. Give a service that only posts
-events a key with \`ingest\`: whoever steals it reads nothing.
+nothing else; \`admin\` (operators alone) has all of it, and what is the installation's own: operators' keys, webhooks that
+see the events of all tenants, and lanes, which tenants share. What a product does day by day (tenants, their plans and
+quotas, event types) asks an operator's key for \`manage\`. Give a service that only posts events a key with \`ingest\`:
+whoever steals it reads nothing.
 
 **The first operator key** is made on a machine that reaches Postgres, and printed once:
 
