@@ -47,8 +47,16 @@ export function createRetention(options: RetentionOptions): Retention {
     }
     if (!running) return;
     timer = setTimeout(() => {
-      turn = takeTurn();
+      turn = takeTurn().then(noteMissedDays);
     }, nextMs);
+  }
+
+  /** Lists lack these attempts until then; nothing else waits for it. */
+  async function noteMissedDays(): Promise<void> {
+    const { database, clock } = options;
+    await noteMissedAttemptDays(database.sql, keptDays(clock.nowMs())).catch((error: unknown) =>
+      log.warn({ err: error }, 'days of attempts were not looked through, trying again in an hour'),
+    );
   }
 
   return {
@@ -56,6 +64,7 @@ export function createRetention(options: RetentionOptions): Retention {
       running = true;
       turn = takeTurn();
       await turn;
+      turn = noteMissedDays();
     },
     async stop() {
       running = false;
@@ -74,7 +83,6 @@ export async function keepPartitions({ database, clock, metrics, log }: Retentio
   if (made.length + dropped.length > 0)
     log.info({ made: made.length, dropped: dropped.length }, 'record partitions changed');
   await removeOldRows(database.sql, clock.nowMs());
-  await noteMissedAttemptDays(database.sql, keptDays(clock.nowMs()));
   const stray = await countUnpartitionedRows(database.sql);
   metrics.unpartitionedRows.set(stray);
   if (stray > 0) log.warn({ rows: stray }, 'rows of the record lie outside of their days');
