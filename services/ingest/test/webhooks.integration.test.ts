@@ -128,6 +128,19 @@ describe('headers of a receiver', () => {
     expect(nothing.body.errors).toMatchObject([{ pointer: '/headers/x-other' }]);
   });
 
+  test('do not go along to another server, where they could be read', async () => {
+    const id = await made({ headers });
+    const url = 'https://elsewhere.example/a';
+    for (const change of [{ url }, { url, headers: masked }]) {
+      const { status, body } = await call('PATCH', `/${id}`, change);
+      expect([status, body.errors[0].pointer]).toEqual([400, '/headers']);
+    }
+    const onSame = await call('PATCH', `/${id}`, { url: 'https://hooks.example/another' });
+    expect([onSame.status, onSame.body.headers]).toEqual([200, masked]);
+    const anew = await call('PATCH', `/${id}`, { url, headers: { 'x-new': 'b' } });
+    expect([anew.status, anew.body.headers]).toEqual([200, { 'x-new': '***' }]);
+  });
+
   test('that are reserved are refused by name', async () => {
     const { status, body } = await create({ headers: { HOST: 'x', 'webhook-ID': 'x', 'x-ok': CANARY } });
     expect(status).toBe(400);

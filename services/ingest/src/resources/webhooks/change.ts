@@ -8,7 +8,7 @@ import { isProblem, type Problem, sendProblem } from '../../http/problem.ts';
 import { NoBody } from '../../http/validation.ts';
 import { answerChange, type ChangeRequest } from './answer-change.ts';
 import { PRECONDITION_REQUIRED, readIfMatch } from './entity-tag.ts';
-import { labelsProblem, stateProblem } from './judge-change.ts';
+import { headersProblem, labelsProblem, stateProblem } from './judge-change.ts';
 import { type WebhookChanges, webhookChanges, webhookReplacement } from './schema.ts';
 import { toChanges, UNSET } from './to-changes.ts';
 import { Webhook } from './view-webhook.ts';
@@ -22,7 +22,7 @@ export const IfMatch = Type.Object({
 });
 
 export function changeWebhook(app: App, parts: AppParts): void {
-  const options = operation({
+  const declared = operation({
     id: 'changeWebhook',
     tag: 'Webhooks',
     summary: 'Change a webhook',
@@ -35,13 +35,13 @@ export function changeWebhook(app: App, parts: AppParts): void {
     answers: { 200: Webhook },
     problems: [...CHANGE_PROBLEMS, 'webhook_disabled'],
   });
-  app.patch('/webhooks/:webhook_id', options, async (request, reply) =>
+  app.patch('/webhooks/:webhook_id', declared, async (request, reply) =>
     applyFields(parts, request, reply, request.body, {}),
   );
 }
 
 export function replaceWebhook(app: App, parts: AppParts): void {
-  const options = operation({
+  const declared = operation({
     id: 'replaceWebhook',
     tag: 'Webhooks',
     summary: 'Replace a webhook',
@@ -54,7 +54,7 @@ export function replaceWebhook(app: App, parts: AppParts): void {
     answers: { 200: Webhook },
     problems: [...CHANGE_PROBLEMS, 'precondition_required', 'webhook_disabled'],
   });
-  app.put('/webhooks/:webhook_id', options, async (request, reply) =>
+  app.put('/webhooks/:webhook_id', declared, async (request, reply) =>
     request.headers['if-match'] === undefined
       ? sendProblem(reply, PRECONDITION_REQUIRED)
       : applyFields(parts, request, reply, request.body, UNSET),
@@ -62,7 +62,7 @@ export function replaceWebhook(app: App, parts: AppParts): void {
 }
 
 export function deleteWebhook(app: App, parts: AppParts): void {
-  const options = operation({
+  const declared = operation({
     id: 'deleteWebhook',
     tag: 'Webhooks',
     summary: 'Delete a webhook',
@@ -74,7 +74,7 @@ export function deleteWebhook(app: App, parts: AppParts): void {
     answers: { 204: Type.Null({ description: 'It is gone.' }) },
     problems: CHANGE_PROBLEMS,
   });
-  app.delete('/webhooks/:webhook_id', options, async (request, reply) => {
+  app.delete('/webhooks/:webhook_id', declared, async (request, reply) => {
     const expected = readIfMatch(request.headers['if-match']);
     if (expected && isProblem(expected)) return sendProblem(reply, expected);
     return answerChange(parts, request, reply, 'webhook deleted', (found, actor) =>
@@ -98,7 +98,7 @@ export async function applyFields(
     const changes = toChanges(parts.secretsKey, found, fields);
     if (isProblem(changes)) return changes;
     const whole = { ...unset, ...changes };
-    const refused = refuse(request, found, whole.labels ?? found.labels, given);
+    const refused = refuse(request, found, { ...found, ...whole }, given);
     return refused ?? parts.store.changeEndpoint(found, { fields: whole, enabled, paused, expected }, actor);
   });
 }
@@ -106,8 +106,12 @@ export async function applyFields(
 function refuse(
   request: ChangeRequest,
   found: EndpointRow,
-  labels: Readonly<Record<string, string>>,
+  wanted: EndpointRow,
   given: WebhookChanges,
 ): Problem | null {
-  return labelsProblem(request.caller, labels) ?? stateProblem(found, given);
+  return (
+    labelsProblem(request.caller, wanted.labels) ??
+    headersProblem(found, wanted) ??
+    stateProblem(found, given)
+  );
 }

@@ -83,7 +83,7 @@ const Headers = Type.Refine(
     {},
     {
       additionalProperties: Type.String(),
-      description: `Sent with every request, at most ${MAX_HEADERS}. Kept sealed and always shown as \`${MASKED_VALUE}\`; where \`${MASKED_VALUE}\` is given, the stored value stays.`,
+      description: `Sent with every request, at most ${MAX_HEADERS}. Kept sealed and always shown as \`${MASKED_VALUE}\`; where \`${MASKED_VALUE}\` is given, the stored value stays; but none goes along to another server.`,
     },
   ),
   (headers) => headersFault(headers as Given) === null,
