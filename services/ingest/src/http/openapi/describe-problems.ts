@@ -40,12 +40,13 @@ export function createProblemResponses(): ProblemResponses {
 
 function codesOf(operation: Operation): Set<ProblemCode> {
   const hasInput = operation.querystring ?? operation.body ?? operation.bodies ?? operation.headers;
+  // The likely ones first: they are shown in this order.
   return new Set<ProblemCode>([
-    ...ALWAYS,
-    ...(operation.access === null ? [] : WITH_KEY),
     ...(hasInput ? WITH_INPUT : []),
-    ...(operation.body || operation.bodies ? WITH_BODY : []),
     ...(operation.problems ?? []),
+    ...(operation.body || operation.bodies ? WITH_BODY : []),
+    ...(operation.access === null ? [] : WITH_KEY),
+    ...ALWAYS,
   ]);
 }
 
