@@ -1,6 +1,7 @@
 import type { JSONValue } from 'postgres';
 import { takeChange } from './changes.ts';
 import { inTransaction, type Sql } from './database.ts';
+import type { PlaceInList } from './place-in-list.ts';
 
 export type EndpointState = 'active' | 'paused' | 'disabled' | 'deleted';
 /** What becomes of events that come while an endpoint is paused: they wait, or are not matched. */
@@ -162,33 +163,25 @@ export interface EndpointFilter {
   readonly urlText: string | null;
 }
 
-export interface EndpointPage {
-  readonly limit: number;
-  /** Beside this one; backwards from it for `prev`. Null: from the start. */
-  readonly from: { readonly endpointId: string; readonly direction: 'next' | 'prev' } | null;
-}
-
 /** Endpoints that are not deleted, in the order of their ids (of their creation), or backwards. */
 export async function listEndpoints(
   sql: Sql,
   filter: EndpointFilter,
-  { limit, from }: EndpointPage,
+  { at, backwards, limit }: PlaceInList,
 ): Promise<EndpointRow[]> {
   const { tenantId, state, eventType, urlText } = filter;
   const none = sql``;
-  const isBackwards = from?.direction === 'prev';
-  const beyond = from === null ? none : isBackwards ? sql`<` : sql`>`;
   return sql<EndpointRow[]>`
     select ${endpointColumns(sql)}
     from endpoints e join lateral (${lastVersion(sql)}) v on true
     where e.state <> 'deleted' and e.scope = ${filter.scope ?? 'tenant'}
       ${tenantId === null ? none : sql`and e.tenant_id = ${tenantId}`}
-      ${from === null ? none : sql`and e.endpoint_id ${beyond} ${from.endpointId}`}
+      ${at === null ? none : sql`and e.endpoint_id ${backwards ? sql`<` : sql`>`} ${at}`}
       ${state === null ? none : sql`and e.state = ${state}`}
       ${eventType === null ? none : sql`and v.event_types && ${typeFilters(eventType)}::text[]`}
       and not exists (select from jsonb_array_elements(${sql.json(filter.labels)}) wanted where not v.labels @> wanted)
       ${urlText === null ? none : sql`and strpos(lower(e.url), lower(${urlText})) > 0`}
-    order by e.endpoint_id ${isBackwards ? sql`desc` : none} limit ${limit}`;
+    order by e.endpoint_id ${backwards ? sql`desc` : none} limit ${limit}`;
 }
 
 /** The filters that match a type: itself, all, and the prefixes of it (`order.*` does not match `order`). */

@@ -1,5 +1,5 @@
 import { inTransaction, type Sql } from './database.ts';
-import type { PlaceInList } from './plans.ts';
+import type { PlaceInList } from './place-in-list.ts';
 
 export type EventTypeState = 'active' | 'deprecated' | 'archived';
 /** What becomes of an event that does not fit its type's schema. */

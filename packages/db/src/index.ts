@@ -34,6 +34,7 @@ export * from './new-rows.ts';
 export * from './operational-events.ts';
 export * from './owners.ts';
 export * from './partitions.ts';
+export type { PlaceInList } from './place-in-list.ts';
 export * from './plans.ts';
 export * from './portal-revocations.ts';
 export * from './purges.ts';

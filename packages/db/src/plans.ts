@@ -1,4 +1,5 @@
 import { inTransaction, type Sql } from './database.ts';
+import type { PlaceInList } from './place-in-list.ts';
 import { changeWithinCaps, type Quotas, type TooManyLanes } from './quotas.ts';
 import type { RetentionDays } from './tenants.ts';
 
@@ -57,13 +58,6 @@ export async function findPlan(sql: Sql, planId: string): Promise<PlanRow | null
   const [row] = await sql<PlanRow[]>`
     select ${planColumns(sql)} from plans where plan_id = ${planId}`;
   return row ?? null;
-}
-
-export interface PlaceInList {
-  /** The id beside which the page starts; null for the first page. */
-  readonly at: string | null;
-  readonly backwards: boolean;
-  readonly limit: number;
 }
 
 /** By id; backwards, in the opposite order. */

@@ -8,7 +8,7 @@ import type {
   PauseMode,
 } from './endpoints.ts';
 import type { UnknownTypePolicy } from './event-types.ts';
-import type { PlaceInList } from './plans.ts';
+import type { PlaceInList } from './place-in-list.ts';
 import type { Quotas, TenantQuotas } from './quotas.ts';
 
 export type RetentionDays = 7 | 30 | 90;

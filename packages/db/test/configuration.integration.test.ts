@@ -11,7 +11,6 @@ import {
   type Database,
   dropPreviousSecrets,
   type EndpointFilter,
-  type EndpointPage,
   findApiKey,
   findEndpoint,
   findEndpointOfAnyTenant,
@@ -22,6 +21,7 @@ import {
   loadTenants,
   type NewEndpoint,
   openDatabase,
+  type PlaceInList,
   type PoolSql,
   pollReplica,
   removeReplica,
@@ -172,10 +172,10 @@ describe("an endpoint's requests", () => {
 });
 
 describe('a list of endpoints', () => {
-  const list = async (over: Partial<EndpointFilter>, page: Partial<EndpointPage> = {}) =>
-    (await listEndpoints(sql, { ...ofTenant(), ...over }, { limit: 10, from: null, ...page })).map(
-      ({ endpointId }) => endpointId,
-    );
+  const list = async (over: Partial<EndpointFilter>, page: Partial<PlaceInList> = {}) =>
+    (
+      await listEndpoints(sql, { ...ofTenant(), ...over }, { limit: 10, at: null, backwards: false, ...page })
+    ).map(({ endpointId }) => endpointId);
 
   test('has those that meet every condition', async () => {
     const eu = await create({ labels: { region: 'eu', project: '7' }, eventTypes: ['order.*'] });
@@ -198,7 +198,7 @@ describe('a list of endpoints', () => {
 
   test('is read forwards and backwards from where one stands', async () => {
     const made = [await create(), await create(), await create()].map(({ endpointId }) => endpointId);
-    const beside = (endpointId: string, direction: 'next' | 'prev') => ({ from: { endpointId, direction } });
+    const beside = (at: string, direction: 'next' | 'prev') => ({ at, backwards: direction === 'prev' });
     expect(await list({}, { limit: 2 })).toEqual(made.slice(0, 2));
     expect(await list({}, beside(made[1]!, 'next'))).toEqual([made[2]]);
     expect(await list({}, beside(made[2]!, 'prev'))).toEqual([made[1], made[0]]);
@@ -267,7 +267,9 @@ describe('an endpoint', () => {
     const [tenant] = await loadTenants(sql, [tenantId]);
     expect(tenant!.endpoints.map(({ state }) => state).sort()).toEqual(['active', 'deleted']);
     expect(
-      (await listEndpoints(sql, ofTenant(), { limit: 10, from: null })).map((row) => row.endpointId),
+      (await listEndpoints(sql, ofTenant(), { limit: 10, at: null, backwards: false })).map(
+        (row) => row.endpointId,
+      ),
     ).toEqual([kept.endpointId]);
   });
 });

@@ -127,7 +127,7 @@ describe('a system endpoint', () => {
     ]);
     const filter = { tenantId: OPERATOR_TENANT_ID, state: null, eventType: null, labels: [], urlText: null };
     const list = async (more: object) =>
-      (await listEndpoints(sql, { ...filter, ...more }, { limit: 10, from: null })).map(
+      (await listEndpoints(sql, { ...filter, ...more }, { limit: 10, at: null, backwards: false })).map(
         (row) => row.endpointId,
       );
     expect(await list({})).toEqual([own]);

@@ -13,7 +13,6 @@ import {
   type DeliveryRow,
   deadLetterCounts,
   type EndpointFilter,
-  type EndpointPage,
   type EndpointRow,
   type EventPayload,
   type FoundTenant,
@@ -35,6 +34,7 @@ import {
   listDeliveriesOfEvent,
   listEndpoints,
   listSetAside,
+  type PlaceInList,
   type PoolSql,
   type PortalGuard,
   processActor,
@@ -84,7 +84,7 @@ export interface Store extends WebhookStore, Jobs {
   findTenant(tenantId: string): Promise<FoundTenant | null>;
   /** Of any tenant when `tenantId` is null. */
   findEndpoint(tenantId: string | null, endpointId: string): Promise<EndpointRow | null>;
-  listEndpoints(page: EndpointFilter & EndpointPage): Promise<EndpointRow[]>;
+  listEndpoints(page: EndpointFilter & PlaceInList): Promise<EndpointRow[]>;
   findEventTenant(eventId: string): Promise<string | null>;
   findDeliveryTenant(deliveryId: string): Promise<string | null>;
   findEvent(tenantId: string, eventId: string): Promise<EventPayload | null>;

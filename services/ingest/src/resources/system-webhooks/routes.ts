@@ -6,14 +6,13 @@ import type { App, AppParts } from '../../http/app.ts';
 import { WebhookParams } from '../../http/fields.ts';
 import { OPERATORS, operation } from '../../http/operation.ts';
 import { isProblem, sendProblem } from '../../http/problem.ts';
-import { readPage } from '../../http/read-page.ts';
+import { byText, readPage } from '../../http/read-page.ts';
 import { NoBody } from '../../http/validation.ts';
 import { answerChange } from '../webhooks/answer-change.ts';
 import { applyFields, CHANGE_PROBLEMS, IfMatch } from '../webhooks/change.ts';
 import { makeWebhook } from '../webhooks/create.ts';
 import { entityTag, readIfMatch } from '../webhooks/entity-tag.ts';
 import { findWebhook, unknownWebhook } from '../webhooks/find-webhook.ts';
-import { endpointPlace } from '../webhooks/read.ts';
 import { viewWebhook, Webhook, WebhookWithSecret } from '../webhooks/view-webhook.ts';
 import { newSystemWebhook, SystemListQuery, SystemWebhookPage, systemWebhookChanges } from './schema.ts';
 
@@ -33,7 +32,7 @@ export function systemWebhookRoutes(app: App, parts: AppParts): void {
 }
 
 function createSystemWebhook(app: App, parts: AppParts): void {
-  const options = operation({
+  const declared = operation({
     id: 'createSystemWebhook',
     tag: 'System webhooks',
     summary: 'Create a system webhook',
@@ -44,13 +43,13 @@ function createSystemWebhook(app: App, parts: AppParts): void {
     answers: { 201: WebhookWithSecret },
     problems: ['webhook_quota_exceeded', 'change_unconfirmed', 'tenant_not_found'],
   });
-  app.post(PATH, options, async (request, reply) =>
+  app.post(PATH, declared, async (request, reply) =>
     makeWebhook(parts, request, reply, { tenantId: OPERATOR_TENANT_ID, scope: 'all_tenants', path: PATH }),
   );
 }
 
 function listSystemWebhooks(app: App, parts: AppParts): void {
-  const options = operation({
+  const declared = operation({
     id: 'listSystemWebhooks',
     tag: 'System webhooks',
     summary: 'List system webhooks',
@@ -59,12 +58,12 @@ function listSystemWebhooks(app: App, parts: AppParts): void {
     querystring: SystemListQuery,
     answers: { 200: SystemWebhookPage },
   });
-  app.get(PATH, options, async (request, reply) => {
+  app.get(PATH, declared, async (request, reply) => {
     const { query } = request;
     const tenantId = OPERATOR_TENANT_ID;
     const list = { path: PATH, query, tenantId, keyOf: (row: EndpointRow) => [row.endpointId] };
     const page = await readPage(list, viewWebhook, (place) =>
-      parts.store.listEndpoints({ ...ANY, tenantId, ...endpointPlace(place) }),
+      parts.store.listEndpoints({ ...ANY, tenantId, ...byText(place) }),
     );
     return isProblem(page) ? sendProblem(reply, page) : reply.send(page);
   });
@@ -73,7 +72,7 @@ function listSystemWebhooks(app: App, parts: AppParts): void {
 const ANY = { scope: 'all_tenants', state: null, eventType: null, labels: [], urlText: null } as const;
 
 function getSystemWebhook(app: App, parts: AppParts): void {
-  const options = operation({
+  const declared = operation({
     id: 'getSystemWebhook',
     tag: 'System webhooks',
     summary: 'Get a system webhook',
@@ -83,7 +82,7 @@ function getSystemWebhook(app: App, parts: AppParts): void {
     answers: { 200: Webhook },
     problems: ['webhook_not_found'],
   });
-  app.get(`${PATH}/:webhook_id`, options, async (request, reply) => {
+  app.get(`${PATH}/:webhook_id`, declared, async (request, reply) => {
     const { webhook_id: endpointId } = request.params;
     const row = await findSystemWebhook(parts, request.caller, endpointId);
     if (row === null) return sendProblem(reply, unknownWebhook(endpointId));
@@ -92,7 +91,7 @@ function getSystemWebhook(app: App, parts: AppParts): void {
 }
 
 function changeSystemWebhook(app: App, parts: AppParts): void {
-  const options = operation({
+  const declared = operation({
     id: 'changeSystemWebhook',
     tag: 'System webhooks',
     summary: 'Change a system webhook',
@@ -104,7 +103,7 @@ function changeSystemWebhook(app: App, parts: AppParts): void {
     answers: { 200: Webhook },
     problems: [...CHANGE_PROBLEMS, 'webhook_disabled'],
   });
-  app.patch(`${PATH}/:webhook_id`, options, async (request, reply) => {
+  app.patch(`${PATH}/:webhook_id`, declared, async (request, reply) => {
     const { webhook_id: endpointId } = request.params;
     if ((await findSystemWebhook(parts, request.caller, endpointId)) === null)
       return sendProblem(reply, unknownWebhook(endpointId));
@@ -113,7 +112,7 @@ function changeSystemWebhook(app: App, parts: AppParts): void {
 }
 
 function deleteSystemWebhook(app: App, parts: AppParts): void {
-  const options = operation({
+  const declared = operation({
     id: 'deleteSystemWebhook',
     tag: 'System webhooks',
     summary: 'Delete a system webhook',
@@ -125,7 +124,7 @@ function deleteSystemWebhook(app: App, parts: AppParts): void {
     answers: { 204: Type.Null({ description: 'It is gone.' }) },
     problems: CHANGE_PROBLEMS,
   });
-  app.delete(`${PATH}/:webhook_id`, options, async (request, reply) => {
+  app.delete(`${PATH}/:webhook_id`, declared, async (request, reply) => {
     const { webhook_id: endpointId } = request.params;
     const expected = readIfMatch(request.headers['if-match']);
     if (expected && isProblem(expected)) return sendProblem(reply, expected);

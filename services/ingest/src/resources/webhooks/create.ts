@@ -20,7 +20,7 @@ const DESCRIPTION = `It gets events from the moment of this answer on. The secre
 A portal token makes webhooks for its own tenant that carry the token's labels.`;
 
 export function createWebhook(app: App, parts: AppParts): void {
-  const options = operation({
+  const declared = operation({
     id: 'createWebhook',
     tag: 'Webhooks',
     summary: 'Create a webhook',
@@ -30,7 +30,7 @@ export function createWebhook(app: App, parts: AppParts): void {
     answers: { 201: WebhookWithSecret },
     problems: ['tenant_not_found', 'webhook_quota_exceeded', 'change_unconfirmed'],
   });
-  app.post('/webhooks', options, async (request, reply) => {
+  app.post('/webhooks', declared, async (request, reply) => {
     const { body, caller } = request;
     const owner = tenantOfNew(caller, body.tenant_id);
     if (isProblem(owner)) return sendProblem(reply, owner);

@@ -1,18 +1,18 @@
-import type { EndpointPage, EndpointRow } from '@posthorn/db';
+import type { EndpointRow } from '@posthorn/db';
 import { tenantOfList } from '../../access/tenant-of.ts';
 import type { App, AppParts } from '../../http/app.ts';
 import { WebhookParams } from '../../http/fields.ts';
 import { EVERYBODY, operation } from '../../http/operation.ts';
 import { isProblem, sendProblem } from '../../http/problem.ts';
 import { readLabel } from '../../http/read-label.ts';
-import { type Place, readPage } from '../../http/read-page.ts';
+import { byText, readPage } from '../../http/read-page.ts';
 import { entityTag } from './entity-tag.ts';
 import { findWebhook, unknownWebhook } from './find-webhook.ts';
 import { ListQuery, WebhookPage } from './schema.ts';
 import { viewWebhook, Webhook } from './view-webhook.ts';
 
 export function getWebhook(app: App, parts: AppParts): void {
-  const options = operation({
+  const declared = operation({
     id: 'getWebhook',
     tag: 'Webhooks',
     summary: 'Get a webhook',
@@ -22,7 +22,7 @@ export function getWebhook(app: App, parts: AppParts): void {
     answers: { 200: Webhook },
     problems: ['webhook_not_found'],
   });
-  app.get('/webhooks/:webhook_id', options, async (request, reply) => {
+  app.get('/webhooks/:webhook_id', declared, async (request, reply) => {
     const { webhook_id: endpointId } = request.params;
     const row = await findWebhook(parts, request.caller, endpointId);
     if (row === null) return sendProblem(reply, unknownWebhook(endpointId));
@@ -31,7 +31,7 @@ export function getWebhook(app: App, parts: AppParts): void {
 }
 
 export function listWebhooks(app: App, parts: AppParts): void {
-  const options = operation({
+  const declared = operation({
     id: 'listWebhooks',
     tag: 'Webhooks',
     summary: 'List webhooks',
@@ -41,7 +41,7 @@ export function listWebhooks(app: App, parts: AppParts): void {
     answers: { 200: WebhookPage },
     problems: ['tenant_not_found'],
   });
-  app.get('/webhooks', options, async (request, reply) => {
+  app.get('/webhooks', declared, async (request, reply) => {
     const { query, caller } = request;
     const owner = tenantOfList(caller, query.tenant_id);
     if (isProblem(owner)) return sendProblem(reply, owner);
@@ -55,13 +55,8 @@ export function listWebhooks(app: App, parts: AppParts): void {
     };
     const list = { path: '/webhooks', query, ...owner, keyOf: (row: EndpointRow) => [row.endpointId] };
     const page = await readPage(list, viewWebhook, (place) =>
-      parts.store.listEndpoints({ ...filter, ...endpointPlace(place) }),
+      parts.store.listEndpoints({ ...filter, ...byText(place) }),
     );
     return isProblem(page) ? sendProblem(reply, page) : reply.send(page);
   });
 }
-
-export const endpointPlace = ({ at, backwards, limit }: Place): Pick<EndpointPage, 'from' | 'limit'> => ({
-  from: at && { endpointId: at[0] ?? '', direction: backwards ? 'prev' : 'next' },
-  limit,
-});

@@ -34,7 +34,7 @@ const Rotation = Type.Optional(
 );
 
 export function rotateSecret(app: App, parts: AppParts): void {
-  const options = operation({
+  const declared = operation({
     id: 'rotateWebhookSecret',
     tag: 'Webhooks',
     summary: 'Rotate the secret',
@@ -46,7 +46,7 @@ export function rotateSecret(app: App, parts: AppParts): void {
     answers: { 200: WebhookWithSecret },
     problems: ['webhook_not_found', 'too_many_secrets', 'change_unconfirmed'],
   });
-  app.post('/webhooks/:webhook_id/secret/rotate', options, async (request, reply) => {
+  app.post('/webhooks/:webhook_id/secret/rotate', declared, async (request, reply) => {
     const { secret = generateSecret(), grace_period_seconds: grace = DEFAULT_GRACE_SECONDS } =
       request.body ?? {};
     const apply: Apply = async (found, actor) => {
@@ -72,7 +72,7 @@ const tooMany = (limit: number): Problem =>
   problem('too_many_secrets', `${limit} secrets sign already`, { members: { limit } });
 
 export function endGrace(app: App, parts: AppParts): void {
-  const options = operation({
+  const declared = operation({
     id: 'endSecretGrace',
     tag: 'Webhooks',
     summary: 'End the grace period of earlier secrets',
@@ -83,7 +83,7 @@ export function endGrace(app: App, parts: AppParts): void {
     answers: { 200: Webhook },
     problems: ['webhook_not_found', 'change_unconfirmed'],
   });
-  app.delete('/webhooks/:webhook_id/secret/previous', options, async (request, reply) =>
+  app.delete('/webhooks/:webhook_id/secret/previous', declared, async (request, reply) =>
     answerChange(parts, request, reply, 'webhook secret grace ended', (found, actor) =>
       parts.store.endSecretGrace(found, actor),
     ),

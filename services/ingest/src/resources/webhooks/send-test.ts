@@ -53,7 +53,7 @@ The answer has the request as it was signed, the response and its timing once th
 is not so in time, and at once for a paused webhook, it is a 202 with the \`delivery_id\` to look for.`;
 
 export function testWebhook(app: App, parts: AppParts): void {
-  const options = operation({
+  const declared = operation({
     id: 'testWebhook',
     tag: 'Webhooks',
     summary: 'Send a test event to a webhook',
@@ -74,7 +74,7 @@ export function testWebhook(app: App, parts: AppParts): void {
       'outcome_unknown',
     ],
   });
-  app.post('/webhooks/:webhook_id/test', options, async (request, reply) => {
+  app.post('/webhooks/:webhook_id/test', declared, async (request, reply) => {
     const { params, caller, body } = request;
     const found = await findWebhook(parts, caller, params.webhook_id);
     if (found === null) return sendProblem(reply, unknownWebhook(params.webhook_id));

@@ -9,7 +9,7 @@ import { Webhook } from './view-webhook.ts';
 const PROBLEMS = ['webhook_not_found', 'webhook_disabled', 'change_unconfirmed'] as const;
 
 export function pauseWebhook(app: App, parts: AppParts): void {
-  const options = operation({
+  const declared = operation({
     id: 'pauseWebhook',
     tag: 'Webhooks',
     summary: 'Pause a webhook',
@@ -20,7 +20,7 @@ export function pauseWebhook(app: App, parts: AppParts): void {
     answers: { 200: Webhook },
     problems: PROBLEMS,
   });
-  app.post('/webhooks/:webhook_id/pause', options, async (request, reply) =>
+  app.post('/webhooks/:webhook_id/pause', declared, async (request, reply) =>
     answerChange(parts, request, reply, 'webhook paused', async (found, actor) =>
       found.state === 'disabled'
         ? disabledWebhook(found)
@@ -30,7 +30,7 @@ export function pauseWebhook(app: App, parts: AppParts): void {
 }
 
 export function resumeWebhook(app: App, parts: AppParts): void {
-  const options = operation({
+  const declared = operation({
     id: 'resumeWebhook',
     tag: 'Webhooks',
     summary: 'Resume a webhook',
@@ -41,7 +41,7 @@ export function resumeWebhook(app: App, parts: AppParts): void {
     answers: { 200: Webhook },
     problems: PROBLEMS,
   });
-  app.post('/webhooks/:webhook_id/resume', options, async (request, reply) =>
+  app.post('/webhooks/:webhook_id/resume', declared, async (request, reply) =>
     answerChange(parts, request, reply, 'webhook resumed', async (found, actor) =>
       found.state === 'disabled' ? disabledWebhook(found) : parts.store.resumeEndpoint(found, actor),
     ),

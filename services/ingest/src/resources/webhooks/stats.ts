@@ -50,7 +50,7 @@ const WebhookStats = Type.Object(
 );
 
 export function webhookStats(app: App, parts: AppParts): void {
-  const options = operation({
+  const declared = operation({
     id: 'getWebhookStats',
     tag: 'Webhooks',
     summary: 'Get success, latency and statuses of a webhook',
@@ -60,7 +60,7 @@ export function webhookStats(app: App, parts: AppParts): void {
     answers: { 200: WebhookStats },
     problems: ['webhook_not_found'],
   });
-  app.get('/webhooks/:webhook_id/stats', options, async (request, reply) => {
+  app.get('/webhooks/:webhook_id/stats', declared, async (request, reply) => {
     const { webhook_id: endpointId } = request.params;
     const found = await findWebhook(parts, request.caller, endpointId);
     if (found === null) return sendProblem(reply, unknownWebhook(endpointId));

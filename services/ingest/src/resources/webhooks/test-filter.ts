@@ -39,7 +39,7 @@ export function testFilter(app: App, _parts: AppParts): void {
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('application/json', { parseAs: 'buffer' }, asItIs);
-    const options = operation({
+    const declared = operation({
       id: 'testFilter',
       tag: 'Webhooks',
       summary: 'Try a content filter',
@@ -51,7 +51,7 @@ export function testFilter(app: App, _parts: AppParts): void {
       answers: { 200: FilterTestResult },
       problems: ['invalid_json'],
     });
-    (scope as App).post('/webhooks/filter/test', options, async (request, reply) => {
+    (scope as App).post('/webhooks/filter/test', declared, async (request, reply) => {
       const result = runFilterTest(Buffer.isBuffer(request.body) ? request.body : NO_BODY);
       return isProblem(result) ? sendProblem(reply, result) : reply.send(result);
     });
