@@ -84,6 +84,12 @@ describe('a system webhook', () => {
     expect((await api.call('DELETE', `${PATH}/${id}`)).status).toBe(204);
   });
 
+  test('loses what is queued for it to nobody but an admin', async () => {
+    const { key } = (await api.call('POST', '/v1/keys', { scopes: ['manage'] })).body;
+    const cancel = (given: object) => api.call('POST', '/v1/tenants/posthorn/cancel', undefined, given);
+    expect([(await cancel({ key })).status, (await cancel({})).status]).toEqual([403, 202]);
+  });
+
   test('is not for tenants', async () => {
     const id = await make();
     const { key } = tenant;

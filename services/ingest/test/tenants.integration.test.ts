@@ -217,6 +217,7 @@ describe('a tenant', () => {
       await api.call('DELETE', `/tenants/${tenantId}`),
       await api.call('POST', '/events', event()),
       await api.call('POST', '/webhooks', webhook),
+      await api.call('POST', `/tenants/${tenantId}/cancel`),
     ];
     expect(answers.map((answer) => answer.body.code)).toEqual(answers.map(() => 'tenant_not_found'));
     expect((await api.call('GET', `/webhooks/${webhook_id}`)).body.code).toBe('webhook_not_found');

@@ -1,15 +1,15 @@
-import { isTenantId } from '@posthorn/contracts';
+import { OPERATOR_TENANT_ID } from '@posthorn/contracts';
 import type { FastifyReply } from 'fastify';
 import Type, { type TSchema } from 'typebox';
 import { type Actor, actorOf } from '../../access/actor.ts';
-import { confirmChange, unknownTenant } from '../../access/authorise.ts';
+import { authorise, confirmChange, unknownTenant } from '../../access/authorise.ts';
 import { type Caller, mayActFor } from '../../access/caller.ts';
 import { findTenantOfEvent } from '../../access/find-tenant.ts';
 import type { App, AppParts } from '../../http/app.ts';
 import { EVENT, TENANT } from '../../http/examples.ts';
 import { EventParams, TenantParams, WebhookParams } from '../../http/fields.ts';
 import { type CallerKind, EVERYBODY, operation, type Tag } from '../../http/operation.ts';
-import { type Problem, type ProblemCode, problem, sendProblem } from '../../http/problem.ts';
+import { isProblem, type Problem, type ProblemCode, problem, sendProblem } from '../../http/problem.ts';
 import { NoBody, Nullable } from '../../http/validation.ts';
 import { unknownEvent } from '../events/read.ts';
 import { findWebhook, unknownWebhook } from '../webhooks/find-webhook.ts';
@@ -33,7 +33,7 @@ const declare = <P extends TSchema>(
   tag: Tag,
   of: string,
   params: P,
-  notFound: ProblemCode,
+  refusals: readonly ProblemCode[],
   callers?: readonly CallerKind[],
 ) =>
   operation({
@@ -46,7 +46,13 @@ const declare = <P extends TSchema>(
     params,
     body: NoBody,
     answers: { 202: Cancelled },
-    problems: [notFound, 'too_many_cancellations', 'change_unconfirmed', 'not_accepted', 'outcome_unknown'],
+    problems: [
+      ...refusals,
+      'too_many_cancellations',
+      'change_unconfirmed',
+      'not_accepted',
+      'outcome_unknown',
+    ],
   });
 
 /** What is cancelled: all that is queued of a tenant, of one endpoint, or of one event. */
@@ -57,7 +63,7 @@ interface Scope {
 }
 
 export function cancelRoutes(app: App, parts: AppParts): void {
-  const ofEvent = declare('cancelEvent', 'Events', 'an event', EventParams, 'event_not_found');
+  const ofEvent = declare('cancelEvent', 'Events', 'an event', EventParams, ['event_not_found']);
   app.post('/events/:event_id/cancel', ofEvent, async (request, reply) => {
     const { event_id: eventId } = request.params;
     const tenantId = await findOwnerOfEvent(parts, request.caller, eventId);
@@ -69,7 +75,7 @@ export function cancelRoutes(app: App, parts: AppParts): void {
     'Webhooks',
     'a webhook',
     WebhookParams,
-    'webhook_not_found',
+    ['webhook_not_found'],
     EVERYBODY,
   );
   app.post('/webhooks/:webhook_id/cancel', ofWebhook, async (request, reply) => {
@@ -78,20 +84,24 @@ export function cancelRoutes(app: App, parts: AppParts): void {
     if (!found) return sendProblem(reply, unknownWebhook(endpointId));
     return cancel(parts, reply, actorOf(request), { tenantId: found.tenantId, endpointId, eventId: null });
   });
-  const ofTenant = declare(
-    'cancelDeliveriesOfTenant',
-    'Tenants',
-    'a tenant',
-    TenantParams,
+  const ofTenant = declare('cancelDeliveriesOfTenant', 'Tenants', 'a tenant', TenantParams, [
     'tenant_not_found',
-  );
+    'tenant_unavailable',
+  ]);
   app.post('/tenants/:tenant_id/cancel', ofTenant, async (request, reply) => {
     const { tenant_id: tenantId } = request.params;
-    const mayAct = isTenantId(tenantId) && mayActFor(request.caller, tenantId);
-    if (!mayAct) return sendProblem(reply, unknownTenant(tenantId));
+    const tenant = await authorise(parts.tenants, request.caller, tenantId);
+    const refused = isProblem(tenant) ? tenant : refuseSystemWebhooks(request.caller, tenantId);
+    if (refused) return sendProblem(reply, refused);
     return cancel(parts, reply, actorOf(request), { tenantId, endpointId: null, eventId: null });
   });
 }
+
+/** What is queued of the operator's own tenant is for system webhooks too: those are for admins. */
+const refuseSystemWebhooks = ({ scopes }: Caller, tenantId: string): Problem | null =>
+  tenantId === OPERATOR_TENANT_ID && !scopes.has('admin')
+    ? problem('forbidden', 'this needs the scope admin')
+    : null;
 
 /** Asked for although a tenant's key names its tenant: an event that is not there must not take a place in the list. */
 async function findOwnerOfEvent(parts: AppParts, caller: Caller, eventId: string): Promise<string | null> {

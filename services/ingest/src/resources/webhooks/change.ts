@@ -106,7 +106,7 @@ export async function applyFields(
 function refuse(
   request: ChangeRequest,
   found: EndpointRow,
-  wanted: EndpointRow,
+  wanted: Pick<EndpointRow, 'labels' | 'url' | 'sealedHeaders'>,
   given: WebhookChanges,
 ): Problem | null {
   return (
