@@ -7,7 +7,7 @@ import { authorise } from '../../access/authorise.ts';
 import { tenantOfNew } from '../../access/tenant-of.ts';
 import type { App, AppParts } from '../../http/app.ts';
 import { AT, DELIVERY, EVENT, TENANT, WEBHOOK } from '../../http/examples.ts';
-import { deliveryId, WebhookParams } from '../../http/fields.ts';
+import { deliveryId, tenantId, WebhookParams } from '../../http/fields.ts';
 import { EVERYBODY, operation } from '../../http/operation.ts';
 import { invalidRequest, isProblem, problem, sendProblem } from '../../http/problem.ts';
 import { Time } from '../../http/validation.ts';
@@ -28,12 +28,13 @@ const Manner = {
 const BulkRetry = Type.Object(
   {
     ...DeadLetterFilters,
+    tenant_id: Type.Optional(tenantId('Needed with an operator key; with others their own tenant.')),
     delivery_ids: Type.Optional(Type.Array(deliveryId(), { minItems: 1, maxItems: MAX_DELIVERY_IDS })),
     ...Manner,
   },
   {
     additionalProperties: false,
-    examples: [{ tenant_id: TENANT, webhook_id: WEBHOOK, since: AT, dry_run: true }],
+    examples: [{ tenant_id: TENANT, webhook_id: WEBHOOK, min_created_at: AT, dry_run: true }],
   },
 );
 

@@ -37,7 +37,7 @@ export function openTenantStore(pool: PoolSql): TenantStore {
   return {
     create: (tenant, key, actor) =>
       inTransaction(pool, async (sql) => {
-        const { tenantId } = tenant;
+        const { tenantId, quotas, ...own } = tenant;
         const created = await createTenant(sql, tenant);
         if (created.kind !== 'created') return created;
         await insertApiKey(sql, { ...key, kind: 'tenant', tenantId, createdBy: actor.keyId });
@@ -46,7 +46,7 @@ export function openTenantStore(pool: PoolSql): TenantStore {
           action: 'tenant.created',
           tenantId,
           subject: tenantId,
-          after: { ...tenant },
+          after: { tenantId, ...own, ...quotas },
           detail: { keyId: key.keyId },
         });
         return created;
