@@ -18,8 +18,6 @@ import {
 import type { Fault } from '../http/problem.ts';
 import { pointerTo } from '../http/validation.ts';
 
-export { isPlainText } from '@posthorn/contracts';
-
 /** What the reading of an event needs beside its bytes. */
 export interface ReadContext {
   readonly nowMs: number;

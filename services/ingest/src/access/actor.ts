@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
+import { isPlainText } from '@posthorn/contracts';
 import type { Actor } from '@posthorn/db';
 import type { FastifyRequest } from 'fastify';
-import { isPlainText } from '../accept/check-fields.ts';
 import { invalidRequest, type Problem } from '../http/problem.ts';
 
 export type { Actor } from '@posthorn/db';

@@ -6,12 +6,13 @@ import {
   isEventId,
   isEventType,
   isTenantId,
+  MAX_TIME_MS,
 } from '@posthorn/contracts';
 import type { StatusClass } from '@posthorn/db';
 import Type from 'typebox';
 import { TENANT_ID_RULE } from '../accept/check-fields.ts';
 import { AT, DELIVERY, EVENT, TENANT, WEBHOOK } from './examples.ts';
-import { MAX_TIME_MS, timeMs } from './read-time.ts';
+import { timeMs } from './read-time.ts';
 import { timeField } from './validation.ts';
 
 /** What requests to several resources name: in paths, in queries and in bodies. */

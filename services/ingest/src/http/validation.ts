@@ -1,3 +1,4 @@
+import { normaliseTime, TIME_RULE } from '@posthorn/contracts';
 import type { FastifySchemaCompiler, FastifySerializerCompiler } from 'fastify';
 
 import Type, { type TSchema } from 'typebox';
@@ -5,7 +6,6 @@ import { Compile, type Validator } from 'typebox/compile';
 import { Settings } from 'typebox/system';
 import { Clean } from 'typebox/value';
 import { type Fault, invalidRequest, MAX_FAULTS, ProblemError } from './problem.ts';
-import { normaliseTime, TIME_RULE } from './read-time.ts';
 
 // One more than is listed, so that the answer can say that there are more.
 Settings.Set({ maxErrors: MAX_FAULTS + 1 });

@@ -1,5 +1,5 @@
+import { isPlainText } from '@posthorn/contracts';
 import Type from 'typebox';
-import { isPlainText } from '../../accept/check-fields.ts';
 import { pageOf, pageQuery } from '../../http/cursor.ts';
 import { AT, KEY, TENANT, WEBHOOK } from '../../http/examples.ts';
 import { tenantFilter, timeFilters } from '../../http/fields.ts';

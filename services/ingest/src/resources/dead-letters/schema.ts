@@ -1,4 +1,4 @@
-import type { DeadLetterReason } from '@posthorn/contracts';
+import { type DeadLetterReason, normaliseTime } from '@posthorn/contracts';
 import type { DeadLetterRow } from '@posthorn/db';
 import Type, { type Static } from 'typebox';
 import { AT, DELIVERY, EVENT, TENANT, WEBHOOK } from '../../http/examples.ts';
@@ -10,7 +10,6 @@ import {
   typeFilter,
   webhookFilter,
 } from '../../http/fields.ts';
-import { normaliseTime } from '../../http/read-time.ts';
 import { integerText, Nullable, timeField } from '../../http/validation.ts';
 import { ReplayStarted } from '../events/request-replay.ts';
 

@@ -1,3 +1,4 @@
+import { normaliseTime } from '@posthorn/contracts';
 import type { JobPlace, ReplayJobRow } from '@posthorn/db';
 import Type, { type Static } from 'typebox';
 import { actorOf } from '../../access/actor.ts';
@@ -10,7 +11,6 @@ import { tenantFilter } from '../../http/fields.ts';
 import { operation } from '../../http/operation.ts';
 import { isProblem, notFound, type Problem, problem, sendProblem } from '../../http/problem.ts';
 import { type Place, readPage } from '../../http/read-page.ts';
-import { normaliseTime } from '../../http/read-time.ts';
 import { NoBody, Nullable } from '../../http/validation.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

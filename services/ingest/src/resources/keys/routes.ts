@@ -1,4 +1,4 @@
-import { mintKey } from '@posthorn/contracts';
+import { mintKey, normaliseTime } from '@posthorn/contracts';
 import type { ApiKeyEntry, ApiKeyFilter } from '@posthorn/db';
 import Type from 'typebox';
 import { actorOf } from '../../access/actor.ts';
@@ -16,7 +16,6 @@ import {
   sendProblem,
 } from '../../http/problem.ts';
 import { readPage } from '../../http/read-page.ts';
-import { normaliseTime } from '../../http/read-time.ts';
 import { NoBody } from '../../http/validation.ts';
 import { refuseGrant, refuseOperatorKeys } from './judge-grant.ts';
 import { CreatedKey, Key, KeyChanges, KeyPage, KeyParams, KeyQuery, NewKey, viewKey } from './schema.ts';

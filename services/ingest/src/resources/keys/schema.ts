@@ -1,6 +1,6 @@
+import { isPlainText } from '@posthorn/contracts';
 import type { ApiKeyEntry } from '@posthorn/db';
 import Type, { type Static } from 'typebox';
-import { isPlainText } from '../../accept/check-fields.ts';
 import { pageOf, pageQuery } from '../../http/cursor.ts';
 import { AT, KEY, TENANT } from '../../http/examples.ts';
 import { tenantFilter, tenantId } from '../../http/fields.ts';

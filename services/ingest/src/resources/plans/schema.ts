@@ -1,6 +1,6 @@
+import { isPlainText } from '@posthorn/contracts';
 import type { PlanRow } from '@posthorn/db';
 import Type, { type Static } from 'typebox';
-import { isPlainText } from '../../accept/check-fields.ts';
 import { pageOf, pageQuery } from '../../http/cursor.ts';
 import { AT } from '../../http/examples.ts';
 import { DlqPolicy, Limits, RetentionDays, viewLimits } from '../quotas/schema.ts';

@@ -1,6 +1,6 @@
-import type { Labels } from '@posthorn/contracts';
+import { isPlainText, type Labels } from '@posthorn/contracts';
 import Type from 'typebox';
-import { isPlainText, labelFault } from '../../accept/check-fields.ts';
+import { labelFault } from '../../accept/check-fields.ts';
 import { MAX_ACTOR_CHARS } from '../../access/actor.ts';
 import { DEFAULT_TTL_S, MAX_TTL_S, MIN_TTL_S } from '../../access/portal-token.ts';
 import { AT, TENANT } from '../../http/examples.ts';

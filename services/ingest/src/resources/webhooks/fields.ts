@@ -1,6 +1,7 @@
 import {
   isEventTypeFilter,
   isLabelKey,
+  isPlainText,
   MAX_LABELS,
   MAX_SCHEDULE_MS,
   SCHEDULE_PRESETS,
@@ -9,7 +10,7 @@ import {
 import { MAX_URL_CHARACTERS } from '@posthorn/egress';
 import { parseSecret } from '@posthorn/signing';
 import Type from 'typebox';
-import { isPlainText, labelFault } from '../../accept/check-fields.ts';
+import { labelFault } from '../../accept/check-fields.ts';
 import { Nullable } from '../../http/validation.ts';
 import { headersFault, MASKED_VALUE, MAX_HEADERS } from './header-rules.ts';
 

@@ -1,5 +1,5 @@
+import { isPlainText } from '@posthorn/contracts';
 import Type, { type Static } from 'typebox';
-import { isPlainText } from '../../accept/check-fields.ts';
 import { pageOf, pageQuery } from '../../http/cursor.ts';
 import { eventType, tenantFilter, tenantId } from '../../http/fields.ts';
 import { LabelText } from '../../http/read-label.ts';
