@@ -37,6 +37,14 @@ const WRITERS_FIRST: readonly Step[] = [
   ...['ingest-2', 'recorder-1', 'change'],
 ];
 
+/** What waits for a circuit is to be done with at the end. */
+const SHORT_WAITS = {
+  BREAKER_FIRST_PROBE_MS: '1000',
+  BREAKER_MAX_PROBE_MS: '2000',
+  CIRCUIT_LEAST_WAIT_MS: '1000',
+  CIRCUIT_MAX_WAIT_MS: '4000',
+};
+
 export const runBothVersions: Scenario = {
   id: 'D26',
   title: 'this version and the one before run together, on the way forward, back and forward again',
@@ -47,12 +55,7 @@ export const runBothVersions: Scenario = {
       rig: {
         root: previous,
         sizes: { ingest: 2, dispatcher: 2, worker: 2 },
-        // Probes that are soon due: what waits for one is to be done with at the end.
-        environment: {
-          RETRY_SCHEDULE: '250ms,250ms,1s',
-          BREAKER_FIRST_PROBE_MS: '1000',
-          BREAKER_MAX_PROBE_MS: '2000',
-        },
+        environment: { RETRY_SCHEDULE: '250ms,250ms,1s', ...SHORT_WAITS },
       },
       eventsPerSec: 40,
       async during(rig, notes) {
