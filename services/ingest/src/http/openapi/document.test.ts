@@ -47,6 +47,9 @@ const exampleFaults = (of: string, schema: TSchema): string[] => {
     .map(() => `${of} has an example that does not fit`);
 };
 
+const parametersOf = ({ querystring }: ServedOperation['operation']): string[] =>
+  Object.keys((querystring as { properties?: object } | undefined)?.properties ?? {});
+
 describe('the document', () => {
   test('is OpenAPI 3.1', async () => {
     const { valid, errors } = await new Validator().validate(structuredClone(document));
@@ -70,6 +73,21 @@ describe('the document', () => {
       ({ method, operation: { body, bodies } }) => method !== 'GET' && !body && !bodies,
     );
     expect(unheld.map(({ operation }) => operation.id)).toEqual([]);
+  });
+
+  test('has one word for a time in every list that has a cursor', () => {
+    const lists = operations.filter(({ operation }) => parametersOf(operation).includes('cursor'));
+    const timed = lists.filter(({ operation }) => parametersOf(operation).includes('min_created_at'));
+    const others = lists.filter(({ operation }) =>
+      parametersOf(operation).some((name) => ['since', 'until', 'from', 'to'].includes(name)),
+    );
+    expect(timed.map(({ operation }) => operation.id).sort()).toEqual([
+      'listAttempts',
+      'listAuditLog',
+      'listDeliveries',
+      'listEvents',
+    ]);
+    expect(others).toEqual([]);
   });
 
   test('names each operation once, with a verb first, and says who may use it', () => {

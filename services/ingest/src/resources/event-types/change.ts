@@ -32,33 +32,27 @@ export function changeEventTypes(app: App, parts: AppParts): void {
 }
 
 function createType(app: App, parts: AppParts): void {
-  app.post(
-    '/event-types',
-    operation({
-      id: 'createEventType',
-      tag: TAG,
-      summary: 'Add an event type to the catalogue',
-      description: `Its schema, if it has one, is compiled and its examples are held to it. ${EFFECTIVE}`,
-      access: CHANGE,
-      body: NewEventType,
-      bodyLimit: BODY_BYTES,
-      answers: { 201: EventType },
-      problems: ['event_type_exists', 'too_many_event_types'],
-    }),
-    async (request, reply) => {
-      const { name, description = '', enforcement = 'off' } = request.body;
-      const texts = await checkVersion(parts.payloadChecks, request.body);
-      if (isProblem(texts)) return sendProblem(reply, texts);
-      const actor = actorOf(request);
-      const created = await parts.store.eventTypes.create(
-        { name, description, enforcement, ...texts },
-        actor,
-      );
-      if (created !== 'created') return sendProblem(reply, created === 'exists' ? taken(name) : FULL);
-      parts.log.info({ event_type: name, key_id: actor.keyId }, 'event type created');
-      return answerWith(reply, 201, await showCurrent(parts, name));
-    },
-  );
+  const declared = operation({
+    id: 'createEventType',
+    tag: TAG,
+    summary: 'Add an event type to the catalogue',
+    description: `Its schema, if it has one, is compiled and its examples are held to it. ${EFFECTIVE}`,
+    access: CHANGE,
+    body: NewEventType,
+    bodyLimit: BODY_BYTES,
+    answers: { 201: EventType },
+    problems: ['event_type_exists', 'too_many_event_types'],
+  });
+  app.post('/event-types', declared, async (request, reply) => {
+    const { name, description = '', enforcement = 'off' } = request.body;
+    const texts = await checkVersion(parts.payloadChecks, request.body);
+    if (isProblem(texts)) return sendProblem(reply, texts);
+    const actor = actorOf(request);
+    const created = await parts.store.eventTypes.create({ name, description, enforcement, ...texts }, actor);
+    if (created !== 'created') return sendProblem(reply, created === 'exists' ? taken(name) : FULL);
+    parts.log.info({ event_type: name, key_id: actor.keyId }, 'event type created');
+    return answerWith(reply, 201, await showCurrent(parts, name));
+  });
 }
 
 const taken = (name: string): Problem =>
@@ -71,32 +65,29 @@ const VERSIONS_FULL = problem('too_many_event_types', `the type has ${MAX_EVENT_
 });
 
 function changeType(app: App, parts: AppParts): void {
-  app.patch(
-    '/event-types/:event_type',
-    operation({
-      id: 'changeEventType',
-      tag: TAG,
-      summary: 'Change, deprecate or archive an event type',
-      description: `What is left out stays as it is. An archived type can be made \`active\` again. ${EFFECTIVE}`,
-      access: CHANGE,
-      params: EventTypeParams,
-      body: EventTypeChange,
-      answers: { 200: EventType },
-      problems: ['event_type_not_found'],
-    }),
-    async (request, reply) => {
-      const name = request.params.event_type;
-      if (!isEventType(name)) return sendProblem(reply, unknownEventType(name));
-      const actor = actorOf(request);
-      const outcome = await parts.store.eventTypes.change(name, toChanges(request.body), actor);
-      if (outcome === 'unknown_type') return sendProblem(reply, unknownEventType(name));
-      if (outcome === 'unknown_version') {
-        return sendProblem(reply, unknownVersion(name, request.body.current_version));
-      }
-      parts.log.info({ event_type: name, key_id: actor.keyId }, 'event type changed');
-      return answerWith(reply, 200, await showCurrent(parts, name));
-    },
-  );
+  const declared = operation({
+    id: 'changeEventType',
+    tag: TAG,
+    summary: 'Change, deprecate or archive an event type',
+    description: `What is left out stays as it is. An archived type can be made \`active\` again. ${EFFECTIVE}`,
+    access: CHANGE,
+    params: EventTypeParams,
+    body: EventTypeChange,
+    answers: { 200: EventType },
+    problems: ['event_type_not_found'],
+  });
+  app.patch('/event-types/:event_type', declared, async (request, reply) => {
+    const name = request.params.event_type;
+    if (!isEventType(name)) return sendProblem(reply, unknownEventType(name));
+    const actor = actorOf(request);
+    const outcome = await parts.store.eventTypes.change(name, toChanges(request.body), actor);
+    if (outcome === 'unknown_type') return sendProblem(reply, unknownEventType(name));
+    if (outcome === 'unknown_version') {
+      return sendProblem(reply, unknownVersion(name, request.body.current_version));
+    }
+    parts.log.info({ event_type: name, key_id: actor.keyId }, 'event type changed');
+    return answerWith(reply, 200, await showCurrent(parts, name));
+  });
 }
 
 function toChanges({ current_version, ...rest }: Static<typeof EventTypeChange>): EventTypeChanges {
@@ -107,33 +98,30 @@ const unknownVersion = (name: string, version: number | undefined): Problem =>
   problem('event_type_not_found', `the event type ${name} has no version ${version}`);
 
 function addVersion(app: App, parts: AppParts): void {
-  app.post(
-    '/event-types/:event_type/versions',
-    operation({
-      id: 'addEventTypeVersion',
-      tag: TAG,
-      summary: 'Add a version to an event type',
-      description: `It becomes the current one: payloads are held to its schema. ${EFFECTIVE}`,
-      access: CHANGE,
-      params: EventTypeParams,
-      body: NewVersion,
-      bodyLimit: BODY_BYTES,
-      answers: { 201: EventType },
-      problems: ['event_type_not_found', 'too_many_event_types'],
-    }),
-    async (request, reply) => {
-      const name = request.params.event_type;
-      if (!isEventType(name)) return sendProblem(reply, unknownEventType(name));
-      const texts = await checkVersion(parts.payloadChecks, request.body);
-      if (isProblem(texts)) return sendProblem(reply, texts);
-      const actor = actorOf(request);
-      const added = await parts.store.eventTypes.addVersion(name, texts, actor);
-      if (added === null) return sendProblem(reply, unknownEventType(name));
-      if (added === 'too_many') return sendProblem(reply, VERSIONS_FULL);
-      parts.log.info({ event_type: name, key_id: actor.keyId }, 'event type changed');
-      return answerWith(reply, 201, await showCurrent(parts, name));
-    },
-  );
+  const declared = operation({
+    id: 'addEventTypeVersion',
+    tag: TAG,
+    summary: 'Add a version to an event type',
+    description: `It becomes the current one: payloads are held to its schema. ${EFFECTIVE}`,
+    access: CHANGE,
+    params: EventTypeParams,
+    body: NewVersion,
+    bodyLimit: BODY_BYTES,
+    answers: { 201: EventType },
+    problems: ['event_type_not_found', 'too_many_event_types'],
+  });
+  app.post('/event-types/:event_type/versions', declared, async (request, reply) => {
+    const name = request.params.event_type;
+    if (!isEventType(name)) return sendProblem(reply, unknownEventType(name));
+    const texts = await checkVersion(parts.payloadChecks, request.body);
+    if (isProblem(texts)) return sendProblem(reply, texts);
+    const actor = actorOf(request);
+    const added = await parts.store.eventTypes.addVersion(name, texts, actor);
+    if (added === null) return sendProblem(reply, unknownEventType(name));
+    if (added === 'too_many') return sendProblem(reply, VERSIONS_FULL);
+    parts.log.info({ event_type: name, key_id: actor.keyId }, 'event type changed');
+    return answerWith(reply, 201, await showCurrent(parts, name));
+  });
 }
 
 function answerWith(

@@ -79,34 +79,31 @@ const Imported = Type.Object(
 );
 
 export function importEventTypes(app: App, parts: AppParts): void {
-  app.post(
-    '/event-types/import',
-    operation({
-      id: 'importEventTypes',
-      tag: 'Event types',
-      summary: 'Import event types from an OpenAPI document',
-      description: DESCRIPTION,
-      access: CHANGE,
-      body: Import,
-      bodyLimit: MAX_DOCUMENT_BYTES,
-      answers: { 200: Imported },
-      problems: ['too_many_event_types', 'change_conflict'],
-    }),
-    async (request, reply) => {
-      const { document, dry_run: isDryRun = false, enforcement = 'off' } = request.body;
-      const plan = await planImport(parts, document, enforcement);
-      if (isProblem(plan)) return sendProblem(reply, plan);
-      const steps = plan.flatMap(({ step }) => step ?? []);
-      if (!isDryRun && steps.length > 0) {
-        const actor = actorOf(request);
-        const applied = await parts.store.eventTypes.apply(steps, actor);
-        if (applied !== 'applied') return sendProblem(reply, applied === 'too_many' ? FULL : CONFLICT);
-        await parts.catalogue.poll();
-        parts.log.info({ event_types: steps.length, key_id: actor.keyId }, 'event types imported');
-      }
-      return reply.send(viewPlan(plan, isDryRun));
-    },
-  );
+  const declared = operation({
+    id: 'importEventTypes',
+    tag: 'Event types',
+    summary: 'Import event types from an OpenAPI document',
+    description: DESCRIPTION,
+    access: CHANGE,
+    body: Import,
+    bodyLimit: MAX_DOCUMENT_BYTES,
+    answers: { 200: Imported },
+    problems: ['too_many_event_types', 'change_conflict'],
+  });
+  app.post('/event-types/import', declared, async (request, reply) => {
+    const { document, dry_run: isDryRun = false, enforcement = 'off' } = request.body;
+    const plan = await planImport(parts, document, enforcement);
+    if (isProblem(plan)) return sendProblem(reply, plan);
+    const steps = plan.flatMap(({ step }) => step ?? []);
+    if (!isDryRun && steps.length > 0) {
+      const actor = actorOf(request);
+      const applied = await parts.store.eventTypes.apply(steps, actor);
+      if (applied !== 'applied') return sendProblem(reply, applied === 'too_many' ? FULL : CONFLICT);
+      await parts.catalogue.poll();
+      parts.log.info({ event_types: steps.length, key_id: actor.keyId }, 'event types imported');
+    }
+    return reply.send(viewPlan(plan, isDryRun));
+  });
 }
 
 const DESCRIPTION = `Each entry of the document's \`webhooks\` becomes an event type of its name, with the description, the

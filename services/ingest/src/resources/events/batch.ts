@@ -34,29 +34,26 @@ const Lines = Type.String({
 
 export function postBatch(app: App, parts: AppParts): void {
   takeArraysAndLines(app);
-  app.post(
-    '/events/batch',
-    operation({
-      id: 'postEventBatch',
-      tag: 'Events',
-      summary: 'Post many events at once',
-      description: DESCRIPTION,
-      access: { scope: 'ingest' },
-      bodies: { [JSON_CONTENT_TYPE]: Events, [NDJSON_TYPE]: Lines, [CLOUD_EVENTS_BATCH_TYPE]: CloudEvents },
-      bodyLimit: MAX_BATCH_BYTES,
-      answers: {
-        202: Type.Object(BatchResult.properties, { ...titled, description: 'All were accepted.' }),
-        207: Type.Object(BatchResult.properties, { ...titled, description: 'Some or all were refused.' }),
-      },
-      problems: [...PROBLEMS_OF_EVENT, 'batch_too_large'],
-    }),
-    async (request, reply) => {
-      const batch = await readBatch(request);
-      if (isProblem(batch)) return sendProblem(reply, batch);
-      const results = await acceptBatch(parts, batch, (result, bytes) => observe(parts, result, bytes));
-      return answer(reply, results);
+  const declared = operation({
+    id: 'postEventBatch',
+    tag: 'Events',
+    summary: 'Post many events at once',
+    description: DESCRIPTION,
+    access: { scope: 'ingest' },
+    bodies: { [JSON_CONTENT_TYPE]: Events, [NDJSON_TYPE]: Lines, [CLOUD_EVENTS_BATCH_TYPE]: CloudEvents },
+    bodyLimit: MAX_BATCH_BYTES,
+    answers: {
+      202: Type.Object(BatchResult.properties, { ...titled, description: 'All were accepted.' }),
+      207: Type.Object(BatchResult.properties, { ...titled, description: 'Some or all were refused.' }),
     },
-  );
+    problems: [...PROBLEMS_OF_EVENT, 'batch_too_large'],
+  });
+  app.post('/events/batch', declared, async (request, reply) => {
+    const batch = await readBatch(request);
+    if (isProblem(batch)) return sendProblem(reply, batch);
+    const results = await acceptBatch(parts, batch, (result, bytes) => observe(parts, result, bytes));
+    return answer(reply, results);
+  });
 }
 
 const DESCRIPTION = `A JSON array, newline-delimited JSON or a batch of CloudEvents: ${MAX_BATCH_ITEMS} events and 5 MB at most. Each event is

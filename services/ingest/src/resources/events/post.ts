@@ -24,34 +24,31 @@ const Headers = Type.Object({
 
 export function postEvent(app: App, parts: AppParts): void {
   takeAsItIs(app);
-  app.post(
-    '/events',
-    operation({
-      id: 'postEvent',
-      tag: 'Events',
-      summary: 'Post an event',
-      description: DESCRIPTION,
-      access: { scope: 'ingest' },
-      headers: Headers,
-      bodies: { 'application/json': NewEvent, [CLOUD_EVENT_TYPE]: CloudEvent },
-      bodyLimit: MAX_EVENT_REQUEST_BYTES,
-      answers: { 202: Accepted },
-      problems: PROBLEMS_OF_EVENT,
-    }),
-    async (request, reply) => {
-      const body = Buffer.isBuffer(request.body) ? request.body : NO_BODY;
-      const result = await acceptPosted(parts, request, body);
-      if (isProblem(result)) {
-        parts.ingestMetrics.countEvent(result.code);
-        return sendProblem(reply, result);
-      }
-      parts.ingestMetrics.countEvent('accepted');
-      parts.ingestMetrics.countPayloadBytes(body.length);
-      failpoint('before-202');
-      failpoint('after-202', ANSWERED_MS);
-      return reply.code(202).send(result as never);
-    },
-  );
+  const declared = operation({
+    id: 'postEvent',
+    tag: 'Events',
+    summary: 'Post an event',
+    description: DESCRIPTION,
+    access: { scope: 'ingest' },
+    headers: Headers,
+    bodies: { 'application/json': NewEvent, [CLOUD_EVENT_TYPE]: CloudEvent },
+    bodyLimit: MAX_EVENT_REQUEST_BYTES,
+    answers: { 202: Accepted },
+    problems: PROBLEMS_OF_EVENT,
+  });
+  app.post('/events', declared, async (request, reply) => {
+    const body = Buffer.isBuffer(request.body) ? request.body : NO_BODY;
+    const result = await acceptPosted(parts, request, body);
+    if (isProblem(result)) {
+      parts.ingestMetrics.countEvent(result.code);
+      return sendProblem(reply, result);
+    }
+    parts.ingestMetrics.countEvent('accepted');
+    parts.ingestMetrics.countPayloadBytes(body.length);
+    failpoint('before-202');
+    failpoint('after-202', ANSWERED_MS);
+    return reply.code(202).send(result as never);
+  });
 }
 
 async function acceptPosted(
