@@ -42,6 +42,17 @@ describe('what a batch has added', () => {
     ]);
   });
 
+  test('is counted under the names that types are given', () => {
+    const types = { nameFor: () => '*' };
+    const noted = countRows(
+      gatherRows([dispatched(newSubject()), dispatched(newSubject())]),
+      { events: all, deliveries: all, attempts: all, deadLetters: [] },
+      NOW_MS,
+      types,
+    );
+    expect(noted.every(([, , , eventType]) => eventType === '*')).toBe(true);
+  });
+
   test('leaves out what was there before', () => {
     const subject = newSubject();
     const items = [dispatched(subject), attempted(subject, 'success')];

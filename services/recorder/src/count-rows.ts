@@ -8,6 +8,7 @@ import {
   toNote,
   type WrittenDeadLetter,
 } from '@posthorn/db';
+import type { CountedTypes } from './counted-types.ts';
 import type { BatchRows } from './record-batch.ts';
 
 export interface AddedRows {
@@ -18,14 +19,22 @@ export interface AddedRows {
 }
 
 /** What a batch has added to the record, by minute and by what it is counted by. What was there before counts nothing. */
-export function countRows(rows: BatchRows, added: AddedRows, nowMs: number): CountNote[] {
-  const tally = createTally(nowMs);
+export function countRows(
+  rows: BatchRows,
+  added: AddedRows,
+  nowMs: number,
+  types: Pick<CountedTypes, 'nameFor'> = ALL_TYPES,
+): CountNote[] {
+  const tally = createTally(nowMs, types);
   countEvents(tally, rows, added.events);
   countDeliveries(tally, rows, added.deliveries);
   countAttempts(tally, rows, added.attempts);
   countDeadLetters(tally, rows, added.deadLetters);
   return tally.notes();
 }
+
+/** Each under its own name. */
+const ALL_TYPES: Pick<CountedTypes, 'nameFor'> = { nameFor: (_tenantId, eventType) => eventType };
 
 type CountedAt = Omit<CountKey, 'minute' | 'statusClass' | 'failure'> &
   Partial<Pick<CountKey, 'statusClass' | 'failure'>> & { readonly atMs: number };
@@ -38,10 +47,11 @@ interface Tally {
 /** A clock that is ahead must not count into years to come, which nothing would ever remove. */
 const MAX_CLOCK_LEAD_MS = 3_600_000;
 
-function createTally(nowMs: number): Tally {
+function createTally(nowMs: number, types: Pick<CountedTypes, 'nameFor'>): Tally {
   const counts = new Map<string, { readonly key: CountKey; readonly counts: Counts }>();
   return {
-    of({ atMs, tenantId, endpointId, eventType, statusClass = '', failure = '' }) {
+    of({ atMs, tenantId, endpointId, eventType: type, statusClass = '', failure = '' }) {
+      const eventType = types.nameFor(tenantId, type, nowMs);
       const minute = Math.floor(Math.min(atMs, nowMs + MAX_CLOCK_LEAD_MS) / 60_000);
       const name = `${minute}\n${endpointId}\n${tenantId}\n${eventType}\n${statusClass}\n${failure}`;
       let entry = counts.get(name);

@@ -2,6 +2,7 @@ import { type Database, isDataError, setAside, within } from '@posthorn/db';
 import type { Clock, Logger } from '@posthorn/runtime';
 import { changeConfiguration, type MadeChanges } from './change-configuration.ts';
 import type { Item } from './consume/read-record.ts';
+import { createCountedTypes } from './counted-types.ts';
 import type { RecorderMetrics } from './metrics.ts';
 import { type BatchRows, gatherRows, recordBatch, type WrittenRows } from './record-batch.ts';
 import { createHealthWatch } from './watch-health.ts';
@@ -26,6 +27,7 @@ export function createStore(options: StoreOptions): Store {
   const { database, metrics, clock, failingForMs } = options;
   const { sql } = database;
   const healthWatch = createHealthWatch(clock);
+  const types = createCountedTypes();
 
   async function changeWhatIsAsked({ signals }: BatchRows, { failing }: WrittenRows): Promise<MadeChanges> {
     const asked = { gone: [...signals.gone.values()], failing, drained: [...signals.drained.values()] };
@@ -36,12 +38,13 @@ export function createStore(options: StoreOptions): Store {
     async write(items: readonly Item[]) {
       const rows = gatherRows(items);
       const health = healthWatch.due(rows.signals.answers);
-      const batch = { nowMs: clock.nowMs(), health, failingForMs };
+      const batch = { nowMs: clock.nowMs(), health, failingForMs, types };
       const written = await within(WRITE_TIMEOUT_MS, recordBatch(sql, rows, batch));
       const made = await changeWhatIsAsked(rows, written);
       // Only now: what was not changed is found again when the batch is written once more.
       healthWatch.written(health);
       count(metrics, written, made);
+      metrics.countedTypes.set(types.size);
       logChanges(options.log, made);
       if (written.announced + made.disabled.length > 0) options.onAnnounced();
     },

@@ -49,6 +49,10 @@ export function createRecorderMetrics(metrics: Metrics, readings: RecorderReadin
       'posthorn_recorder_rollup_notes_waiting',
       "Batches' counts that wait to be added up (counted to 10000)",
     ),
+    countedTypes: metrics.gauge(
+      'posthorn_recorder_counted_types',
+      'Event types that are counted by name today',
+    ),
     notesFolded: metrics.counter(
       'posthorn_recorder_rollup_notes_total',
       "Batches' counts that were added up",

@@ -31,6 +31,7 @@ import {
 import { announceDeadLetters, announceFillingQuotas } from './announce.ts';
 import type { Item } from './consume/read-record.ts';
 import { countRows } from './count-rows.ts';
+import type { CountedTypes } from './counted-types.ts';
 import {
   addSignal,
   circuitColumns,
@@ -85,6 +86,8 @@ export interface BatchOptions {
   readonly health: HealthColumns;
   /** 0: an endpoint is never found to fail for too long. */
   readonly failingForMs: number;
+  /** Left out: every type is counted by itself. */
+  readonly types?: CountedTypes;
 }
 
 export function gatherRows(items: readonly Item[]): BatchRows {
@@ -139,7 +142,7 @@ function addItem(rows: BatchRows, item: Item): void {
 export async function recordBatch(
   sql: PoolSql,
   rows: BatchRows,
-  { nowMs, health, failingForMs }: BatchOptions = { nowMs: 0, health: emptyHealth(), failingForMs: 0 },
+  { nowMs, health, failingForMs, types }: BatchOptions = { nowMs: 0, health: emptyHealth(), failingForMs: 0 },
 ): Promise<WrittenRows> {
   return inTransaction(sql, async (transaction) => {
     const { signals } = rows;
@@ -163,7 +166,7 @@ export async function recordBatch(
       trimDeadLetters(transaction, grown),
       noteCounts(
         transaction,
-        countRows(rows, { events, deliveries: deliveries.added, attempts, deadLetters }, nowMs),
+        countRows(rows, { events, deliveries: deliveries.added, attempts, deadLetters }, nowMs, types),
       ),
     ]);
     const changes = countChanges(deadLetters, [takenOut, replayed, trimmed]);
