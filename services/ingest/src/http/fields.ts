@@ -77,7 +77,7 @@ export const timeFilters = {
   ),
 };
 
-interface TimeQuery {
+export interface TimeQuery {
   readonly min_created_at?: string;
   readonly max_created_at?: string;
 }

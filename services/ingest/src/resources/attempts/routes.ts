@@ -6,11 +6,10 @@ import { couldBe } from '../../access/find-tenant.ts';
 import { scopeOfList } from '../../access/tenant-of.ts';
 import { seesEndpoint } from '../../access/visible-endpoints.ts';
 import type { App, AppParts } from '../../http/app.ts';
-import { timeRange } from '../../http/fields.ts';
 import { EVERYBODY, operation } from '../../http/operation.ts';
 import { isProblem, notFound, type Problem, sendProblem } from '../../http/problem.ts';
 import { AttemptPage, viewAttempt } from '../deliveries/schema.ts';
-import { WALK, walkPage } from '../record/read-page.ts';
+import { outcomeFilter, WALK, walkPage } from '../record/read-page.ts';
 import { decodeBody } from './decode-body.ts';
 import { describeRequest, type SentRequest } from './describe-request.ts';
 import { AttemptParams, AttemptQuery, FullAttempt } from './schema.ts';
@@ -36,14 +35,9 @@ function listAttempts(app: App, parts: AppParts): void {
     const scope = await scopeOfList(parts.tenants, caller, query);
     if (isProblem(scope)) return sendProblem(reply, scope);
     const filter = {
-      ...timeRange(query),
-      endpointIds: scope.endpointIds ?? undefined,
-      eventId: query.event_id,
+      ...outcomeFilter(query, scope),
       deliveryId: query.delivery_id,
-      eventType: query.event_type,
       state: query.state,
-      statusClass: query.status_class,
-      failure: query.failure,
     };
     const page = await walkPage(
       {

@@ -32,10 +32,12 @@ export const DeadLetterFilters = {
   ...typeFilter,
   ...timeFilters,
   since: Type.Optional(
-    timeField({ description: 'The earlier name of `min_created_at`, which counts before it.' }),
+    timeField({ description: 'The earlier name of `min_created_at`; not used where that is given.' }),
   ),
   until: Type.Optional(
-    timeField({ description: 'Ends before this moment; `max_created_at` counts before it.' }),
+    timeField({
+      description: 'Up to this moment, itself not included. Not used where `max_created_at` is given.',
+    }),
   ),
   reason: Type.Optional(Type.Enum([...REASONS], { description: 'Why it is not tried again by itself.' })),
 };

@@ -5,10 +5,10 @@ import { findTenantOfDelivery } from '../../access/find-tenant.ts';
 import { scopeOfList } from '../../access/tenant-of.ts';
 import { seesEndpoint } from '../../access/visible-endpoints.ts';
 import type { App, AppParts } from '../../http/app.ts';
-import { DeliveryParams, timeRange } from '../../http/fields.ts';
+import { DeliveryParams } from '../../http/fields.ts';
 import { EVERYBODY, operation } from '../../http/operation.ts';
 import { isProblem, notFound, type Problem, sendProblem } from '../../http/problem.ts';
-import { WALK, walkPage } from '../record/read-page.ts';
+import { outcomeFilter, WALK, walkPage } from '../record/read-page.ts';
 import { describeWaiting, isWaiting } from './describe-waiting.ts';
 import { DeliveryPage, DeliveryQuery, DeliveryWithAttempts, viewAttempt, viewDelivery } from './schema.ts';
 
@@ -35,13 +35,8 @@ function listDeliveries(app: App, parts: AppParts): void {
     const scope = await scopeOfList(parts.tenants, caller, query);
     if (isProblem(scope)) return sendProblem(reply, scope);
     const filter = {
-      ...timeRange(query),
-      endpointIds: scope.endpointIds ?? undefined,
-      eventId: query.event_id,
-      eventType: query.event_type,
+      ...outcomeFilter(query, scope),
       state: query.state,
-      statusClass: query.status_class,
-      failure: query.failure,
     };
     const page = await walkPage(
       {

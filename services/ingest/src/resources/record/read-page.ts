@@ -1,10 +1,29 @@
-import type { WalkedPage, WalkRequest } from '@posthorn/db';
+import type { StatusClass, WalkedPage, WalkRequest } from '@posthorn/db';
+import type { ListScope } from '../../access/tenant-of.ts';
+import { type TimeQuery, timeRange } from '../../http/fields.ts';
 import { isProblem, type Problem } from '../../http/problem.ts';
 import { type List, linkTo, type Page, type Place, placeOf } from '../../http/read-page.ts';
 
 /** What lists of the record say of themselves. */
 export const WALK =
   'Newest first. A page looks through a bounded number of rows: where few of them fit it has fewer entries than `limit`, even none, and goes on at `next` until that is null.';
+
+interface OutcomeQuery extends TimeQuery {
+  readonly event_id?: string;
+  readonly event_type?: string;
+  readonly status_class?: StatusClass;
+  readonly failure?: string;
+}
+
+/** What deliveries and attempts are filtered by alike. */
+export const outcomeFilter = (query: OutcomeQuery, { endpointIds }: ListScope) => ({
+  ...timeRange(query),
+  endpointIds: endpointIds ?? undefined,
+  eventId: query.event_id,
+  eventType: query.event_type,
+  statusClass: query.status_class,
+  failure: query.failure,
+});
 
 export interface WalkedList<Row> extends Omit<List<Row>, 'keyOf' | 'isKey'> {
   readonly nowMs: number;
