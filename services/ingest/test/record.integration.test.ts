@@ -274,7 +274,9 @@ describe('a token that is narrowed by labels', () => {
     const token = await tokenFor('gemini');
     for (const path of lists) expect((await get(path, token)).data).toEqual([]);
     expect(await refused(`/v1/events/${EVENTS[0]}`, token)).toEqual([404, 'event_not_found']);
-    expect((await get('/v1/metrics/deliveries?granularity=total', token)).data).toMatchObject([{ attempts: 0 }]);
+    expect((await get('/v1/metrics/deliveries?granularity=total', token)).data).toMatchObject([
+      { attempts: 0 },
+    ]);
   });
 });
 

@@ -24,7 +24,8 @@ export function answerErrors(app: App, parts: Pick<AppParts, 'log' | 'reportData
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1)[0]!;
     const allowed = new Set(routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method));
-    if (allowed.size === 0) return sendProblem(reply, problem('route_not_found', 'every operation is listed at /docs'));
+    if (allowed.size === 0)
+      return sendProblem(reply, problem('route_not_found', 'every operation is listed at /docs'));
     const allow = [...allowed].join(', ');
     const detail = `this path takes ${allow}`;
     return sendProblem(reply, problem('method_not_allowed', detail, { headers: { allow } }));
