@@ -3,8 +3,6 @@ import type { TSchema } from 'typebox';
 import type { CallerKind, Scope } from '../access/caller.ts';
 import type { ProblemCode } from './problem-catalogue.ts';
 
-export type { CallerKind } from '../access/caller.ts';
-
 export interface Access {
   readonly scope: Scope;
   readonly callers: readonly CallerKind[];

@@ -3,17 +3,17 @@ import type { FastifyReply } from 'fastify';
 import Type, { type TSchema } from 'typebox';
 import { type Actor, actorOf } from '../../access/actor.ts';
 import { authorise, confirmChange, unknownTenant } from '../../access/authorise.ts';
-import { type Caller, mayActFor } from '../../access/caller.ts';
+import { type Caller, type CallerKind, mayActFor } from '../../access/caller.ts';
 import { findTenantOfEvent } from '../../access/find-tenant.ts';
 import type { App, AppParts } from '../../http/app.ts';
 import { EVENT, TENANT } from '../../http/examples.ts';
 import { EventParams, TenantParams, WebhookParams } from '../../http/fields.ts';
-import { type CallerKind, EVERYBODY, operation, type Tag } from '../../http/operation.ts';
+import { journalProblem } from '../../http/journal-problem.ts';
+import { EVERYBODY, operation, type Tag } from '../../http/operation.ts';
 import { isProblem, type Problem, type ProblemCode, problem, sendProblem } from '../../http/problem.ts';
 import { NoBody, Nullable } from '../../http/validation.ts';
 import { unknownEvent } from '../events/read.ts';
 import { findWebhook, unknownWebhook } from '../webhooks/find-webhook.ts';
-import { journalProblem } from './journal-problem.ts';
 
 const Cancelled = Type.Object(
   {

@@ -6,10 +6,10 @@ import { tellIntent } from '../../access/tell-intent.ts';
 import { type ListScope, scopeOfList } from '../../access/tenant-of.ts';
 import type { App, AppParts } from '../../http/app.ts';
 import { DeliveryParams } from '../../http/fields.ts';
+import { journalProblem } from '../../http/journal-problem.ts';
 import { EVERYBODY, operation } from '../../http/operation.ts';
 import { isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
 import { NoBody } from '../../http/validation.ts';
-import { journalProblem } from '../cancellations/journal-problem.ts';
 import { findSeenDelivery, unknownDelivery } from '../deliveries/routes.ts';
 import { requestReplay } from '../events/request-replay.ts';
 import {

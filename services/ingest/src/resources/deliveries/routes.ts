@@ -12,8 +12,6 @@ import { outcomeFilter, WALK, walkPage } from '../record/read-page.ts';
 import { describeWaiting, isWaiting } from './describe-waiting.ts';
 import { DeliveryPage, DeliveryQuery, DeliveryWithAttempts, viewAttempt, viewDelivery } from './schema.ts';
 
-export { viewDelivery } from './schema.ts';
-
 export function deliveryRoutes(app: App, parts: AppParts): void {
   listDeliveries(app, parts);
   getDelivery(app, parts);

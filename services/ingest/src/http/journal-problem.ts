@@ -1,5 +1,5 @@
 import { JournalError } from '@posthorn/journal';
-import { type Problem, problem, retryAfter } from '../../http/problem.ts';
+import { type Problem, problem, retryAfter } from './problem.ts';
 
 /** What to tell the caller when a journal entry was not written; null once it is. */
 export async function journalProblem(written: Promise<void>): Promise<Problem | null> {
