@@ -12,7 +12,7 @@ const checks = createPayloadChecks({
   log,
   clock,
   // Long enough for what is plain on a machine that is busy with other tests.
-  checkDeadlineMs: 500,
+  checkDeadlineMs: 300,
   observe: (outcome) => void observed.push(outcome),
 });
 afterAll(() => checks.stop());
