@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { App, AppParts } from './app.ts';
 import { createMeter } from './meter-body.ts';
 import { problem, retryAfter, sendProblem } from './problem.ts';
+import type { TenantRequest } from './shed-load.ts';
 
 /** Of a path that says nothing else. */
 export const MAX_BODY_BYTES = 64 * 1024;
@@ -9,8 +10,7 @@ export const MAX_BODY_BYTES = 64 * 1024;
 const UNMETERED_BYTES = 64 * 1024;
 
 /** What a request holds of the bounds, and in whose share. */
-interface Hold {
-  readonly bytes: number;
+interface Hold extends TenantRequest {
   tenantId: string | null;
   isOver: boolean;
 }
@@ -25,14 +25,15 @@ type ShedParts = Pick<AppParts, 'shedder' | 'ingestMetrics'>;
 
 export function shedLoad(app: App, { shedder, ingestMetrics }: ShedParts): void {
   app.addHook('onRequest', (request, reply, done) => {
-    const hold: Hold = { bytes: heldBytes(request), tenantId: null, isOver: false };
+    const isManaging = request.routeOptions.config.operation?.access?.scope !== 'ingest';
+    const hold: Hold = { bytes: heldBytes(request), isManaging, tenantId: null, isOver: false };
     if (!shedder.enter(hold.bytes)) return turnAway(reply, ingestMetrics);
     request.hold = hold;
     // 'close' comes exactly once, also when the client goes away before it has its answer.
     reply.raw.once('close', () => {
       hold.isOver = true;
       shedder.leave(hold.bytes);
-      if (hold.tenantId !== null) shedder.leaveFor(hold.tenantId, hold.bytes);
+      if (hold.tenantId !== null) shedder.leaveFor(hold.tenantId, hold);
     });
     done();
   });
@@ -44,7 +45,7 @@ export function holdShares(app: App, { shedder, ingestMetrics }: ShedParts): voi
     const { tenantId } = caller;
     // The client may have gone away while its key was looked up: nothing would give the share back.
     if (tenantId === null || hold.isOver) return done();
-    if (!shedder.enterFor(tenantId, hold.bytes)) return turnAway(reply, ingestMetrics);
+    if (!shedder.enterFor(tenantId, hold)) return turnAway(reply, ingestMetrics);
     hold.tenantId = tenantId;
     done();
   });
