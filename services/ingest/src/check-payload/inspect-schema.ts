@@ -17,6 +17,7 @@ export function inspectSchema(schema: unknown, examples: readonly unknown[]): re
     return faults.map(({ pointer, detail }) => ({ pointer: `/schema${pointer}`, detail }));
   const compiled = compileOrSay(schema);
   if (typeof compiled !== 'function') return compiled;
+  if (!endsOn(compiled)) return [{ pointer: '/schema', detail: ENDLESS }];
   return examples.flatMap((example, i) =>
     compiled(example).map(({ pointer, detail }) => ({ pointer: `/examples/${i}${pointer}`, detail })),
   );
@@ -29,7 +30,7 @@ function schemaFaults(schema: unknown): PayloadFault[] {
   }
   const ajv = inspectorOf(draft);
   if (!ajv.validateSchema(schema as object)) return withoutBranches(toFaults(ajv.errors ?? []));
-  return [...schemasIn(schema)].flatMap(patternFaults);
+  return [...schemasIn(schema)].flatMap((place) => [...patternFaults(place), ...nameFaults(place)]);
 }
 
 const inspectors = new Map<string, ReturnType<typeof openAjv>>();
@@ -64,6 +65,26 @@ function patternFaults({ schema, pointer }: Place): PayloadFault[] {
       return [{ pointer: each.pointer, detail: `is no regular expression of RE2: ${messageOf(error)}` }];
     }
   });
+}
+
+/** The validator passes over it: what it asked for would hold for nothing. */
+function nameFaults({ schema: { properties }, pointer }: Place): PayloadFault[] {
+  if (!isObject(properties) || !Object.hasOwn(properties, '__proto__')) return [];
+  return [{ pointer: below(below(pointer, 'properties'), '__proto__'), detail: 'cannot be checked' }];
+}
+
+const SMALLEST: readonly unknown[] = [{}, [], '', 0, null];
+const ENDLESS = 'refers to itself without going deeper into the payload: it never comes to an end';
+
+/** A schema that refers to itself in place overflows the stack on whatever it is held against. */
+function endsOn(validate: Validate): boolean {
+  try {
+    for (const payload of SMALLEST) validate(payload);
+    return true;
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
 }
 
 function compileOrSay(schema: unknown): Validate | readonly PayloadFault[] {
