@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError } from 'fastify';
 import { TooManyQuestionsError } from '../question-gate.ts';
@@ -58,6 +59,13 @@ function refusedByFastify(error: FastifyError): Problem | null {
       return isClients ? problem('malformed_request', error.message.slice(0, 200)) : null;
     }
   }
+}
+
+/** Node answers an expectation that it does not know without a word. */
+export function answerExpectation(_request: IncomingMessage, response: ServerResponse): void {
+  const found = problem('malformed_request', 'the only expectation that is met is 100-continue');
+  response.writeHead(PROBLEMS[found.code].status, { 'content-type': PROBLEM_TYPE, connection: 'close' });
+  response.end(renderProblem(found, 'none'));
 }
 
 /** Node's parser gave up on the connection: there is no request to answer through, only a socket. */

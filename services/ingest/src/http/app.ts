@@ -32,8 +32,8 @@ import { systemWebhookRoutes } from '../resources/system-webhooks/routes.ts';
 import { tenantRoutes } from '../resources/tenants/routes.ts';
 import { type WebhookParts, webhookRoutes } from '../resources/webhooks/routes.ts';
 import type { Store } from '../store.ts';
-import { answerErrors, answerUnparsable } from './answer-errors.ts';
-import { holdShares, MAX_BODY_BYTES, meterBodies, shedLoad } from './bound-requests.ts';
+import { answerErrors, answerExpectation, answerUnparsable } from './answer-errors.ts';
+import { holdShares, MAX_BODY_BYTES, meterBodies, refuseCodings, shedLoad } from './bound-requests.ts';
 import { healthRoutes } from './health.ts';
 import { lineOf, observeRequests } from './observe-requests.ts';
 import { assembleDocument, type ServedOperation } from './openapi/assemble.ts';
@@ -146,6 +146,7 @@ export function createApi(parts: AppParts): Api {
   app.decorateRequest('caller', null as never);
   app.decorateRequest('hold', null as never);
   app.server.maxConnections = parts.maxConnections;
+  app.server.on('checkExpectation', answerExpectation);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, readJsonBody);
   closeConnectionsOnStop(app);
@@ -196,6 +197,7 @@ function apiRoutes(app: App, parts: AppParts): void {
   requireKey(app, parts.keys);
   holdShares(app, parts);
   requireAccess(app);
+  refuseCodings(app);
   meterBodies(app);
   tenantRoutes(app, parts);
   laneRoutes(app, parts);

@@ -65,6 +65,17 @@ function declaredBytes({ headers }: FastifyRequest): number {
   return Number(headers['content-length'] ?? 0) || 0;
 }
 
+/** Bodies are taken as they are: what a coding makes of them is neither what is read here nor what receivers get. */
+export function refuseCodings(app: App): void {
+  app.addHook('onRequest', ({ headers }, reply, done) => {
+    const coding = headers['content-encoding'];
+    if (coding === undefined || coding.trim().toLowerCase() === 'identity') done();
+    else sendProblem(reply, CODED);
+  });
+}
+
+const CODED = problem('unsupported_media_type', 'send the body without a content-encoding');
+
 export function meterBodies(app: App): void {
   app.addHook('preParsing', (request, reply, payload, done) => {
     if (declaredBytes(request) <= UNMETERED_BYTES) return done(null, payload);

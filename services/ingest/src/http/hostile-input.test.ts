@@ -523,6 +523,20 @@ describe('a request that no route takes', () => {
     }
   });
 
+  it('a body that is compressed is 415', async () => {
+    const { statusCode, body } = await bundle.app.inject({
+      method: 'POST',
+      url: '/v1/events',
+      headers: {
+        authorization: `Bearer ${ACME_KEY}`,
+        'content-type': 'application/json',
+        'content-encoding': 'gzip',
+      },
+      payload: JSON.stringify(EVENT),
+    });
+    expect([statusCode, JSON.parse(body).code]).toEqual([415, 'unsupported_media_type']);
+  });
+
   it('a body larger than the route takes is 413', async () => {
     const payload = `{"tenant_id":"${'x'.repeat(500_000)}"}`;
     for (const [method, route] of BODY_ROUTES)
@@ -627,6 +641,7 @@ describe('over a socket', () => {
       'malformed_request',
     ],
     ['a NUL in a header', `${head}x-a: \u0000\r\n\r\n`, 'malformed_request'],
+    ['an odd expectation', `${head}expect: 200-ok\r\ncontent-length: 0\r\n\r\n`, 'malformed_request'],
     ['headers without end', `${head}x-a: ${'a'.repeat(40_000)}\r\n\r\n`, 'headers_too_large'],
   ])('%s is answered 4xx', async (_name, request, code) => {
     const answer = await exchange(request);
