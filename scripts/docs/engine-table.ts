@@ -7,7 +7,8 @@ import type { Part } from './engine-part.ts';
 /** Services whose limits are the engine's; their keys that no part names stand at the end. */
 const ENGINE = ['worker', 'dispatcher', 'recorder'] as const;
 /** Shared by every service: where things are, not how much of them. */
-const SHARED = /^(LOG_LEVEL|OTEL_|TRACE_|ADMIN_|KAFKA_|DATABASE_|LANES|EVENT_PARTITIONS|JOURNAL_PARTITIONS|INBOUND_PARTITIONS)/;
+const SHARED =
+  /^(LOG_LEVEL|OTEL_|TRACE_|ADMIN_|KAFKA_|DATABASE_|LANES|EVENT_PARTITIONS|JOURNAL_PARTITIONS|INBOUND_PARTITIONS)/;
 
 type Key = ConfigKey<unknown>;
 

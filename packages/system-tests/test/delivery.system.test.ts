@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Receiver, startReceiver, waitUntil } from '@posthorn/testkit';
 import { Webhook } from 'standardwebhooks';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   CLEAN,
   type DeliveryView,
@@ -13,6 +13,7 @@ import {
   sendLoad,
   startSystem,
 } from '../src/index.ts';
+import { testGuides } from './test-guides.ts';
 
 let system: System;
 let collector: Receiver;
@@ -293,3 +294,6 @@ test('a tenant never has more requests open than its quota', async () => {
   await inbox.waitForCount(promised(ledger), '/slow');
   expect(inbox.peakOpen).toBe(3);
 });
+
+// The last: what they add to the catalogue of event types holds for everybody.
+describe('what a guide prints', () => testGuides(() => system));
