@@ -12,6 +12,19 @@ const CORE = [
 const LEAST_COVERED_PERCENT = { lines: 75, branches: 75 };
 const IGNORED = ['**/node_modules/**', '.toolchain/**', '.posthorn/**'];
 const INFRA = 'scripts/vitest/global-setup.ts';
+/**
+ * Integration tests that need a database of their own and nothing else: they share what they import, as unit tests do,
+ * which is most of their time. What has connections to Kafka, processes or a fault proxy keeps a process to itself.
+ */
+const ON_A_DATABASE = [
+  'packages/{db,tenant-config}/test/**/*.integration.test.ts',
+  'services/{ingest,recorder}/test/**/*.integration.test.ts',
+];
+const WITH_MORE = [
+  'packages/db/test/{connection-loss,migrate}.integration.test.ts',
+  'services/ingest/test/{changes,ingest,statements}.integration.test.ts',
+  'services/recorder/test/service.integration.test.ts',
+];
 
 export default defineConfig({
   test: {
@@ -32,8 +45,30 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['{packages,services,scripts}/**/*.integration.test.ts'],
+          exclude: [...IGNORED, ...ON_A_DATABASE],
+          globalSetup: [INFRA],
+          testTimeout: 20_000,
+          hookTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: 'integration with more',
+          include: WITH_MORE,
           exclude: IGNORED,
           globalSetup: [INFRA],
+          testTimeout: 20_000,
+          hookTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: 'integration on a database',
+          isolate: false,
+          include: ON_A_DATABASE,
+          exclude: [...IGNORED, ...WITH_MORE],
+          globalSetup: [INFRA],
+          setupFiles: ['scripts/vitest/fresh-database.ts'],
           testTimeout: 20_000,
           hookTimeout: 20_000,
         },

@@ -38,7 +38,7 @@ export async function runVitest(run: VitestRun): Promise<Tally> {
 function spawnVitest(run: VitestRun, report: string): Promise<number> {
   const args = [
     'run',
-    ...run.projects.flatMap((project) => ['--project', project]),
+    ...run.projects.flatMap((project) => ['--project', `${project}*`]),
     '--reporter=default',
     '--reporter=json',
     `--outputFile.json=${report}`,

@@ -51,6 +51,8 @@ test('a lane that moves in a rebalance takes its held slots along, through every
   const second = await member();
   await second.takes(3);
   const moved = second.consumer.assignment[0]!.partition;
+  // The new owner may have its lane before the old one has read that it lost it.
+  await waitUntil(() => first.consumer.assignment.length === 1, { what: 'the first member to know' });
   const settleable = first.records.items.filter((each) => each.mayStillSettle(0));
   expect(settleable).toMatchObject([{ partition: moved, offset: 1, live: false }]);
   expect(second.records.items[1]!.heldForMs(0)).toBeGreaterThan(50_000);

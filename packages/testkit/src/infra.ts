@@ -12,7 +12,7 @@ export function kafkaBrokers(): readonly string[] {
   return required('KAFKA_BROKERS').split(',');
 }
 
-const unique = randomBytes(4).toString('hex');
+let unique = randomBytes(4).toString('hex');
 
 /** Put before every topic and group name; another one in every test file. */
 export function topicPrefix(): string {
@@ -25,6 +25,12 @@ let cloned: Promise<string> | undefined;
 export function databaseUrl(): Promise<string> {
   cloned ??= createDatabase(required('POSTHORN_TEST_TEMPLATE'));
   return cloned;
+}
+
+/** What is asked for next is another test file's: of files that share their modules. */
+export function forgetTestFile(): void {
+  unique = randomBytes(4).toString('hex');
+  cloned = undefined;
 }
 
 /** A database with nothing in it; another one at every call. */
