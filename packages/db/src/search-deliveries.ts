@@ -14,8 +14,6 @@ import {
 } from './narrow-search.ts';
 import { eventIdOf } from './record-day.ts';
 import {
-  MAX_ROWS_SCANNED,
-  MAX_ROWS_SCANNED_OF_ALL,
   type SpanQuery,
   type SpanRow,
   type WalkedPage,
@@ -50,13 +48,7 @@ export async function searchDeliveries(
       (endpointId) => searchDeliveries(sql, tenantId, { ...filter, endpointIds: [endpointId] }, page),
     );
   const days = daysOf(filter, page, page.nowMs);
-  const ofAll = tenantId === null && filter.eventId === undefined && filter.endpointIds?.length !== 1;
-  const walked = await walkDays(
-    days,
-    page,
-    (span) => readSpan(sql, tenantId, filter, page, span),
-    ofAll ? MAX_ROWS_SCANNED_OF_ALL : MAX_ROWS_SCANNED,
-  );
+  const walked = await walkDays(days, page, (span) => readSpan(sql, tenantId, filter, page, span));
   return withoutMarks(walked);
 }
 

@@ -39,10 +39,8 @@ export interface SpanRow {
   readonly nth: number;
 }
 
-/** Rows that one page looks at to find those that fit. */
-export const MAX_ROWS_SCANNED = 3_000;
-/** Those of all tenants lie on more pages. */
-export const MAX_ROWS_SCANNED_OF_ALL = 1_500;
+/** Rows that one page looks at to find those that fit: each may be a read from the disk (docs/perf/search.md). */
+export const MAX_ROWS_SCANNED = 800;
 
 export async function walkDays<Row extends SpanRow>(
   days: DaySpan,
