@@ -20,7 +20,6 @@ export function runCheck(name: CheckName, options: CheckOptions = {}): Promise<C
   return new Promise((resolve, reject) => {
     const child = spawn(join(bin, command), args, {
       cwd: root,
-      env: { ...process.env, TURBO_TELEMETRY_DISABLED: '1', TURBO_NO_UPDATE_NOTIFIER: '1' },
       stdio: ['ignore', 'pipe', 'pipe'],
       signal: options.signal,
     });
@@ -45,6 +44,7 @@ function lintCommand({ fix, staged }: CheckOptions): [string, ...string[]] {
     : ['biome', 'ci', ...plain];
 }
 
+/** As one program: package by package, each checks again what it imports, which takes three times as long. */
 function typeCheckCommand(): [string, ...string[]] {
-  return ['turbo', 'run', 'check-types', '--output-logs=errors-only', '--log-order=grouped'];
+  return ['tsc', '--project', 'tsconfig.json', '--pretty', 'false'];
 }
