@@ -40,7 +40,7 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzResult> {
     headersTimeout: MAX_ANSWER_MS,
   });
   const document = await readDocument(agent, url);
-  const targets = targetsOf(document);
+  const targets = destructiveLast(targetsOf(document));
   const tally = createTally(codesOf(document));
   for (const [at, target] of targets.entries()) {
     const drawing = { random: createRandom(seed + at), known, keys };
@@ -61,6 +61,13 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzResult> {
   const { requests, statuses, failures, requestIds, closed } = tally;
   return { operations: targets.length, requests, statuses, failures, requestIds, closed };
 }
+
+/** So that there is something for the others to act on, and keys that are good. */
+const destructiveLast = (targets: readonly Target[]): Target[] =>
+  [...targets].sort((a, b) => Number(isDestructive(a)) - Number(isDestructive(b)));
+
+const isDestructive = ({ method, id }: Target): boolean =>
+  method === 'DELETE' || /^(revoke|changeTenant|changeKey|expunge)/.test(id);
 
 type Attempted = Answer | 'closed' | { readonly error: string };
 
