@@ -1,7 +1,7 @@
-import { deriveDeliveryId, mintEventId, standingOrder } from '@posthorn/contracts';
 import { createPortalTokens } from '../src/access/portal-token.ts';
 import { createApi } from '../src/http/app.ts';
 import { startApi, type TestApi } from './api.ts';
+import { recordFailure } from './record-failure.ts';
 
 /** Ids by the names that paths have for them. */
 export type Objects = Readonly<Record<string, string>>;
@@ -164,29 +164,7 @@ async function makeObjects(api: TestApi, tenantId: string, key: string): Promise
 async function recordFailures(api: TestApi, tenantId: string, endpointId: string): Promise<Objects> {
   const first = await recordFailure(api, tenantId, endpointId);
   await recordFailure(api, tenantId, endpointId);
-  return first;
-}
-
-async function recordFailure({ database: { sql } }: TestApi, tenantId: string, endpointId: string) {
-  const nowMs = Date.now();
-  const at = new Date(nowMs);
-  const eventId = mintEventId(nowMs);
-  const attemptId = mintEventId(nowMs);
-  const deliveryId = deriveDeliveryId(eventId, endpointId, 0);
-  const of = {
-    tenant_id: tenantId,
-    event_id: eventId,
-    retention_days: 30,
-    day: at.toISOString().slice(0, 10),
-  };
-  const to = { ...of, endpoint_id: endpointId, delivery_id: deliveryId, event_type: 'order.created', run: 0 };
-  const standing = standingOrder({ state: 'failed', round: 0, attempt: 1 });
-  await sql`insert into events ${sql({ ...of, type: 'order.created', labels: {} as never, content_type: 'application/json', payload: Buffer.from('{"n":1}'), occurred_at: at, accepted_at: at, revision: 1 })}`;
-  await sql`insert into deliveries ${sql({ ...to, state: 'failed', round: 0, attempt: 1, standing, last_failure: 'http_5xx', last_status: 500, last_error: 'answered 500', updated_at: at })}`;
-  await sql`insert into attempts ${sql({ ...to, attempt_id: attemptId, round: 0, attempt: 1, state: 'failed', started_at: at, duration_ms: 5, status: 500, failure: 'http_5xx', error: 'answered 500', trace_id: '0'.repeat(32) })}`;
-  await sql`insert into attempt_days (attempt_day, day) values (${of.day}, ${of.day}) on conflict do nothing`;
-  await sql`insert into dead_letters ${sql({ ...to, round: 0, standing, reason: 'attempts_exhausted', last_failure: 'http_5xx', last_status: 500, last_error: 'answered 500', attempts: 1, failed_at: at, topic: 'dead-letters', partition: 0, offset: nowMs })}`;
-  return { event_id: eventId, delivery_id: deliveryId, attempt_id: attemptId };
+  return { ...first };
 }
 
 /** A token of another installation, for the same tenant and good otherwise. */
