@@ -3,7 +3,8 @@ import type { Headers } from './header-fields.ts';
 
 /**
  * What a dead letter carries so that a copy made by hand in Kafka can be told from one that was changed: an HMAC over
- * tenant, event, endpoints, the payload's hash, and the tenant whose event it is where that is another. It says nothing about run, round or attempt: those are decided anew.
+ * tenant, event, endpoints, the payload's hash, and the tenant whose event it is where that is another. It says nothing
+ * about run, round or attempt: those are decided anew.
  */
 export const MAC_HEADER = 'ph_mac';
 

@@ -86,7 +86,10 @@ test.each<[string, () => { headers: Headers; value: Buffer }]>([
   ['its tenant changed', () => withHeader({ ce_tenant: 'globex' })],
   ['its endpoint changed', () => withHeader({ ph_slots: `ep_${'0'.repeat(32)}` })],
   ['an endpoint added', () => withHeader({ ph_slots: `${endpointId},ep_${'0'.repeat(32)}` })],
-  ['its event changed', () => withHeader({ ce_id: event.eventId.replace(/.$/, '0') })],
+  [
+    'its event changed',
+    () => withHeader({ ce_id: event.eventId.replace(/.$/, (last) => (last === '0' ? '1' : '0')) }),
+  ],
   ['its payload changed', () => ({ ...deadLetter(), value: Buffer.from('{"n":1}') })],
   [
     'a line end added to its payload',
