@@ -76,7 +76,10 @@ test('a key that 100 requests carry to two processes makes one event, though the
   const cut = at(String(listening.address));
   await doomed.waitForEnd();
   const answers = await Promise.all(at(system.api.url));
-  expect(await Promise.all(cut)).toEqual(cut.map(() => null));
+  // A produce of a process that has just started may miss its short time: 503, never 202.
+  const cutShort = (await Promise.all(cut)).map((answer) => answer?.status ?? 'cut');
+  expect(cutShort).toContain('cut');
+  expect(cutShort.filter((outcome) => outcome !== 'cut' && outcome !== 503)).toEqual([]);
   expect(answers.map((answer) => answer?.status)).toEqual(answers.map(() => 202));
   const ids = new Set(answers.flatMap((answer) => answer!.body.delivery_ids ?? []));
   expect(ids.size).toBe(1);
