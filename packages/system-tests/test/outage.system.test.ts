@@ -60,7 +60,7 @@ test('a key that 100 requests carry to two processes makes one event, though the
   await system.api.createWebhook(tenant, { url: inbox.url('/once') });
   const doomed = await system.startAnother('ingest', {
     POSTHORN_FAILPOINT: 'after-produce',
-    PRODUCE_TIMEOUT_MS: '500',
+    PRODUCE_TIMEOUT_MS: '1500',
     IDEMPOTENCY_MARGIN_MS: '500',
   });
   const listening = await doomed.waitForLine(({ address }) => address !== undefined, { what: 'its address' });
