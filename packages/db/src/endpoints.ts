@@ -40,7 +40,7 @@ export interface NewEndpoint extends Partial<EndpointLimits>, Partial<EndpointRe
   readonly filter?: ContentFilter | null;
   /** Left out: `tenant`. */
   readonly scope?: EndpointScope;
-  /** Newest first, each sealed (`sealSecret` in tenant-config). */
+  /** Newest first, each sealed (`sealSecret` in secrets). */
   readonly sealedSecrets: readonly string[];
   readonly retryScheduleMs: readonly number[] | null;
   readonly attemptTimeoutMs: number | null;

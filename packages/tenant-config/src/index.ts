@@ -12,7 +12,6 @@ export {
   matchingSystemEndpoints,
   passesFilter,
 } from './match-endpoints.ts';
-export * from './sealed-secret.ts';
 export type { EndpointConfig, EndpointSecret, EndpointVersion, TenantConfig } from './tenant-config.ts';
 export { headerField, SIGNING_SECRET_FIELD, toTenantConfig } from './tenant-config.ts';
 export * from './tenant-configs.ts';

@@ -1,9 +1,9 @@
 import type { TenantEndpointRow, TenantRow } from '@posthorn/db';
+import { parseKeyRing } from '@posthorn/secrets';
 import { expect, test } from 'vitest';
-import { parseSecretsKey } from './sealed-secret.ts';
 import { toTenantConfig } from './tenant-config.ts';
 
-const key = parseSecretsKey(Buffer.alloc(32, 1).toString('base64'));
+const key = parseKeyRing(Buffer.alloc(32, 1).toString('base64'));
 
 test('a configuration has what its rows say of lanes, cancellations, pauses and limits', () => {
   const limits = { maxConcurrency: 3, maxPerSec: 5, maxRetryMs: 60_000 };

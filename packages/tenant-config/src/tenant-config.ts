@@ -12,7 +12,7 @@ import type {
   TenantState,
   UnknownTypePolicy,
 } from '@posthorn/db';
-import { openSecret, type SecretsKey } from './sealed-secret.ts';
+import { type KeyRing, openSecret } from '@posthorn/secrets';
 
 /** What an endpoint subscribed to from one change up to (not including) another. */
 export interface EndpointVersion {
@@ -93,7 +93,7 @@ export const SIGNING_SECRET_FIELD = 'signing_secret';
 export const headerField = (name: string): string => `header:${name}`;
 
 /** Secrets stay sealed until they are looked at: who never does needs no key that fits. */
-export function toTenantConfig(row: TenantRow, key: SecretsKey): TenantConfig {
+export function toTenantConfig(row: TenantRow, key: KeyRing): TenantConfig {
   return {
     tenantId: row.tenantId,
     revision: row.revision,
@@ -111,7 +111,7 @@ export function toTenantConfig(row: TenantRow, key: SecretsKey): TenantConfig {
   };
 }
 
-function toEndpoint({ tenantId }: TenantRow, row: TenantEndpointRow, key: SecretsKey): EndpointConfig {
+function toEndpoint({ tenantId }: TenantRow, row: TenantEndpointRow, key: KeyRing): EndpointConfig {
   let secrets: readonly EndpointSecret[] | undefined;
   let headers: EndpointConfig['headers'] | undefined;
   const { endpointId } = row;

@@ -1,6 +1,6 @@
+import { sealSecret } from '@posthorn/secrets';
 import { describe, expect, test } from 'vitest';
-import { endpoint, revisionOf, secretsKey, setup } from '../test/fake-store.ts';
-import { sealSecret } from './sealed-secret.ts';
+import { endpoint, keyRing, revisionOf, setup } from '../test/fake-store.ts';
 import { headerField, SIGNING_SECRET_FIELD } from './tenant-config.ts';
 import { UNKNOWN_TENANT_TTL_MS } from './tenant-configs.ts';
 
@@ -174,8 +174,8 @@ test('the cache is bounded by endpoints and keeps what was used', async () => {
 test("an endpoint's secrets and headers are opened when they are looked at", async () => {
   const { store, configs } = setup();
   const sealedFor = { tenantId: 'a', endpointId: 'ep', field: SIGNING_SECRET_FIELD };
-  const sealed = ['new', 'old'].map((secret) => sealSecret(secretsKey, sealedFor, secret));
-  const header = sealSecret(secretsKey, { ...sealedFor, field: headerField('x-token') }, 'value');
+  const sealed = ['new', 'old'].map((secret) => sealSecret(keyRing, sealedFor, secret));
+  const header = sealSecret(keyRing, { ...sealedFor, field: headerField('x-token') }, 'value');
   store.change('a', [
     {
       ...endpoint('ep', sealed),

@@ -1,11 +1,11 @@
 import type { TenantId } from '@posthorn/contracts';
 import { type Database, REPLICA_LIVE_MS, type TenantChange } from '@posthorn/db';
 import type { Clock, Logger } from '@posthorn/runtime';
+import type { KeyRing } from '@posthorn/secrets';
 import { createConfigCache } from './config-cache.ts';
 import { type ConfigSource, databaseSource, type RateExchange } from './config-source.ts';
 import { createChangeFollower } from './follow-changes.ts';
 import { createTenantLoader, type Loaded } from './load-tenants.ts';
-import type { SecretsKey } from './sealed-secret.ts';
 import { type TenantConfig, toTenantConfig } from './tenant-config.ts';
 
 export type Lookup =
@@ -15,7 +15,7 @@ export type Lookup =
 
 export interface TenantConfigsOptions {
   readonly database: Pick<Database, 'sql'>;
-  readonly secretsKey: SecretsKey;
+  readonly keyRing: KeyRing;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   readonly clock: Clock;
   readonly pollIntervalMs?: number;
@@ -79,7 +79,7 @@ const replicaOf = ({ replicaId, rates, clock }: TenantConfigsOptions) =>
   replicaId === undefined ? undefined : { replicaId, rates, clock };
 
 export function createTenantConfigs(options: TenantConfigsOptions): TenantConfigs {
-  const { clock, secretsKey, replicaId } = options;
+  const { clock, keyRing, replicaId } = options;
   const source = options.source ?? databaseSource(options.database, replicaOf(options));
   const cache = createConfigCache(options.maxEndpoints ?? DEFAULT_MAX_ENDPOINTS);
   const loader = createTenantLoader((tenantIds) => source.load(tenantIds));
@@ -114,7 +114,7 @@ export function createTenantConfigs(options: TenantConfigsOptions): TenantConfig
 
   async function load(tenantId: TenantId, floor: number): Promise<Loaded> {
     const loaded = await loader.load(tenantId, floor);
-    if (loaded.kind === 'row') cache.put(toTenantConfig(loaded.row, secretsKey), clock.monotonicMs());
+    if (loaded.kind === 'row') cache.put(toTenantConfig(loaded.row, keyRing), clock.monotonicMs());
     else if (loaded.kind === 'absent') {
       cache.remove(tenantId);
       if (unknown.size >= MAX_UNKNOWN_TENANTS) unknown.clear();
@@ -137,7 +137,7 @@ export function createTenantConfigs(options: TenantConfigsOptions): TenantConfig
     const loaded = await load(tenantId, atLeastRevision);
     if (loaded.kind === 'absent') return { kind: 'unknown_tenant' };
     if (loaded.kind === 'failed') return { kind: 'unavailable', reason: loaded.reason };
-    const config = cache.get(tenantId) ?? toTenantConfig(loaded.row, secretsKey);
+    const config = cache.get(tenantId) ?? toTenantConfig(loaded.row, keyRing);
     if (config.revision >= atLeastRevision) return { kind: 'found', config };
     const reason = `revision ${atLeastRevision} is not in Postgres, ${config.revision} is`;
     return { kind: 'unavailable', reason };

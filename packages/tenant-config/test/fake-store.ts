@@ -1,9 +1,9 @@
 import type { ReplicaPoll, TenantEndpointRow, TenantRow } from '@posthorn/db';
+import { parseKeyRing } from '@posthorn/secrets';
 import { createFakeClock } from '@posthorn/testkit';
-import { parseSecretsKey } from '../src/sealed-secret.ts';
 import { createTenantConfigs, type TenantConfigsOptions } from '../src/tenant-configs.ts';
 
-export const secretsKey = parseSecretsKey(Buffer.alloc(32, 1).toString('base64'));
+export const keyRing = parseKeyRing(Buffer.alloc(32, 1).toString('base64'));
 
 /** A configuration store in memory: every change takes the next number. */
 function fakeStore() {
@@ -112,7 +112,7 @@ export function setup(over: Partial<TenantConfigsOptions> = {}) {
   const configs = createTenantConfigs({
     database: undefined as never,
     source: store.source,
-    secretsKey,
+    keyRing,
     clock,
     log: { info() {}, warn: (_fields: object, message: string) => warnings.push(message) } as never,
     ...over,

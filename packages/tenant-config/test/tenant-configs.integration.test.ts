@@ -1,18 +1,17 @@
 import { mintEndpointId } from '@posthorn/contracts';
 import { createEndpoint, createTenant, type Database, openDatabase } from '@posthorn/db';
 import { systemClock } from '@posthorn/runtime';
+import { parseKeyRing, sealSecret } from '@posthorn/secrets';
 import { databaseUrl } from '@posthorn/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   createTenantConfigs,
   matchingEndpoints,
-  parseSecretsKey,
   SIGNING_SECRET_FIELD,
-  sealSecret,
   type TenantConfigs,
 } from '../src/index.ts';
 
-const secretsKey = parseSecretsKey(Buffer.alloc(32, 1).toString('base64'));
+const keyRing = parseKeyRing(Buffer.alloc(32, 1).toString('base64'));
 const quiet = { info() {}, warn() {} } as never;
 
 let database: Database;
@@ -28,7 +27,7 @@ afterAll(async () => {
 async function start(replicaId?: string): Promise<TenantConfigs> {
   const configs = createTenantConfigs({
     database,
-    secretsKey,
+    keyRing,
     log: quiet,
     clock: systemClock,
     ...(replicaId ? { replicaId } : { pollIntervalMs: 60_000 }),
@@ -47,11 +46,7 @@ test('an endpoint is applied by every replica when its change is confirmed, and 
   await dispatcher.get('t');
 
   const endpointId = mintEndpointId(Date.now());
-  const sealed = sealSecret(
-    secretsKey,
-    { tenantId: 't', endpointId, field: SIGNING_SECRET_FIELD },
-    'whsec_x',
-  );
+  const sealed = sealSecret(keyRing, { tenantId: 't', endpointId, field: SIGNING_SECRET_FIELD }, 'whsec_x');
   const created = await createEndpoint(database.sql, 't', {
     endpointId,
     url: 'https://example.com',

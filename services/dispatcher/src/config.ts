@@ -8,10 +8,9 @@ import {
   kafkaConfig,
   layoutConfig,
   readConfig,
-  secret,
   telemetryConfig,
 } from '@posthorn/runtime';
-import { parseSecretsKey } from '@posthorn/tenant-config';
+import { secretsConfig, type WithKeyRing, withKeyRing } from '@posthorn/secrets';
 
 const MIB = 1024 * 1024;
 
@@ -21,11 +20,7 @@ export const spec = {
   ...kafkaConfig,
   ...databaseConfig(4),
   ...layoutConfig(parseTiers, DEFAULT_TIERS),
-  secretsKey: secret('SECRETS_KEY', {
-    expected: 'base64 of 32 bytes',
-    check: parseSecretsKey,
-    doc: 'The key that the macs of dead letters and replays are made with (by derivation); the same for all services.',
-  }),
+  ...secretsConfig,
   maxFanOutRecords: integer('FAN_OUT_MAX_RECORDS', {
     fallback: '1000',
     min: 1,
@@ -140,8 +135,8 @@ export const spec = {
   }),
 } as const;
 
-export type DispatcherConfig = ConfigOf<typeof spec>;
+export type DispatcherConfig = WithKeyRing<ConfigOf<typeof spec>>;
 
 /** @throws ConfigError listing every fault. */
 export const readServiceConfig = (environment: Environment): DispatcherConfig =>
-  readConfig(spec, environment);
+  withKeyRing(readConfig(spec, environment));

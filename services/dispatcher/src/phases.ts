@@ -10,7 +10,7 @@ import {
   type Producer,
 } from '@posthorn/kafka';
 import { type Clock, type Logger, type Tracing, within } from '@posthorn/runtime';
-import { parseSecretsKey, type TenantConfigs } from '@posthorn/tenant-config';
+import type { TenantConfigs } from '@posthorn/tenant-config';
 import type { DispatcherConfig } from './config.ts';
 import { type ConsumerHandle, createConsumerHandle } from './consumer-handle.ts';
 import { createFanOut } from './fan-out/consume-events.ts';
@@ -66,8 +66,7 @@ const DRAIN_TIMEOUT_MS = 1_000;
 const STOP_DRAIN_TIMEOUT_MS = 5_000;
 
 /** The key of the macs on dead letters and replays. */
-export const macKeyOf = ({ secretsKey }: DispatcherConfig): Uint8Array =>
-  deriveMacKey(parseSecretsKey(secretsKey).bytes);
+export const macKeyOf = ({ keyRing }: DispatcherConfig): Uint8Array => deriveMacKey(keyRing.sealing.bytes);
 
 export const namesOf = (config: DispatcherConfig): TopicNames => topicNames(config.topicPrefix);
 

@@ -12,7 +12,7 @@ import {
   type Part,
   type Tracing,
 } from '@posthorn/runtime';
-import { createTenantConfigs, type SecretsKey } from '@posthorn/tenant-config';
+import { createTenantConfigs } from '@posthorn/tenant-config';
 import type { DispatcherConfig } from './config.ts';
 import { type WiredInbound, wireInbound } from './inbound/wire-inbound.ts';
 import { createDispatcherMetrics, registerGauges } from './metrics.ts';
@@ -47,12 +47,6 @@ export interface Dispatcher {
 
 /** Below the fence of seven seconds: what is not acknowledged by then may be another process' to send. */
 const DELIVERY_TIMEOUT_MS = 5_000;
-/**
- * Looks at endpoints' filters alone, so it opens no secret. `SECRETS_KEY`, which would, is here for the macs on dead
- * letters and replays: the key of those is derived from it.
- */
-const NO_SECRETS: SecretsKey = { keyId: 'none', bytes: Buffer.alloc(32) };
-
 /**
  * Three consumer groups in one process (fan-out, release of retries, replay), a fourth where events of others are taken
  * from Kafka, and the bulk replays.
@@ -105,7 +99,7 @@ function openContext(options: DispatcherOptions): PhaseContext {
     kafka,
     database,
     producer,
-    configs: createTenantConfigs({ database, secretsKey: NO_SECRETS, log, clock }),
+    configs: createTenantConfigs({ database, keyRing: config.keyRing, log, clock }),
     journal: createJournalWriter({
       producer,
       topic: namesOf(config).journal,

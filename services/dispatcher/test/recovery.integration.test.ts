@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { decodeDelivery, decodeWait, encodeEvent, mintEventId, tenantPartition } from '@posthorn/contracts';
 import { createJournalWriter, type JournalWriter } from '@posthorn/journal';
 import type { TrackedRecord } from '@posthorn/kafka';
 import { createLogger, createMetrics, systemClock } from '@posthorn/runtime';
+import { parseKeyRing } from '@posthorn/secrets';
 import { createTenantConfigs } from '@posthorn/tenant-config';
 import { type SignalledList, waitUntil } from '@posthorn/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -29,7 +31,7 @@ const untilDelivered = (eventId: string, count: number) =>
 function wire(journal: JournalWriter) {
   const log = createLogger('dispatcher', 'silent');
   const { database, config, kafka, producer } = around;
-  const secretsKey = { keyId: 'none', bytes: Buffer.alloc(32) };
+  const keyRing = parseKeyRing(randomBytes(32).toString('base64'));
   const context: PhaseContext = {
     config,
     kafka,
@@ -37,7 +39,7 @@ function wire(journal: JournalWriter) {
     journal,
     database,
     log,
-    configs: createTenantConfigs({ database, secretsKey, log, clock: systemClock }),
+    configs: createTenantConfigs({ database, keyRing, log, clock: systemClock }),
     brokerClock: createBrokerClock(() => systemClock.monotonicMs()),
     clock: systemClock,
     tracing: noTracing,

@@ -15,7 +15,7 @@ import {
   telemetryConfig,
   text,
 } from '@posthorn/runtime';
-import { parseSecretsKey } from '@posthorn/tenant-config';
+import { secretsConfig, type WithKeyRing, withKeyRing } from '@posthorn/secrets';
 
 const ADMIN_PORT = 9_400;
 const DATABASE_POOL = 10;
@@ -84,12 +84,7 @@ export const spec = {
       if (value !== '' && !OPERATOR_KEY.test(value)) throw new Error();
     },
   }),
-  secretsKey: {
-    ...parsed('SECRETS_KEY', 'base64 of 32 bytes', parseSecretsKey, {
-      doc: 'The key that endpoint secrets are encrypted under in Postgres; the same for ingest and worker.',
-    }),
-    secret: true,
-  },
+  ...secretsConfig,
   egressAllowedCidrs: list('EGRESS_ALLOWED_CIDRS', {
     fallback: '',
     expected: 'CIDR blocks, comma-separated',
@@ -164,6 +159,7 @@ export const spec = {
   }),
 } as const;
 
-export type IngestConfig = ConfigOf<typeof spec>;
+export type IngestConfig = WithKeyRing<ConfigOf<typeof spec>>;
 
-export const readServiceConfig = (environment: Environment): IngestConfig => readConfig(spec, environment);
+export const readServiceConfig = (environment: Environment): IngestConfig =>
+  withKeyRing(readConfig(spec, environment));

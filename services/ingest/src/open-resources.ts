@@ -87,7 +87,7 @@ export function openResources(options: IngestOptions, ingestMetrics: IngestMetri
     rate,
     configs: createTenantConfigs({
       database: lookups,
-      secretsKey: config.secretsKey,
+      keyRing: config.keyRing,
       log,
       clock,
       maxEndpoints: config.maxCachedEndpoints,

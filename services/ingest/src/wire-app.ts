@@ -34,7 +34,7 @@ export function wireApp(
     isStopping: () => !isReady(),
     maxWaitMs: config.maxTestWaitMs,
   });
-  const portalTokens = createPortalTokens(config.secretsKey.bytes);
+  const portalTokens = createPortalTokens(config.keyRing.sealing.bytes);
   const keys = openKeys(options, resources, portalTokens);
   gaugeFrom(options, resources, ingestMetrics, { keys, once, outcomeWaits, shedder });
   return {
@@ -53,14 +53,14 @@ export function wireApp(
     tenants: configs,
     catalogue,
     payloadChecks,
-    secretsKey: config.secretsKey,
+    keyRing: config.keyRing,
     urlFault: (url) => {
       const check = checkUrl(url, policy);
       return check.ok ? null : check.detail;
     },
     countDeadLetters: (tenantId) => postgres.countDeadLetters(tenantId),
     reportDatabaseDown: () => postgres.reportDown(),
-    macKey: deriveMacKey(config.secretsKey.bytes),
+    macKey: deriveMacKey(config.keyRing.sealing.bytes),
     journal: (entry) => journal.append(entry),
     send: (record) => producer.send(record),
     checks: healthChecks(resources),

@@ -11,11 +11,11 @@ import {
 import { type Database, openDatabase, type Quotas } from '@posthorn/db';
 import type { OutboundRecord, ProduceAck } from '@posthorn/kafka';
 import { createLogger, createMetrics, createTracing, systemClock } from '@posthorn/runtime';
+import { parseKeyRing } from '@posthorn/secrets';
 import {
   catalogueSource,
   createEventCatalogue,
   createTenantConfigs,
-  parseSecretsKey,
   type TenantConfigs,
 } from '@posthorn/tenant-config';
 import { createSignalledList, databaseUrl, type SignalledList } from '@posthorn/testkit';
@@ -69,10 +69,10 @@ export interface TestApi {
 export async function startApi(change: (parts: AppParts) => AppParts = (parts) => parts): Promise<TestApi> {
   const database = openDatabase({ url: await databaseUrl(), pool: 4, applicationName: 'api-test' });
   const log = createLogger('ingest', 'silent');
-  const secretsKey = parseSecretsKey(randomBytes(32).toString('base64'));
+  const keyRing = parseKeyRing(randomBytes(32).toString('base64'));
   const configs = createTenantConfigs({
     database,
-    secretsKey,
+    keyRing,
     log,
     clock: systemClock,
     replicaId: 'ingest-test',
@@ -84,7 +84,7 @@ export async function startApi(change: (parts: AppParts) => AppParts = (parts) =
   const store = openStore(database, database);
   const sent = createSignalledList<OutboundRecord>();
   const journaled = createSignalledList<JournalEntry>();
-  const portalTokens = createPortalTokens(secretsKey.bytes);
+  const portalTokens = createPortalTokens(keyRing.sealing.bytes);
   const parts = change({
     keys: createKeys({
       findKey: (keyHash) => store.findApiKey(keyHash),
@@ -123,7 +123,7 @@ export async function startApi(change: (parts: AppParts) => AppParts = (parts) =
       reportDatabaseDown: () => undefined,
     }),
     shedder: createLoadShedder({ maxRequests: 100, maxBytes: 50_000_000 }),
-    secretsKey,
+    keyRing,
     urlFault: (url) => (/^https?:\/\/[a-z0-9.-]+\.example(:\d+)?(\/|$)/.test(url) ? null : 'may not be used'),
     countDeadLetters: () => 0,
     reportDatabaseDown: () => undefined,
@@ -139,7 +139,7 @@ export async function startApi(change: (parts: AppParts) => AppParts = (parts) =
     eventsTopic: 'events',
     eventPartitions: 8,
     replayTopic: 'replay',
-    macKey: deriveMacKey(secretsKey.bytes),
+    macKey: deriveMacKey(keyRing.sealing.bytes),
     journalPartitions: 4,
     lanes: LANES,
     tiers: parseTiers(DEFAULT_TIERS),

@@ -3,8 +3,8 @@ import type { DeadLetterRow, DeliveryRow, EndpointRow, Quotas } from '@posthorn/
 import { JournalError } from '@posthorn/journal';
 import type { OutboundRecord, ProduceAck } from '@posthorn/kafka';
 import { createLogger, createMetrics, createTracing } from '@posthorn/runtime';
+import { parseKeyRing } from '@posthorn/secrets';
 import type { EndpointVersion, Lookup, TenantConfig } from '@posthorn/tenant-config';
-import { parseSecretsKey } from '@posthorn/tenant-config';
 import { createFakeClock, type FakeClock } from '@posthorn/testkit';
 import { createAdmitOnce } from '../src/accept/once/admit-once.ts';
 import { createRateWindow } from '../src/accept/rate-window.ts';
@@ -109,7 +109,7 @@ export async function setup(limits?: { maxRequests?: number; maxBytes?: number }
       reportDatabaseDown: () => undefined,
     }),
     shedder: createLoadShedder({ maxRequests, maxBytes }),
-    secretsKey: parseSecretsKey(SECRETS_KEY.toString('base64')),
+    keyRing: parseKeyRing(SECRETS_KEY.toString('base64')),
     urlFault: (url) => (/^https?:\/\/[a-z0-9.-]+\.example(:\d+)?(\/|$)/.test(url) ? null : 'may not be used'),
     countDeadLetters: (tenantId) => tables.counts.get(tenantId) ?? 0,
     reportDatabaseDown: () => undefined,

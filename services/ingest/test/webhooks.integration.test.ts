@@ -1,4 +1,5 @@
-import { headerField, openSecret, SIGNING_SECRET_FIELD } from '@posthorn/tenant-config';
+import { openSecret } from '@posthorn/secrets';
+import { headerField, SIGNING_SECRET_FIELD } from '@posthorn/tenant-config';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type ApiAnswer, startApi, type TestApi } from './api.ts';
 
@@ -113,7 +114,7 @@ describe('headers of a receiver', () => {
     for (const seen of [text, listed.text, stored]) expect(seen).not.toContain(CANARY);
     const { sealedHeaders } = await rowOf(id);
     const sealedFor = { tenantId, endpointId: id, field: headerField('authorization') };
-    expect(openSecret(api.parts.secretsKey, sealedFor, sealedHeaders.authorization)).toBe(`Bearer ${CANARY}`);
+    expect(openSecret(api.parts.keyRing, sealedFor, sealedHeaders.authorization)).toBe(`Bearer ${CANARY}`);
   });
 
   test('stay what they were where the mask is given back, and go where they are left out', async () => {
@@ -265,7 +266,7 @@ describe('a secret', () => {
   const opened = async (id: string) => {
     const sealedFor = { tenantId, endpointId: id, field: SIGNING_SECRET_FIELD };
     return (await rowOf(id)).sealedSecrets.map((sealed: string) =>
-      openSecret(api.parts.secretsKey, sealedFor, sealed),
+      openSecret(api.parts.keyRing, sealedFor, sealed),
     );
   };
 

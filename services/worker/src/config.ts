@@ -17,10 +17,9 @@ import {
   list,
   parsed,
   readConfig,
-  secret,
   telemetryConfig,
 } from '@posthorn/runtime';
-import { parseSecretsKey } from '@posthorn/tenant-config';
+import { secretsConfig, type WithKeyRing, withKeyRing } from '@posthorn/secrets';
 
 const MAX_RETRIES = 50;
 
@@ -47,11 +46,7 @@ export const spec = {
   ...kafkaConfig,
   ...databaseConfig(4),
   ...layoutConfig(parseTiers, DEFAULT_TIERS),
-  secretsKey: secret('SECRETS_KEY', {
-    expected: 'base64 of 32 bytes',
-    check: parseSecretsKey,
-    doc: 'Key that the signing secrets in Postgres are encrypted with.',
-  }),
+  ...secretsConfig,
   egressAllowedCidrs: list('EGRESS_ALLOWED_CIDRS', {
     fallback: '',
     expected: 'networks such as 127.0.0.0/8, comma-separated',
@@ -254,9 +249,9 @@ export const spec = {
   }),
 } as const;
 
-export type WorkerConfig = ConfigOf<typeof spec>;
+export type WorkerConfig = WithKeyRing<ConfigOf<typeof spec>>;
 
 /** @throws ConfigError naming every key that is missing or malformed. */
 export function readServiceConfig(environment: Environment): WorkerConfig {
-  return readConfig(spec, environment);
+  return withKeyRing(readConfig(spec, environment));
 }

@@ -3,7 +3,7 @@ import { deriveMacKey, type JournalEntry, topicNames, USER_AGENT } from '@postho
 import type { GuardedAgent } from '@posthorn/egress';
 import { type ConsumerStats, type OutboundRecord, type ProduceAck, ProduceError } from '@posthorn/kafka';
 import type { Clock, Logger, Tracing } from '@posthorn/runtime';
-import { parseSecretsKey, type TenantConfigs } from '@posthorn/tenant-config';
+import type { TenantConfigs } from '@posthorn/tenant-config';
 import { type AttemptSteps, attempt } from './attempt/attempt.ts';
 import { createRequestBuilder } from './attempt/build-request.ts';
 import { createGoneEndpoints, type GoneEndpoints } from './attempt/gone-endpoints.ts';
@@ -265,6 +265,6 @@ function recordLayout(config: WorkerConfig): RecordLayout {
     tiers: config.tiers,
     lanes: config.lanes,
     deadLetterPartitions: config.journalPartitions,
-    macKey: deriveMacKey(parseSecretsKey(config.secretsKey).bytes),
+    macKey: deriveMacKey(config.keyRing.sealing.bytes),
   };
 }

@@ -21,7 +21,7 @@ import {
   type Part,
   type Tracing,
 } from '@posthorn/runtime';
-import { createTenantConfigs, parseSecretsKey } from '@posthorn/tenant-config';
+import { createTenantConfigs } from '@posthorn/tenant-config';
 import type { WorkerConfig } from './config.ts';
 import { createWorkerMetrics } from './metrics.ts';
 import { observeWorker } from './observe-worker.ts';
@@ -136,7 +136,6 @@ function openClients({ config, log, clock, metrics: registry }: WorkerOptions, m
     pool: config.databasePool,
     applicationName: 'posthorn-worker',
   });
-  const secretsKey = parseSecretsKey(config.secretsKey);
   const metrics = createWorkerMetrics(registry, clock);
   const produceOptions = { deliveryTimeoutMs: PRODUCE_TIMEOUT_MS, onRequest: metrics.produced };
   // What happened stays true when the lanes are gone, and entries may come twice: no fence for the journal.
@@ -145,7 +144,7 @@ function openClients({ config, log, clock, metrics: registry }: WorkerOptions, m
     kafka,
     database,
     metrics,
-    configs: createTenantConfigs({ database, secretsKey, log, clock }),
+    configs: createTenantConfigs({ database, keyRing: config.keyRing, log, clock }),
     agent: createGuardedAgent({
       policy: createAddressPolicy({ allowedCidrs: config.egressAllowedCidrs }),
     }),

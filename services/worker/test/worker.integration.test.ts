@@ -7,7 +7,7 @@ import {
   effortOf,
   hasValidMac,
 } from '@posthorn/contracts';
-import { parseSecretsKey } from '@posthorn/tenant-config';
+import { parseKeyRing } from '@posthorn/secrets';
 import { type Receiver, startReceiver } from '@posthorn/testkit';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -175,7 +175,7 @@ test('what waits for an endpoint that a 410 disabled is a dead letter without a 
   expect(entriesOf(second.eventId)).toMatchObject([{ kind: 'dead_lettered', reason: 'endpoint_gone' }]);
   const dead = () => world.deadLetters.items.find(({ headers }) => headers.ce_id === second.eventId);
   await world.deadLetters.waitFor(() => dead() !== undefined, { what: 'a dead letter' });
-  const key = deriveMacKey(parseSecretsKey(SECRETS_KEY).bytes);
+  const key = deriveMacKey(parseKeyRing(SECRETS_KEY).sealing.bytes);
   expect(hasValidMac(key, dead()!.headers, dead()!.value)).toBe(true);
   expect(receiver.arrivals('/disabled')).toHaveLength(1);
 });

@@ -32,8 +32,9 @@ import {
   type TrackedRecord,
 } from '@posthorn/kafka';
 import { createLogger, createMetrics, createTracing, systemClock } from '@posthorn/runtime';
+import { parseKeyRing, sealSecret } from '@posthorn/secrets';
 import { generateSecret } from '@posthorn/signing';
-import { headerField, parseSecretsKey, SIGNING_SECRET_FIELD, sealSecret } from '@posthorn/tenant-config';
+import { headerField, SIGNING_SECRET_FIELD } from '@posthorn/tenant-config';
 import { createSignalledList, databaseUrl, kafkaBrokers, topicPrefix } from '@posthorn/testkit';
 import { readServiceConfig } from '../src/config.ts';
 import { createWorker } from '../src/service.ts';
@@ -177,7 +178,7 @@ async function addEndpoint(
   const endpointId = mintEndpointId(Date.now());
   const secret = generateSecret();
   const seal = (field: string, text: string) =>
-    sealSecret(parseSecretsKey(SECRETS_KEY), { tenantId, endpointId, field }, text);
+    sealSecret(parseKeyRing(SECRETS_KEY), { tenantId, endpointId, field }, text);
   const headers = Object.entries(options.headers ?? {});
   const made = await createEndpoint(database.sql, tenantId, {
     endpointId,

@@ -95,7 +95,7 @@ export async function applyFields(
   const expected = readIfMatch(request.headers['if-match']);
   if (expected && isProblem(expected)) return sendProblem(reply, expected);
   return answerChange(parts, request, reply, 'webhook changed', async (found, actor) => {
-    const changes = toChanges(parts.secretsKey, found, fields);
+    const changes = toChanges(parts.keyRing, found, fields);
     if (isProblem(changes)) return changes;
     const whole = { ...unset, ...changes };
     const refused = refuse(request, found, { ...found, ...whole }, given);

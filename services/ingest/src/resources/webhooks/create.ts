@@ -1,7 +1,8 @@
 import { type EndpointId, type Labels, mintEndpointId } from '@posthorn/contracts';
 import type { NewEndpoint } from '@posthorn/db';
+import { sealSecret } from '@posthorn/secrets';
 import { generateSecret } from '@posthorn/signing';
-import { SIGNING_SECRET_FIELD, sealSecret } from '@posthorn/tenant-config';
+import { SIGNING_SECRET_FIELD } from '@posthorn/tenant-config';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { actorOf } from '../../access/actor.ts';
 import { confirmChange, unknownTenant } from '../../access/authorise.ts';
@@ -82,13 +83,11 @@ interface Wanted {
   readonly secret: string;
 }
 
-function toEndpoint({ secretsKey }: Pick<AppParts, 'secretsKey'>, wanted: Wanted) {
+function toEndpoint({ keyRing }: Pick<AppParts, 'keyRing'>, wanted: Wanted) {
   const { tenantId, endpointId, body, secret } = wanted;
-  const changes = toChanges(secretsKey, { tenantId, endpointId, sealedHeaders: {} }, body);
+  const changes = toChanges(keyRing, { tenantId, endpointId, sealedHeaders: {} }, body);
   if (isProblem(changes)) return changes;
-  const sealedSecrets = [
-    sealSecret(secretsKey, { tenantId, endpointId, field: SIGNING_SECRET_FIELD }, secret),
-  ];
+  const sealedSecrets = [sealSecret(keyRing, { tenantId, endpointId, field: SIGNING_SECRET_FIELD }, secret)];
   return { ...UNSET, ...changes, endpointId, url: body.url, sealedSecrets };
 }
 

@@ -1,4 +1,4 @@
-import type { SecretsKey } from '@posthorn/tenant-config';
+import type { KeyRing } from '@posthorn/secrets';
 import type { App, AppParts } from '../../http/app.ts';
 import { changeWebhook, deleteWebhook, replaceWebhook } from './change.ts';
 import { createWebhook } from './create.ts';
@@ -11,7 +11,7 @@ import { webhookStats } from './stats.ts';
 import { testFilter } from './test-filter.ts';
 
 export interface WebhookParts {
-  readonly secretsKey: SecretsKey;
+  readonly keyRing: KeyRing;
   /** Why a URL may not be an endpoint, without asking DNS; null when it may. */
   readonly urlFault: (url: string) => string | null;
   /** Of requests that wait for what comes of a test. */

@@ -1,5 +1,6 @@
+import { sealSecret } from '@posthorn/secrets';
 import { generateSecret } from '@posthorn/signing';
-import { SIGNING_SECRET_FIELD, sealSecret } from '@posthorn/tenant-config';
+import { SIGNING_SECRET_FIELD } from '@posthorn/tenant-config';
 import Type from 'typebox';
 import type { App, AppParts } from '../../http/app.ts';
 import { WebhookParams } from '../../http/fields.ts';
@@ -54,7 +55,7 @@ export function rotateSecret(app: App, parts: AppParts): void {
       const now = parts.clock.nowMs();
       const rotation = {
         sealedSecret: sealSecret(
-          parts.secretsKey,
+          parts.keyRing,
           { tenantId, endpointId, field: SIGNING_SECRET_FIELD },
           secret,
         ),

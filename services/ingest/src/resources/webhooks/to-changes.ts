@@ -1,6 +1,7 @@
 import { compileFilter, SCHEDULE_PRESETS, type SchedulePreset } from '@posthorn/contracts';
 import type { EndpointChanges, EndpointRow } from '@posthorn/db';
-import { headerField, type SecretsKey, sealSecret } from '@posthorn/tenant-config';
+import { type KeyRing, sealSecret } from '@posthorn/secrets';
+import { headerField } from '@posthorn/tenant-config';
 import Type, { type Static } from 'typebox';
 import { invalidRequest, isProblem, type Problem } from '../../http/problem.ts';
 import { pointerTo } from '../../http/validation.ts';
@@ -33,7 +34,7 @@ export type SealingFor = Pick<EndpointRow, 'tenantId' | 'endpointId' | 'sealedHe
  * Only what was given: the rest stays as it is. A problem for a filter that is none, and where a stored value is asked
  * for that is not there.
  */
-export function toChanges(key: SecretsKey, of: SealingFor, given: GivenChanges): EndpointChanges | Problem {
+export function toChanges(key: KeyRing, of: SealingFor, given: GivenChanges): EndpointChanges | Problem {
   const faulty = filterProblem(given.filter);
   if (faulty) return faulty;
   const sealedHeaders = given.headers && sealHeaders(key, of, given.headers);
@@ -75,7 +76,7 @@ function toScheduleMs(given: readonly number[] | SchedulePreset): readonly numbe
   return given.map((seconds) => Math.round(seconds * 1_000));
 }
 
-function sealHeaders(key: SecretsKey, of: SealingFor, headers: object): Record<string, string> | Problem {
+function sealHeaders(key: KeyRing, of: SealingFor, headers: object): Record<string, string> | Problem {
   const { tenantId, endpointId } = of;
   const sealed: Record<string, string> = {};
   for (const [given, value] of Object.entries(headers) as [string, string][]) {

@@ -1,7 +1,7 @@
 import type { DeliveryId, EventId } from '@posthorn/contracts';
 import type { AttemptRow, EndpointRow } from '@posthorn/db';
+import { SealedSecretError } from '@posthorn/secrets';
 import { parseSecret, type SigningKey } from '@posthorn/signing';
-import { SealedSecretError } from '@posthorn/tenant-config';
 import Type, { type Static } from 'typebox';
 import type { PostedEvent } from '../../accept/posted-event.ts';
 import type { AppParts } from '../../http/app.ts';

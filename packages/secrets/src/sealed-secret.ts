@@ -1,16 +1,11 @@
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import type { KeyRing, RingKey } from './key-ring.ts';
 
 /**
  * Secrets at rest: AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce. The text is
  * `v1.<key id>.<nonce>.<ciphertext and tag>`, base64url. Tenant, endpoint and field are authenticated with it, so
  * that a sealed value moved to another row does not open there.
  */
-export interface SecretsKey {
-  /** 8 hex digits of the key's SHA-256. */
-  readonly keyId: string;
-  readonly bytes: Buffer;
-}
-
 export interface SealedFor {
   readonly tenantId: string;
   readonly endpointId: string;
@@ -21,20 +16,11 @@ export class SealedSecretError extends Error {
   override name = 'SealedSecretError';
 }
 
-const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** From `SECRETS_KEY`: base64 of 32 bytes. @throws Error that does not quote the text. */
-export function parseSecretsKey(text: string): SecretsKey {
-  const bytes = Buffer.from(text, 'base64');
-  if (bytes.length !== KEY_BYTES || bytes.toString('base64').replace(/=+$/, '') !== text.replace(/=+$/, ''))
-    throw new Error(`not base64 of ${KEY_BYTES} bytes`);
-  return { keyId: createHash('sha256').update(bytes).digest('hex').slice(0, 8), bytes };
-}
-
 /** Seals with a nonce of its own: the same secret never looks the same twice. */
-export function sealSecret(key: SecretsKey, sealedFor: SealedFor, plaintext: string): string {
+export function sealSecret({ sealing: key }: KeyRing, sealedFor: SealedFor, plaintext: string): string {
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv('aes-256-gcm', key.bytes, nonce).setAAD(authenticated(key, sealedFor));
   const sealed = Buffer.concat([cipher.update(plaintext, 'utf8'), cipher.final(), cipher.getAuthTag()]);
@@ -42,12 +28,15 @@ export function sealSecret(key: SecretsKey, sealedFor: SealedFor, plaintext: str
 }
 
 /** @throws SealedSecretError when the text is malformed, was sealed with another key, for another row, or changed. */
-export function openSecret(key: SecretsKey, sealedFor: SealedFor, text: string): string {
+export function openSecret(ring: KeyRing, sealedFor: SealedFor, text: string): string {
   const [version, keyId, nonceText, sealedText, ...rest] = text.split('.');
   if (version !== 'v1' || nonceText === undefined || sealedText === undefined || rest.length > 0)
     throw new SealedSecretError('sealed secret is malformed');
-  if (keyId !== key.keyId)
-    throw new SealedSecretError(`secret was sealed with key ${keyId}, SECRETS_KEY is key ${key.keyId}`);
+  const key = ring.keys.get(keyId!);
+  if (!key)
+    throw new SealedSecretError(
+      `secret was sealed with key ${keyId}, SECRETS_KEY is key ${ring.sealing.keyId}`,
+    );
   const nonce = Buffer.from(nonceText, 'base64url');
   const sealed = Buffer.from(sealedText, 'base64url');
   if (nonce.length !== NONCE_BYTES || sealed.length < TAG_BYTES)
@@ -65,6 +54,6 @@ export function openSecret(key: SecretsKey, sealedFor: SealedFor, text: string):
   }
 }
 
-function authenticated(key: SecretsKey, { tenantId, endpointId, field }: SealedFor): Buffer {
+function authenticated(key: RingKey, { tenantId, endpointId, field }: SealedFor): Buffer {
   return Buffer.from(['v1', key.keyId, tenantId, endpointId, field].join('\n'));
 }
