@@ -1,3 +1,4 @@
+export * from './certificates.ts';
 export * from './fake-clock.ts';
 export * from './fault-proxy.ts';
 export * from './free-port.ts';
