@@ -1,0 +1,134 @@
+import { USER_AGENT } from '@posthorn/contracts';
+import { type GuardedAgent, type OutboundRequest, parseTarget, type SendResult } from '@posthorn/egress';
+import { type CloudEventsAnswer, echoes, readCloudEventsAnswer } from './read-answer.ts';
+
+/** `challenge`: a signed POST whose answer has to repeat a text. `cloudevents`: OPTIONS, as CloudEvents' webhooks ask. */
+export type HandshakeMethod = 'challenge' | 'cloudevents';
+
+/** Who is asked, and what a request to it carries of its own. */
+export interface Candidate {
+  readonly endpointId: string;
+  readonly tenantId: string;
+  readonly url: string;
+  /** What every request to it carries: its own headers and credentials, by name and value. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly tls?: OutboundRequest['tls'];
+  /** Of these bytes, now: names and values. */
+  sign(body: Buffer): readonly string[];
+}
+
+export type Shaken =
+  /** `maxPerSec`: deliveries a second that the receiver grants; null where it names no limit. */
+  | { readonly kind: 'agreed'; readonly maxPerSec: number | null }
+  | { readonly kind: 'declined'; readonly detail: string }
+  /** Too many are under way, in all or of this tenant. */
+  | { readonly kind: 'busy' };
+
+export interface Handshakes {
+  /** Never rejects for anything that the receiver does. */
+  shake(candidate: Candidate, method: HandshakeMethod): Promise<Shaken>;
+  readonly underWay: number;
+}
+
+export interface HandshakeOptions {
+  readonly agent: Pick<GuardedAgent, 'send'>;
+  /** Who asks, as CloudEvents has it: a DNS name. */
+  readonly origin: string;
+  /** A text that nobody can guess. */
+  readonly makeChallenge: () => string;
+  readonly maxUnderWay?: number;
+  readonly maxUnderWayOfTenant?: number;
+}
+
+export const MAX_HANDSHAKES = 32;
+export const MAX_HANDSHAKES_OF_TENANT = 4;
+export const HANDSHAKE_DEADLINE_MS = 10_000;
+const MAX_ANSWER_BYTES = 4_096;
+export const VERIFICATION_TYPE = 'webhook.verification';
+
+/**
+ * Asks a receiver whether it wants this tenant's webhooks, before anything of the tenant's goes there: whoever can only
+ * type an address cannot answer for it. The requests go through the same guard as deliveries.
+ */
+export function createHandshakes(options: HandshakeOptions): Handshakes {
+  const { agent, maxUnderWay = MAX_HANDSHAKES, maxUnderWayOfTenant = MAX_HANDSHAKES_OF_TENANT } = options;
+  const byTenant = new Map<string, number>();
+  let underWay = 0;
+
+  async function shake(candidate: Candidate, method: HandshakeMethod): Promise<Shaken> {
+    const ofTenant = byTenant.get(candidate.tenantId) ?? 0;
+    if (underWay >= maxUnderWay || ofTenant >= maxUnderWayOfTenant) return { kind: 'busy' };
+    underWay += 1;
+    byTenant.set(candidate.tenantId, ofTenant + 1);
+    try {
+      return await (method === 'challenge' ? challenge(candidate) : ask(candidate));
+    } finally {
+      underWay -= 1;
+      const left = byTenant.get(candidate.tenantId)! - 1;
+      if (left > 0) byTenant.set(candidate.tenantId, left);
+      else byTenant.delete(candidate.tenantId);
+    }
+  }
+
+  async function challenge(candidate: Candidate): Promise<Shaken> {
+    const text = options.makeChallenge();
+    const message = { type: VERIFICATION_TYPE, webhook_id: candidate.endpointId, challenge: text };
+    const body = Buffer.from(JSON.stringify(message));
+    const own = [...candidate.sign(body), 'content-type', 'application/json'];
+    const answer = await send(candidate, 'POST', own, body);
+    if (answer.kind !== 'response') return declined(answer);
+    if (!isSuccess(answer.status)) return { kind: 'declined', detail: `it answered ${answer.status}` };
+    if (echoes(answer.body, text)) return { kind: 'agreed', maxPerSec: null };
+    return { kind: 'declined', detail: 'the body of its answer does not have the challenge' };
+  }
+
+  async function ask(candidate: Candidate): Promise<Shaken> {
+    const own = ['webhook-request-origin', options.origin];
+    const answer = await send(candidate, 'OPTIONS', own, NO_BODY);
+    if (answer.kind !== 'response') return declined(answer);
+    if (!isSuccess(answer.status)) return { kind: 'declined', detail: `it answered ${answer.status}` };
+    return conclude(readCloudEventsAnswer(answer.headers, options.origin), options.origin);
+  }
+
+  async function send(
+    candidate: Candidate,
+    method: 'POST' | 'OPTIONS',
+    own: readonly string[],
+    body: Buffer,
+  ): Promise<SendResult> {
+    const target = parseTarget(candidate.url);
+    if (target === null) throw new Error('a stored URL is not one');
+    const headers = [...own, 'user-agent', USER_AGENT, ...candidate.headers.flat()];
+    return agent.send({
+      target,
+      method,
+      headers,
+      body,
+      deadlineMs: HANDSHAKE_DEADLINE_MS,
+      maxResponseBytes: MAX_ANSWER_BYTES,
+      ...(candidate.tls === undefined ? {} : { tls: candidate.tls }),
+    });
+  }
+
+  return {
+    shake,
+    get underWay() {
+      return underWay;
+    },
+  };
+}
+
+const NO_BODY = Buffer.alloc(0);
+const isSuccess = (status: number): boolean => status >= 200 && status < 300;
+
+/** `detail` of a failed request is what the tenant may read of it. */
+const declined = (answer: Exclude<SendResult, { kind: 'response' }>): Shaken => ({
+  kind: 'declined',
+  detail: answer.kind === 'failure' ? answer.detail : 'the request was not made',
+});
+
+function conclude(answer: CloudEventsAnswer, origin: string): Shaken {
+  if (!answer.isAllowed)
+    return { kind: 'declined', detail: `its WebHook-Allowed-Origin names neither ${origin} nor *` };
+  return { kind: 'agreed', maxPerSec: answer.maxPerSec };
+}

@@ -1,0 +1,46 @@
+/** What receivers answer to a handshake: other people's bytes, read within bounds. */
+
+type Headers = Readonly<Record<string, string | string[] | undefined>>;
+
+/**
+ * Whether the body is the challenge, as text, or a JSON object whose `challenge` it is. Nothing less: a page that shows
+ * every request it gets would repeat it somewhere.
+ */
+export function echoes(body: Buffer, challenge: string): boolean {
+  const text = body.toString('utf8').trim();
+  if (text === challenge) return true;
+  if (!text.startsWith('{')) return false;
+  try {
+    const answer: unknown = JSON.parse(text);
+    return typeof answer === 'object' && answer !== null && Object.hasOwn(answer, 'challenge')
+      ? (answer as { challenge: unknown }).challenge === challenge
+      : false;
+  } catch {
+    return false;
+  }
+}
+
+export interface CloudEventsAnswer {
+  readonly isAllowed: boolean;
+  /** Null for `*`, for none, and for what cannot be read. */
+  readonly maxPerSec: number | null;
+}
+
+const MAX_ORIGINS = 32;
+const SECONDS_PER_MINUTE = 60;
+const RATE_PER_MINUTE = /^[1-9]\d{0,8}$/;
+
+/** HTTP 1.1 Web Hooks for Event Delivery (CloudEvents 1.0), section 4.2: who may send, and how many a minute. */
+export function readCloudEventsAnswer(headers: Headers, origin: string): CloudEventsAnswer {
+  const allowed = one(headers['webhook-allowed-origin']).split(',', MAX_ORIGINS);
+  const isAllowed = allowed.some((each) => ['*', origin.toLowerCase()].includes(each.trim().toLowerCase()));
+  const rate = one(headers['webhook-allowed-rate']).trim();
+  // Less than one a second is one a second: that is the least limit that an endpoint can have.
+  const maxPerSec = RATE_PER_MINUTE.test(rate)
+    ? Math.max(1, Math.floor(Number(rate) / SECONDS_PER_MINUTE))
+    : null;
+  return { isAllowed, maxPerSec };
+}
+
+const one = (value: string | string[] | undefined): string =>
+  Array.isArray(value) ? value.join(',') : (value ?? '');
