@@ -1,12 +1,20 @@
 import { isIP } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
-import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import type { AddressPolicy } from './address-policy.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
-import { BLOCKED_PHASES, type DialFailure, type Dialled, type DialOptions, dial, NO_PHASES } from './dial.ts';
+import {
+  BLOCKED_PHASES,
+  type Destination,
+  type DialFailure,
+  type Dialled,
+  type DialOptions,
+  dial,
+  NO_PHASES,
+} from './dial.ts';
 import { OpenConnections, type Origin } from './open-connections.ts';
-import type { DialPhases, OutboundRequest, SendFailure, SendResult, Target } from './outbound.ts';
+import type { DialPhases, OutboundRequest, SendFailure, SendResult } from './outbound.ts';
 import { CONNECTION_REFUSED, createResolver, type Resolver } from './resolve.ts';
+import { SecureContexts } from './secure-contexts.ts';
 import { isUnsentOnStale, toFailure, toResult } from './to-result.ts';
 import { waitForTurn } from './wait-for-turn.ts';
 
@@ -21,6 +29,8 @@ export interface GuardedAgentOptions {
   readonly resolver?: Resolver;
   /** Certificate authorities (PEM) beside those of Node, for tests and private networks. */
   readonly extraAuthorities?: readonly string[];
+  /** TLS contexts kept for receivers with an identity of their own, the least recently used forgotten. */
+  readonly maxTlsIdentities?: number;
   /** Origins remembered; beyond them the least recently used one's connections are closed. */
   readonly maxOrigins?: number;
   readonly connectionsPerOrigin?: number;
@@ -45,6 +55,7 @@ export interface AgentStats {
   readonly waitingRequests: number;
   readonly requestsInFlight: number;
   readonly evictedOrigins: number;
+  readonly tlsIdentities: number;
   readonly namesCached: number;
   readonly lookupsInFlight: number;
 }
@@ -73,15 +84,9 @@ export function createGuardedAgent(options: GuardedAgentOptions): GuardedAgent {
   return new Agent(options);
 }
 
-/** One for all connections, made when the first is secure: making it parses every certificate authority. */
-function sharedSecureContext(extraAuthorities: readonly string[]): () => SecureContext {
-  let made: SecureContext | undefined;
-  return () => {
-    const ca =
-      extraAuthorities.length === 0 ? {} : { ca: [...getCACertificates('default'), ...extraAuthorities] };
-    made ??= createSecureContext({ ...ca, minVersion: 'TLSv1.2' });
-    return made;
-  };
+/** What a client certificate has opened is for whoever has that certificate. */
+function poolKey({ target, tls }: OutboundRequest): string {
+  return tls === undefined || target.protocol === 'http:' ? target.origin : `${target.origin} ${tls.id}`;
 }
 
 class Agent implements GuardedAgent {
@@ -114,7 +119,7 @@ class Agent implements GuardedAgent {
     };
     this.#dialOptions = {
       resolver: options.resolver ?? createResolver({ policy: options.policy }),
-      secureContext: sharedSecureContext(options.extraAuthorities ?? []),
+      secureContexts: new SecureContexts(options.extraAuthorities ?? [], options.maxTlsIdentities ?? 100),
       connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
     };
     this.#maxConnectionAgeMs = options.maxConnectionAgeMs ?? 300_000;
@@ -139,10 +144,10 @@ class Agent implements GuardedAgent {
     const startedAtMs = this.#monotonicMs();
     const deadlineAtMs = startedAtMs + request.deadlineMs;
     const maxBytes = request.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES;
-    const origin = this.#connections.origin(request.target.origin);
+    const origin = this.#connections.origin(poolKey(request));
     for (let mayBeStale = true; ; mayBeStale = false) {
       const idle = mayBeStale ? await this.#takeIdle(origin) : null;
-      const acquired = idle ?? (await this.#acquire(origin, request.target, deadlineAtMs));
+      const acquired = idle ?? (await this.#acquire(origin, request, deadlineAtMs));
       const nowMs = this.#monotonicMs();
       const reusedConnection = acquired instanceof Connection && acquired.hasServed;
       const phases = reusedConnection ? NO_PHASES : acquired.phases;
@@ -170,7 +175,7 @@ class Agent implements GuardedAgent {
     return idle?.isUsable ? idle : null;
   }
 
-  async #acquire(origin: Origin, target: Target, deadlineAtMs: number): Promise<Acquired> {
+  async #acquire(origin: Origin, destination: Destination, deadlineAtMs: number): Promise<Acquired> {
     // Who comes now stands behind who waits already.
     let queue = origin.waiting.size > 0 ? origin.waiting : this.#connections.takePlace(origin);
     while (queue !== 'taken') {
@@ -183,13 +188,13 @@ class Agent implements GuardedAgent {
       if (idle !== null) return idle;
       queue = this.#connections.takePlace(origin);
     }
-    return this.#open(origin, target, deadlineAtMs);
+    return this.#open(origin, destination, deadlineAtMs);
   }
 
   /** With a place taken, which is given back unless a connection comes of it. */
-  async #open(origin: Origin, target: Target, deadlineAtMs: number): Promise<Acquired> {
+  async #open(origin: Origin, destination: Destination, deadlineAtMs: number): Promise<Acquired> {
     const startedAtMs = this.#monotonicMs();
-    const dialled = await this.#judgeAndDial(target, Math.max(1, deadlineAtMs - startedAtMs));
+    const dialled = await this.#judgeAndDial(destination, Math.max(1, deadlineAtMs - startedAtMs));
     if (!dialled.ok) {
       this.#connections.freePlace(origin, null);
       this.#onEvent({ kind: 'connection_refused', failure: dialled.failure });
@@ -197,16 +202,17 @@ class Agent implements GuardedAgent {
     }
     const nowMs = this.#monotonicMs();
     this.#onEvent({ kind: 'connection_opened', ms: nowMs - startedAtMs });
-    return new Connection(target.origin, dialled, this.#connectionOptions, (connection) => {
+    return new Connection(destination.target.origin, dialled, this.#connectionOptions, (connection) => {
       this.#connections.freePlace(origin, connection);
       this.#onEvent({ kind: 'connection_closed' });
     });
   }
 
   /** Port, protocol and host are judged again: the policy may have changed since the URL was stored. */
-  async #judgeAndDial(target: Target, deadlineMs: number): Promise<Dialled> {
+  async #judgeAndDial(destination: Destination, deadlineMs: number): Promise<Dialled> {
+    const { target } = destination;
     const verdict = this.#policy.judgeTarget(target);
-    if (verdict.allowed) return dial(target, this.#dialOptions, deadlineMs);
+    if (verdict.allowed) return dial(destination, this.#dialOptions, deadlineMs);
     const phases = { ...BLOCKED_PHASES, dnsMs: isIP(target.hostname) === 0 ? 0 : null };
     const operatorDetail = verdict.detail;
     return { ok: false, failure: 'blocked', detail: CONNECTION_REFUSED, operatorDetail, phases };
@@ -229,6 +235,7 @@ class Agent implements GuardedAgent {
       waitingRequests: this.#waiting,
       requestsInFlight: this.#inFlight,
       evictedOrigins: this.#connections.evictedOrigins,
+      tlsIdentities: this.#dialOptions.secureContexts.size,
       namesCached: names.entries,
       lookupsInFlight: names.inFlight,
     };

@@ -1,5 +1,6 @@
 import { errors } from 'undici';
 import type { SendFailure } from './outbound.ts';
+import { tlsDetail } from './tls-detail.ts';
 
 export interface Classified {
   readonly failure: SendFailure;
@@ -38,7 +39,7 @@ export function classifyError(error: unknown, endedByReceiver: boolean): Classif
     return of('response_too_large', 'the response has too large headers');
   }
   if (isConnectionError(error)) return of('connect', CLOSED_EARLY);
-  if (code.startsWith('ERR_SSL')) return of('tls', 'the TLS connection failed');
+  if (code.startsWith('ERR_SSL')) return of('tls', tlsDetail(code) ?? 'the TLS connection failed');
   if (endedByReceiver) return of('connect', CLOSED_EARLY);
   if (error instanceof errors.InvalidArgumentError || error instanceof errors.NotSupportedError) {
     return of('protocol', 'the request could not be written');

@@ -1,8 +1,10 @@
 import net from 'node:net';
 import tls from 'node:tls';
-import type { DialPhases, SendFailure, Target } from './outbound.ts';
+import type { DialPhases, OutboundRequest, SendFailure, Target } from './outbound.ts';
 import type { Resolver, VettedAddress } from './resolve.ts';
 import { CONNECTION_REFUSED } from './resolve.ts';
+import type { SecureContexts } from './secure-contexts.ts';
+import { tlsDetail } from './tls-detail.ts';
 import { within } from './within.ts';
 
 export interface DialFailure {
@@ -16,9 +18,11 @@ type Outcome = { readonly ok: true; readonly socket: net.Socket } | Failed;
 export type Dialled = Outcome & { readonly phases: DialPhases };
 type Opened = Outcome & { readonly connectMs: number; readonly tlsMs: number | null };
 
+export type Destination = Pick<OutboundRequest, 'target' | 'tls'>;
+
 export interface DialOptions {
   readonly resolver: Resolver;
-  readonly secureContext: () => tls.SecureContext;
+  readonly secureContexts: SecureContexts;
   /** For all addresses together, TCP and TLS. */
   readonly connectTimeoutMs: number;
 }
@@ -34,7 +38,12 @@ export const BLOCKED_PHASES: DialPhases = { ...NO_PHASES, connectMs: 0 };
  * Opens a connection to one of the addresses that the resolver has vetted. Names never reach `net` or `tls`: those call
  * a `lookup` for names but not for literals, and would resolve a second time what was judged before.
  */
-export async function dial(target: Target, options: DialOptions, deadlineMs: number): Promise<Dialled> {
+export async function dial(
+  destination: Destination,
+  options: DialOptions,
+  deadlineMs: number,
+): Promise<Dialled> {
+  const { target } = destination;
   const startedAtMs = performance.now();
   const resolution = await within(options.resolver.resolve(target.hostname), deadlineMs);
   const resolvedAtMs = performance.now();
@@ -48,7 +57,7 @@ export async function dial(target: Target, options: DialOptions, deadlineMs: num
   const lastMomentMs = resolvedAtMs + Math.min(options.connectTimeoutMs, remainingMs);
   const { connectMs, tlsMs, ...outcome } = await openOneOf(
     resolution.addresses.slice(0, MAX_ADDRESSES_TRIED),
-    target,
+    destination,
     options,
     lastMomentMs,
   );
@@ -57,7 +66,7 @@ export async function dial(target: Target, options: DialOptions, deadlineMs: num
 
 async function openOneOf(
   addresses: readonly VettedAddress[],
-  target: Target,
+  destination: Destination,
   options: DialOptions,
   lastMomentMs: number,
 ): Promise<Opened> {
@@ -71,7 +80,7 @@ async function openOneOf(
     // An address that swallows packets must leave time for those after it.
     const shareMs = (lastMomentMs - performance.now()) / (addresses.length - index);
     if (shareMs <= 0) break;
-    const opened = await open(address, target, options.secureContext, shareMs);
+    const opened = await open(address, destination, options.secureContexts, shareMs);
     outcome = { ...opened, connectMs: earlierMs + opened.connectMs };
     // An answer in TLS was an answer: another address of the same host would say the same.
     if (outcome.ok || outcome.failure === 'tls') break;
@@ -82,8 +91,8 @@ async function openOneOf(
 
 function open(
   address: VettedAddress,
-  target: Target,
-  secureContext: () => tls.SecureContext,
+  { target, tls: identity }: Destination,
+  secureContexts: SecureContexts,
   timeoutMs: number,
 ): Promise<Opened> {
   return new Promise((resolve) => {
@@ -91,7 +100,7 @@ function open(
     let connectedAtMs: number | null = null;
     const secure = target.protocol === 'https:';
     const socket = secure
-      ? openTls(address, target, secureContext())
+      ? openTls(address, target, secureContexts.of(identity))
       : net.connect({ host: address, port: target.port });
     const settle = (outcome: Outcome): void => {
       clearTimeout(timer);
@@ -123,6 +132,8 @@ function openTls(address: VettedAddress, target: Target, secureContext: tls.Secu
     host: address,
     port: target.port,
     secureContext,
+    // Said, because its default is what NODE_TLS_REJECT_UNAUTHORIZED says.
+    rejectUnauthorized: true,
     ALPNProtocols: ['http/1.1'],
     // Server name indication is for names; without it the certificate is held against the address.
     ...(net.isIP(target.hostname) === 0 ? { servername: target.hostname } : {}),
@@ -137,21 +148,9 @@ const CONNECT_DETAIL: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'host unreachable',
   ENETUNREACH: 'network unreachable',
 };
-const TLS_DETAIL: Readonly<Record<string, string>> = {
-  CERT_HAS_EXPIRED: 'the certificate has expired',
-  CERT_NOT_YET_VALID: 'the certificate is not valid yet',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'the certificate is self-signed',
-  SELF_SIGNED_CERT_IN_CHAIN: 'the certificate chain has an unknown, self-signed root',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'the certificate is for another host',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'the certificate is from an unknown issuer',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the certificate chain is incomplete',
-  ERR_SSL_UNSUPPORTED_PROTOCOL: 'the server speaks no TLS 1.2 or 1.3',
-  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'the server speaks no TLS 1.2 or 1.3',
-};
-
 function refused({ code = 'EUNKNOWN' }: { code?: string }, connected: boolean, address: string): Failed {
   const operatorDetail = `${code} from ${address}`;
-  if (connected) return fail('tls', TLS_DETAIL[code] ?? 'the TLS handshake failed', operatorDetail);
+  if (connected) return fail('tls', tlsDetail(code) ?? 'the TLS handshake failed', operatorDetail);
   if (code === 'ETIMEDOUT') return fail('timeout', CONNECT_TIMED_OUT, operatorDetail);
   return fail('connect', CONNECT_DETAIL[code] ?? 'the connection failed', operatorDetail);
 }

@@ -33,3 +33,12 @@ export {
   type ResolverEvent,
   type ResolverOptions,
 } from './resolve.ts';
+export {
+  createTlsIdentity,
+  MAX_CERTIFICATES_CHARACTERS,
+  MAX_PRIVATE_KEY_CHARACTERS,
+  type TlsIdentity,
+  type TlsIdentityCheck,
+  type TlsIdentityFault,
+  type TlsIdentityParts,
+} from './tls-identity.ts';

@@ -1,3 +1,5 @@
+import type { TlsIdentity } from './tls-identity.ts';
+
 /**
  * Where a request goes, parsed once when the endpoint is loaded (`parseTarget`): the hot path never parses a URL.
  * `hostname` is what WHATWG made of it (lower case, ASCII, literals normalised, IPv6 without brackets, no trailing dot).
@@ -14,7 +16,7 @@ export interface Target {
 
 export interface OutboundRequest {
   readonly target: Target;
-  readonly method: 'POST' | 'PUT';
+  readonly method: 'POST' | 'PUT' | 'GET' | 'OPTIONS';
   /** Names to values, or a flat list of name, value, name, value. Neither Host nor Content-Length. */
   readonly headers: Readonly<Record<string, string>> | readonly string[];
   readonly body: Buffer;
@@ -22,6 +24,8 @@ export interface OutboundRequest {
   readonly deadlineMs: number;
   /** How much of the response's body is read; the rest is left and the connection closed. Default 64 KB. */
   readonly maxResponseBytes?: number;
+  /** Who we are and whom we trust in TLS, where the receiver has asked for more than names: its connections are its own. */
+  readonly tls?: TlsIdentity | undefined;
   /**
    * Asked once a connection is had, in the turn of the event loop in which the request is written: false, and nothing
    * is. Waiting, DNS and handshakes take time, in which what allowed the request may have ended.

@@ -51,6 +51,18 @@ describe('a response', () => {
     expect(receiver.requests[0]).toMatch(/^PUT .*\r\nx-b: 2\r\ncontent-length: 0\r\n\r\n$/s);
   });
 
+  test.each(['GET', 'OPTIONS'] as const)('may be asked for with %s, which has no body', async (method) => {
+    const { result, receiver } = await sendTo(respond(OK), {
+      headers: { 'webhook-request-origin': 'example.com' },
+      method,
+      body: Buffer.alloc(0),
+    });
+    expect(result).toMatchObject({ kind: 'response', status: 200 });
+    const [requestLine, ...headers] = receiver.requests[0]!.trimEnd().split('\r\n');
+    expect(requestLine).toBe(`${method} /hook?x=1 HTTP/1.1`);
+    expect(headers.slice(1)).toEqual(['connection: keep-alive', 'webhook-request-origin: example.com']);
+  });
+
   test.each([204, 400, 410, 429, 500, 503, 599])('of status %i is a response', async (status) => {
     const { result } = await sendTo(
       respond(`HTTP/1.1 ${status} X\r\ncontent-length: 0\r\nretry-after: 7\r\n\r\n`),
