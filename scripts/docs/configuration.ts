@@ -37,6 +37,10 @@ Each service reads its environment once, at the start. A value that is missing o
 one message that lists every fault (secrets are not shown). An empty value counts as not given. \`.env.example\` has all
 keys; Node reads such a file with \`--env-file\`.
 
+A secret may be in a file instead: \`DATABASE_URL_FILE=/run/secrets/database-url\` stands for \`DATABASE_URL\`, and so for
+every key that is marked *secret*. The file is read once, at the start, without the line end at its end; to give both is a
+fault.
+
 ## The engine: limits, thresholds, defaults
 
 What bounds the way of a delivery, from its lane to its record, in one place. *Fixed* is what a promise depends on, or
@@ -59,7 +63,13 @@ ${keys.map(row).join('\n')}
 }
 
 function row(key: Key): string {
-  const cells = [`\`${key.env}\``, shownDefault(key), key.unit ?? '', key.expected, key.doc];
+  const cells = [
+    `\`${key.env}\``,
+    shownDefault(key),
+    key.unit ?? '',
+    key.secret ? `${key.expected} (*secret*)` : key.expected,
+    key.doc,
+  ];
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;
 }
 

@@ -61,6 +61,30 @@ test('a secret that is wrong is never shown', () => {
   expect(() => readConfig(spec, { KEY: 'hunter2' })).not.toThrow(/hunter2/);
 });
 
+test('a secret is also taken from the file that its key with _FILE names', () => {
+  const files: Record<string, string> = { '/run/secrets/key': KEY };
+  const readFile = (path: string) => {
+    if (files[path] === undefined) throw new Error('no such file');
+    return files[path];
+  };
+  expect(readConfig(spec, { KEY: '', KEY_FILE: '/run/secrets/key' }, readFile).key).toBe(KEY);
+  expect(() => readConfig(spec, { KEY_FILE: '/run/secrets/kex' }, readFile)).toThrow(
+    'KEY_FILE="/run/secrets/kex": expected a file with the value (no such file)',
+  );
+  files['/run/secrets/key'] = 'hunter2';
+  expect(() => readConfig(spec, { KEY_FILE: '/run/secrets/key' }, readFile)).toThrow('KEY=(redacted)');
+});
+
+test('a secret that is given twice is refused, whichever would have been taken', () => {
+  const read = () => readConfig(spec, { KEY, KEY_FILE: '/run/secrets/key' }, () => KEY);
+  expect(read).toThrow('KEY and KEY_FILE are both given: expected one of them');
+});
+
+test('what is no secret is not read from files', () => {
+  const config = readConfig(spec, { KEY, PORT_FILE: '/run/port' }, () => '4000');
+  expect(config.port).toBe(3000);
+});
+
 test.each(['1e3', '0x10', '3.5', 'abc', '-1', ' '])('%j is not taken for a port', (value) => {
   expect(() => readConfig(spec, { KEY, PORT: value })).toThrow(/PORT/);
 });

@@ -1,3 +1,5 @@
+import { readSecretFile } from './read-secret-file.ts';
+
 /**
  * Configuration: each service declares its keys once, as data; `readConfig` turns the environment into a frozen, typed
  * object or throws one error that lists every fault. `docs/configuration.md` and `.env.example` are generated from the
@@ -37,13 +39,24 @@ export class ConfigError extends Error {
   }
 }
 
-/** @throws ConfigError listing every key that is missing or malformed, with what was expected; secrets are not shown. */
-export function readConfig<S extends ConfigSpec>(spec: S, environment: Environment): ConfigOf<S> {
+/**
+ * A secret `NAME` may also be in the file that `NAME_FILE` names, where orchestrators mount theirs.
+ * @throws ConfigError listing every key that is missing or malformed, with what was expected; secrets are not shown.
+ */
+export function readConfig<S extends ConfigSpec>(
+  spec: S,
+  environment: Environment,
+  readFile: (path: string) => string = readSecretFile,
+): ConfigOf<S> {
   const values: Record<string, unknown> = {};
   const faults: string[] = [];
   for (const [name, key] of Object.entries(spec)) {
-    const given = environment[key.env];
-    const text = given === undefined || given === '' ? key.fallback : given;
+    const given = readGiven(key, environment, readFile);
+    if (given.fault !== undefined) {
+      faults.push(given.fault);
+      continue;
+    }
+    const text = given.text ?? key.fallback;
     if (text === undefined) {
       faults.push(`${key.env} is missing: expected ${key.expected}`);
       continue;
@@ -52,13 +65,32 @@ export function readConfig<S extends ConfigSpec>(spec: S, environment: Environme
       values[name] = key.parse(text);
     } catch (error) {
       const shown = key.secret ? '(redacted)' : JSON.stringify(text);
-      const why = error instanceof Error && error.message ? ` (${error.message})` : '';
-      faults.push(`${key.env}=${shown}: expected ${key.expected}${why}`);
+      faults.push(`${key.env}=${shown}: expected ${key.expected}${reasonOf(error)}`);
     }
   }
   if (faults.length > 0) throw new ConfigError(faults);
   return Object.freeze(values) as ConfigOf<S>;
 }
+
+/** What the environment says of a key, an empty value being none. */
+function readGiven(
+  { env, secret }: ConfigKey<unknown>,
+  environment: Environment,
+  readFile: (path: string) => string,
+): { readonly text?: string | undefined; readonly fault?: string } {
+  const text = environment[env] || undefined;
+  const path = secret ? environment[`${env}_FILE`] || undefined : undefined;
+  if (path === undefined) return { text };
+  if (text !== undefined) return { fault: `${env} and ${env}_FILE are both given: expected one of them` };
+  try {
+    return { text: readFile(path) };
+  } catch (error) {
+    return { fault: `${env}_FILE=${JSON.stringify(path)}: expected a file with the value${reasonOf(error)}` };
+  }
+}
+
+const reasonOf = (error: unknown): string =>
+  error instanceof Error && error.message ? ` (${error.message})` : '';
 
 function key<T>(
   env: string,
