@@ -16,6 +16,7 @@ import {
   text,
 } from '@posthorn/runtime';
 import { secretsConfig, type WithKeyRing, withKeyRing } from '@posthorn/secrets';
+import { parseOrigins } from './http/allow-origins.ts';
 
 const ADMIN_PORT = 9_400;
 const DATABASE_POOL = 10;
@@ -94,6 +95,15 @@ export const spec = {
     fallback: '',
     doc: 'Proxies whose `X-Forwarded-For` is believed, for the client addresses of the audit log. None: the address of the connection.',
   }),
+  allowedOrigins: parsed(
+    'CORS_ALLOWED_ORIGINS',
+    'origins such as https://portal.example, comma-separated',
+    parseOrigins,
+    {
+      fallback: '',
+      doc: 'Origins whose pages may call the API from a browser, with a portal token. None: no page may.',
+    },
+  ),
   produceTimeoutMs: integer('PRODUCE_TIMEOUT_MS', {
     fallback: '5000',
     min: 100,

@@ -73,6 +73,7 @@ export function wireApp(
     keptInKafka: keptInKafka(topicSpecs(config)),
     maxConnections: config.maxConnections,
     trustedProxies: config.trustedProxies,
+    allowedOrigins: config.allowedOrigins,
   };
 }
 

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { FastifyError } from 'fastify';
 import { TooManyQuestionsError } from '../question-gate.ts';
 import { isConnectionLost, isDatabaseAway } from '../store.ts';
+import { ANSWER_HEADER_LINES, ANSWER_HEADERS } from './answer-headers.ts';
 import type { App, AppParts } from './app.ts';
 import {
   PROBLEM_TYPE,
@@ -64,7 +65,8 @@ function refusedByFastify(error: FastifyError): Problem | null {
 /** Node answers an expectation that it does not know without a word. */
 export function answerExpectation(_request: IncomingMessage, response: ServerResponse): void {
   const found = problem('malformed_request', 'the only expectation that is met is 100-continue');
-  response.writeHead(PROBLEMS[found.code].status, { 'content-type': PROBLEM_TYPE, connection: 'close' });
+  const headers = { ...ANSWER_HEADERS, 'content-type': PROBLEM_TYPE, connection: 'close' };
+  response.writeHead(PROBLEMS[found.code].status, headers);
   response.end(renderProblem(found, 'none'));
 }
 
@@ -77,7 +79,7 @@ export function answerUnparsable(error: NodeJS.ErrnoException, socket: Socket): 
   const found = unparsable(error.code);
   const body = renderProblem(found, 'none');
   socket.end(
-    `HTTP/1.1 ${PROBLEMS[found.code].status} ${found.code}\r\ncontent-type: ${PROBLEM_TYPE}\r\n` +
+    `HTTP/1.1 ${PROBLEMS[found.code].status} ${found.code}\r\n${ANSWER_HEADER_LINES}content-type: ${PROBLEM_TYPE}\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
 }

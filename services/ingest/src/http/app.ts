@@ -32,7 +32,9 @@ import { systemWebhookRoutes } from '../resources/system-webhooks/routes.ts';
 import { tenantRoutes } from '../resources/tenants/routes.ts';
 import { type WebhookParts, webhookRoutes } from '../resources/webhooks/routes.ts';
 import type { Store } from '../store.ts';
+import { allowOrigins } from './allow-origins.ts';
 import { answerErrors, answerExpectation, answerUnparsable } from './answer-errors.ts';
+import { nameAnswer, nameAnswers } from './answer-headers.ts';
 import { holdShares, MAX_BODY_BYTES, meterBodies, refuseCodings, shedLoad } from './bound-requests.ts';
 import { healthRoutes } from './health.ts';
 import { lineOf, observeRequests } from './observe-requests.ts';
@@ -78,42 +80,52 @@ export interface AppParts extends AcceptParts, WebhookParts, PortalTokenParts {
   readonly maxConnections: number;
   /** Addresses and blocks whose `X-Forwarded-For` is believed; none where it is left out. */
   readonly trustedProxies?: readonly string[];
+  /** Origins whose pages may call the API from a browser; none where it is left out. */
+  readonly allowedOrigins?: readonly string[];
+  /** How long a request may take to arrive: for tests, which have no time to wait for the real ones. */
+  readonly arrival?: ArrivalTimes;
   /** Holds every answer to the schema that documents it: for tests, in which one that differs is a 500. */
   readonly checkAnswers?: boolean;
 }
 
 const MAX_HEADER_BYTES = 16 * 1024;
-const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 15_000;
+interface ArrivalTimes {
+  readonly headersMs: number;
+  readonly requestMs: number;
+  /** Between two looks at who is late. */
+  readonly checkMs: number;
+}
+const ARRIVAL: ArrivalTimes = { headersMs: 10_000, requestMs: 15_000, checkMs: 2_000 };
 const IDLE_CONNECTION_MS = 72_000;
 /** A client that takes nothing of its answer for so long is let go; longer than any answer takes to come. */
 const STALLED_CONNECTION_MS = 60_000;
-const CONNECTIONS_CHECK_MS = 2_000;
 
 export type App = ReturnType<typeof openApp>;
 
+type OpenParts = Pick<AppParts, 'log' | 'trustedProxies' | 'arrival'>;
+
 /** Every limit that Fastify and Node leave open by default is set here. */
-function openApp({ log, trustedProxies = [] }: Pick<AppParts, 'log' | 'trustedProxies'>) {
+function openApp({ log, trustedProxies = [], arrival = ARRIVAL }: OpenParts) {
   const app = Fastify({
     logger: false,
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     bodyLimit: MAX_BODY_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: arrival.requestMs,
     connectionTimeout: STALLED_CONNECTION_MS,
     keepAliveTimeout: IDLE_CONNECTION_MS,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     http: {
       maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+      headersTimeout: arrival.headersMs,
+      connectionsCheckingInterval: arrival.checkMs,
     },
     routerOptions: { maxParamLength: 256 },
     requestIdHeader: false,
     genReqId: nextRequestId,
     clientErrorHandler: answerUnparsable,
     frameworkErrors: (error, request, reply) => {
-      void sendProblem(reply, problem('malformed_request', error.message.slice(0, 200)));
+      void sendProblem(nameAnswer(reply), problem('malformed_request', error.message.slice(0, 200)));
       // It is not routed, so no hook sees it.
       log.info(lineOf(request, reply, 'unmatched'), 'request answered');
     },
@@ -150,6 +162,8 @@ export function createApi(parts: AppParts): Api {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, readJsonBody);
   closeConnectionsOnStop(app);
+  nameAnswers(app);
+  allowOrigins(app, parts);
   app.addHook('onRequest', (request, reply, done) => {
     const refused = refuseRepeated(request.raw.rawHeaders ?? []);
     if (refused) sendProblem(reply, refused);
