@@ -35,8 +35,8 @@ async function setup(isUp: boolean, ready = true) {
     isReady: () => ready,
   });
   onTestFinished(() => server.stop());
-  return async (path: string) => {
-    const response = await fetch(`http://127.0.0.1:${server.port}${path}`);
+  return async (path: string, method = 'GET') => {
+    const response = await fetch(`http://127.0.0.1:${server.port}${path}`, { method });
     return { status: response.status, text: await response.text() };
   };
 }
@@ -48,6 +48,13 @@ test('the admin server answers for life, readiness, health and metrics', async (
   expect(await get('/health')).toEqual({ status: 200, text: '{"status":"ok","components":{"kafka":"up"}}' });
   expect((await get('/metrics')).text).toContain('posthorn_things_total{service="test"} 1');
   expect((await get('/other')).status).toBe(404);
+});
+
+test('the admin server changes nothing: it is read, and nothing is sent to it', async () => {
+  const ask = await setup(true);
+  for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS'])
+    expect(await ask('/metrics', method)).toEqual({ status: 405, text: '' });
+  expect(await ask('/livez', 'HEAD')).toEqual({ status: 200, text: '' });
 });
 
 test('what is down or not started yet is alive but not ready', async () => {

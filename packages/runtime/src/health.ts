@@ -57,20 +57,36 @@ export interface AdminServer {
 /** Asked by probes and one Prometheus, not by users. */
 const MAX_CONNECTIONS = 100;
 const REQUEST_TIMEOUT_MS = 10_000;
+const MAX_HEADER_BYTES = 8 * 1024;
+
+const SAFE_HEADERS = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-resource-policy': 'same-origin',
+  'x-content-type-options': 'nosniff',
+};
 
 /**
  * Health and metrics on a port of their own, never on the public one: `/livez` (the process turns), `/readyz` (200
  * once started and no required component is down, else 503), `/health` (components; always 200), `/metrics`.
  */
 export async function startAdminServer(options: AdminOptions): Promise<AdminServer> {
-  const server = createServer((request, response) => {
+  const limits = {
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    headersTimeout: REQUEST_TIMEOUT_MS,
+    maxHeaderSize: MAX_HEADER_BYTES,
+  };
+  const server = createServer(limits, (request, response) => {
+    // It only tells: what a request brings along is not read.
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      return void response.writeHead(405, { ...SAFE_HEADERS, allow: 'GET, HEAD', connection: 'close' }).end();
     const path = (request.url ?? '/').split('?')[0];
     answer(path ?? '/', options).then(
-      ({ status, type, body }) => response.writeHead(status, { 'content-type': type }).end(body),
+      ({ status, type, body }) =>
+        response.writeHead(status, { ...SAFE_HEADERS, 'content-type': type }).end(body),
       () => response.writeHead(500).end(),
     );
   });
-  server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.maxConnections = MAX_CONNECTIONS;
   await listen(server, options.port, options.host);
   return {
