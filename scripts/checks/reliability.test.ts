@@ -40,10 +40,19 @@ test.each(DOCUMENTS)('each row of %s has a test', (document) => {
   expect(rows.filter((cells) => !/`[^`]+` "[^"]+"/.test(cells[2] ?? '')).map(([row]) => row)).toEqual([]);
 });
 
+/** Families of bad input: each has a row, from 1 on, up to here. */
+const HELD = { I: 12, B: 2, T: 8, H: 6 } as const;
+/** Rows that are still to be written. */
+const OWING: readonly string[] = ['T3', 'H1', 'H2', 'H6'];
+
 test('each kind of bad input has a row', () => {
-  const named = rowsOf(readText('docs/reliability/bad-input.md')).map(([row]) => row!.split(' ')[0]);
-  const requests = Array.from({ length: 12 }, (_, i) => `I${i + 1}`);
-  expect(named).toEqual([...requests, 'T1', 'T2', 'T4', 'T5', 'T6', 'T7', 'T8', 'H3', 'H4', 'H5']);
+  const named = rowsOf(readText('docs/reliability/bad-input.md')).map(([row]) => row!.split(' ')[0]!);
+  const held = Object.entries(HELD).flatMap(([family, count]) =>
+    Array.from({ length: count }, (_, i) => `${family}${i + 1}`),
+  );
+  expect(held.filter((id) => !named.includes(id) && !OWING.includes(id))).toEqual([]);
+  expect(named.filter((id) => !held.includes(id))).toEqual([]);
+  expect(new Set(named).size).toBe(named.length);
 });
 
 test('each scenario that the races name is one of the fault tests', () => {
