@@ -1,9 +1,21 @@
-export { generateSecret, type ParsedSecret, parseSecret, SECRET_PREFIX, type SigningKey } from './secret.ts';
-export { type SignatureHeaders, type SignInput, sign } from './sign.ts';
+export { DEFAULT_HEADER_PREFIX, type HeaderNames, headerNames, isHeaderPrefix } from './header-names.ts';
+export { PRIVATE_KEY_PREFIX, PUBLIC_KEY_PREFIX, SECRET_PREFIX } from './key-text.ts';
 export {
-  type ReceivedHeaders,
-  type VerifyFailure,
-  type VerifyOptions,
-  type VerifyResult,
-  verify,
-} from './verify.ts';
+  type Ed25519Key,
+  type Ed25519PublicKey,
+  generatePrivateKey,
+  generateSecret,
+  type HmacKey,
+  type Parsed,
+  type ParsedSecret,
+  parseKey,
+  parsePrivateKey,
+  parsePublicKey,
+  parseSecret,
+  type SigningKey,
+  type VerifyingKey,
+} from './keys.ts';
+export type { ReceivedHeaders, VerifyFailure, VerifyOptions, VerifyResult } from './read-received.ts';
+export { type HeaderOptions, makeSignatures, type SignInput, sign } from './sign.ts';
+export type { SignatureHeaders, Signatures } from './signed-content.ts';
+export { verify } from './verify.ts';

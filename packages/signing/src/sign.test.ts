@@ -2,7 +2,7 @@ import { createHmac, createSecretKey } from 'node:crypto';
 import fc from 'fast-check';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, test } from 'vitest';
-import { generateSecret, parseSecret, type SigningKey } from './secret.ts';
+import { generateSecret, parseSecret, type SigningKey } from './keys.ts';
 import { sign } from './sign.ts';
 
 function keyOf(secret: string): SigningKey {

@@ -1,5 +1,6 @@
-import { createHmac } from 'node:crypto';
-import type { SigningKey } from './secret.ts';
+import { createHmac, sign as signDigest } from 'node:crypto';
+import type { HmacKey, SigningKey } from './keys.ts';
+import { type SignatureHeaders, type Signatures, signedPrefix, toHeaders } from './signed-content.ts';
 
 export interface SignInput {
   /** `webhook-id`: visible ASCII without ".", at most 256 characters. */
@@ -12,40 +13,43 @@ export interface SignInput {
   readonly keys: readonly SigningKey[];
 }
 
-/** A type alias, so that it can be passed where any headers can. */
-export type SignatureHeaders = {
-  readonly 'webhook-id': string;
-  readonly 'webhook-timestamp': string;
-  readonly 'webhook-signature': string;
-  /** For plain receivers: HMAC of the body alone, with the current key. */
-  readonly 'x-webhook-signature': string;
-};
-
-/** Visible ASCII less "." (0x2E): with a dot, one signature would cover another id and body as well. */
-const SIGNABLE_ID = /^[\x21-\x2d\x2f-\x7e]{1,256}$/;
+export interface HeaderOptions {
+  /** In place of `webhook`. */
+  readonly headerPrefix?: string;
+}
 
 /**
  * The headers of Standard Webhooks 1.0 and `X-Webhook-Signature`.
- * @throws {RangeError} on an id, timestamp or list of keys that no caller should pass: signing it would be unsafe.
+ * @throws {RangeError} on an id, timestamp, list of keys or prefix that no caller should pass.
  */
-export function sign({ id, timestampSeconds, body, keys }: SignInput): SignatureHeaders {
-  const current = keys[0];
-  if (current === undefined) throw new RangeError('sign needs at least one key');
-  if (!SIGNABLE_ID.test(id)) throw new RangeError('a signed id is visible ASCII without "."');
-  if (!Number.isSafeInteger(timestampSeconds) || timestampSeconds < 0) {
-    throw new RangeError('a signed timestamp is a whole number of Unix seconds');
-  }
-  const prefix = `${id}.${timestampSeconds}.`;
-  let signatures = signatureOf(current, prefix, body);
-  for (let i = 1; i < keys.length; i++) signatures += ` ${signatureOf(keys[i]!, prefix, body)}`;
+export function sign(input: SignInput): SignatureHeaders;
+export function sign(input: SignInput, options: HeaderOptions): Record<string, string>;
+export function sign(input: SignInput, options: HeaderOptions = {}): Record<string, string> {
+  return toHeaders(makeSignatures(input), options.headerPrefix);
+}
+
+/** The same without names, for who sends headers under names of his own. @throws {RangeError} as `sign` does. */
+export function makeSignatures({ id, timestampSeconds, body, keys }: SignInput): Signatures {
+  if (keys.length === 0) throw new RangeError('sign needs at least one key');
+  const prefix = signedPrefix(id, timestampSeconds);
+  let signature = signatureOf(keys[0]!, prefix, body);
+  for (let i = 1; i < keys.length; i++) signature += ` ${signatureOf(keys[i]!, prefix, body)}`;
+  const secret = keys.find(isHmac);
   return {
-    'webhook-id': id,
-    'webhook-timestamp': String(timestampSeconds),
-    'webhook-signature': signatures,
-    'x-webhook-signature': `sha256=${createHmac('sha256', current.key).update(body).digest('hex')}`,
+    id,
+    timestamp: String(timestampSeconds),
+    signature,
+    bodySignature:
+      secret === undefined ? null : `sha256=${createHmac('sha256', secret.key).update(body).digest('hex')}`,
   };
 }
 
-function signatureOf(key: SigningKey, prefix: string, body: Buffer): string {
-  return `v1,${createHmac('sha256', key.key).update(prefix, 'latin1').update(body).digest('base64')}`;
+const isHmac = (key: SigningKey): key is HmacKey => key.algorithm === 'hmac-sha256';
+
+function signatureOf({ algorithm, key }: SigningKey, prefix: string, body: Buffer): string {
+  if (algorithm === 'hmac-sha256')
+    return `v1,${createHmac('sha256', key).update(prefix, 'latin1').update(body).digest('base64')}`;
+  // Ed25519 reads its message twice, so it has to be in one piece.
+  const content = Buffer.concat([Buffer.from(prefix, 'latin1'), body]);
+  return `v1a,${signDigest(null, content, key).toString('base64')}`;
 }

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, test } from 'vitest';
-import { generateSecret, parseSecret, type SigningKey } from './secret.ts';
+import { generateSecret, parseSecret, type SigningKey } from './keys.ts';
+import type { ReceivedHeaders } from './read-received.ts';
 import { sign } from './sign.ts';
-import { type ReceivedHeaders, verify } from './verify.ts';
+import { verify } from './verify.ts';
 
 const NOW = { nowSeconds: 1_700_000_000 };
 

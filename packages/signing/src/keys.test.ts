@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { generateSecret, parseSecret, SECRET_PREFIX } from './secret.ts';
+import { SECRET_PREFIX } from './key-text.ts';
+import { generateSecret, parseSecret } from './keys.ts';
 
 function keyBytes(text: string): Buffer {
   const parsed = parseSecret(text);

@@ -1,0 +1,72 @@
+import {
+  type Received,
+  type ReceivedHeaders,
+  readReceived,
+  type VerifyFailure,
+  type VerifyOptions,
+  type VerifyResult,
+} from '../read-received.ts';
+import { joinContent, toBytes } from './content.ts';
+import { ED25519, importKey, type WebKey } from './keys.ts';
+
+/** What of `Headers` is used. */
+interface HeaderList {
+  forEach(visit: (value: string, name: string) => void): void;
+}
+
+/**
+ * Checks a received webhook as the entry for Node does, with Web Crypto: in Deno, Bun, Workers and browsers. `headers`
+ * may be the request's own `Headers`. Those join what came twice with ", ", which no id and no timestamp can be.
+ * @throws {RangeError} on a header prefix that is none; on nothing that was received.
+ */
+export async function verify(
+  headers: ReceivedHeaders | HeaderList,
+  body: Uint8Array | ArrayBuffer | string,
+  keys: readonly (string | WebKey)[],
+  options: VerifyOptions,
+): Promise<VerifyResult> {
+  const received = readReceived(isHeaderList(headers) ? toRecord(headers) : headers, options);
+  if (typeof received === 'string') return refuse(received);
+  const usable = await importKeys(keys);
+  if (usable === null) return refuse('invalid_secret');
+  const content = joinContent(
+    received.prefix,
+    toBytes(body instanceof ArrayBuffer ? new Uint8Array(body) : body),
+  );
+  // Every pair is checked, match or not, so that time tells nothing about which one came close.
+  const matches = await Promise.all(usable.flatMap((key) => checksWith(key, received, content)));
+  return matches.includes(true) ? { ok: true } : refuse('no_matching_signature');
+}
+
+/** `subtle.verify` compares in constant time. */
+function checksWith(
+  { algorithm, verifying }: WebKey,
+  { hmacs, ed25519 }: Received,
+  content: Uint8Array<ArrayBuffer>,
+): Promise<boolean>[] {
+  const [name, passed] = algorithm === 'hmac-sha256' ? ['HMAC', hmacs] : [ED25519, ed25519];
+  return passed.map((signature) => crypto.subtle.verify(name, verifying, signature, content));
+}
+
+async function importKeys(keys: readonly (string | WebKey)[]): Promise<WebKey[] | null> {
+  const usable: WebKey[] = [];
+  for (const key of keys) {
+    const imported = typeof key === 'string' ? await importKey(key) : { ok: true as const, key };
+    if (!imported.ok) return null;
+    usable.push(imported.key);
+  }
+  return usable.length === 0 ? null : usable;
+}
+
+const isHeaderList = (headers: ReceivedHeaders | HeaderList): headers is HeaderList =>
+  typeof (headers as HeaderList).forEach === 'function';
+
+function toRecord(headers: HeaderList): ReceivedHeaders {
+  const record: Record<string, string> = {};
+  headers.forEach((value, name) => {
+    record[name] = value;
+  });
+  return record;
+}
+
+const refuse = (reason: VerifyFailure): VerifyResult => ({ ok: false, reason });
