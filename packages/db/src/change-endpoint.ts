@@ -7,6 +7,7 @@ import {
   findEndpoint,
   type NewEndpoint,
   openVersion,
+  orNull,
   type PauseMode,
 } from './endpoints.ts';
 
@@ -76,6 +77,10 @@ function changedColumns(sql: Sql, changes: EndpointChanges): Record<string, Colu
     method: changes.method,
     sealed_headers: changes.sealedHeaders && sql.json(changes.sealedHeaders),
     metadata: changes.metadata && sql.json(changes.metadata),
+    auth: changes.auth === undefined ? undefined : orNull(sql, changes.auth),
+    sealed_auth: changes.sealedAuth,
+    tls: changes.tls === undefined ? undefined : orNull(sql, changes.tls),
+    sealed_tls: changes.sealedTls,
   };
   return Object.fromEntries(
     Object.entries(columns).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),

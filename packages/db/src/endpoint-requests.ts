@@ -6,6 +6,8 @@ export interface EndpointRequestRow {
   readonly method: 'POST' | 'PUT';
   /** Of the endpoint's own headers, in lower case. Their values are never read again. */
   readonly headerNames: string[];
+  /** Members of the endpoint's `tls`. */
+  readonly tlsParts: string[];
 }
 
 export interface RequestMoment {
@@ -22,7 +24,7 @@ export async function findEndpointRequest(
   { endpointId, revision, startedAt }: RequestMoment,
 ): Promise<EndpointRequestRow | null> {
   const [row] = await sql<EndpointRequestRow[]>`
-    select r.url, r.method, r.header_names
+    select r.url, r.method, r.header_names, r.tls_parts
     from endpoint_requests r join endpoints e using (endpoint_id)
     where r.endpoint_id = ${endpointId} and e.tenant_id = ${tenantId}
       and case when ${revision}::bigint is null then r.changed_at <= ${startedAt}::timestamptz

@@ -22,6 +22,18 @@ export interface EndpointLimits {
   readonly maxRetryMs: number | null;
 }
 
+/** JSON as the API shows it: a mask stands in place of what is secret. */
+export type ShownJson = Readonly<Record<string, string>>;
+
+/** How requests to an endpoint are authorised; each with all of it sealed beside what is shown. Null for none. */
+export interface EndpointAuth {
+  readonly auth: ShownJson | null;
+  readonly sealedAuth: string | null;
+  /** Certificates, by which each side is known. */
+  readonly tls: ShownJson | null;
+  readonly sealedTls: string | null;
+}
+
 /** What of an endpoint's requests is its own, and what its owner noted. */
 export interface EndpointRequest {
   readonly method: RequestMethod;
@@ -30,7 +42,10 @@ export interface EndpointRequest {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-export interface NewEndpoint extends Partial<EndpointLimits>, Partial<EndpointRequest> {
+export interface NewEndpoint
+  extends Partial<EndpointLimits>,
+    Partial<EndpointRequest>,
+    Partial<EndpointAuth> {
   readonly endpointId: string;
   readonly url: string;
   readonly description: string;
@@ -47,7 +62,7 @@ export interface NewEndpoint extends Partial<EndpointLimits>, Partial<EndpointRe
 }
 
 /** An endpoint as it is now. Of a closed one (disabled, deleted) the last subscription. */
-export interface EndpointRow extends EndpointLimits, EndpointRequest {
+export interface EndpointRow extends EndpointLimits, EndpointRequest, EndpointAuth {
   readonly endpointId: string;
   readonly tenantId: string;
   readonly url: string;
@@ -96,18 +111,25 @@ export async function createEndpoint(
     const [created] = await transaction<{ createdAt: Date }[]>`
       insert into endpoints
         (endpoint_id, tenant_id, url, description, sealed_secrets, retry_schedule_ms, attempt_timeout_ms,
-         max_concurrency, max_per_sec, max_retry_ms, method, sealed_headers, metadata, scope)
+         max_concurrency, max_per_sec, max_retry_ms, method, sealed_headers, metadata, scope, auth, sealed_auth,
+         tls, sealed_tls)
       values (${endpoint.endpointId}, ${tenantId}, ${endpoint.url}, ${endpoint.description},
               ${transaction.json([...endpoint.sealedSecrets])},
               ${endpoint.retryScheduleMs && [...endpoint.retryScheduleMs]}::int[], ${endpoint.attemptTimeoutMs},
               ${endpoint.maxConcurrency ?? null}, ${endpoint.maxPerSec ?? null}, ${endpoint.maxRetryMs ?? null},
               ${endpoint.method ?? 'POST'}, ${transaction.json(endpoint.sealedHeaders ?? {})},
-              ${transaction.json(endpoint.metadata ?? {})}, ${endpoint.scope ?? 'tenant'})
+              ${transaction.json(endpoint.metadata ?? {})}, ${endpoint.scope ?? 'tenant'},
+              ${orNull(transaction, endpoint.auth)}, ${endpoint.sealedAuth ?? null},
+              ${orNull(transaction, endpoint.tls)}, ${endpoint.sealedTls ?? null})
       returning created_at`;
     await openVersion(transaction, tenantId, change, endpoint);
     return { kind: 'created', change, createdAt: created!.createdAt };
   });
 }
+
+/** SQL's null for none, not JSON's. */
+export const orNull = (sql: Sql, shown: ShownJson | null | undefined) =>
+  shown === null || shown === undefined ? null : sql.json(shown);
 
 /** A subscription that holds from `change` on. */
 export async function openVersion(
@@ -194,7 +216,7 @@ function typeFilters(eventType: string): string[] {
 const endpointColumns = (sql: Sql) => sql`
   e.endpoint_id, e.tenant_id, e.url, e.description, v.event_types, v.labels, v.filter, e.scope, e.retry_schedule_ms,
   e.attempt_timeout_ms, e.max_concurrency, e.max_per_sec, e.max_retry_ms, e.state, e.state_reason, e.pause_mode,
-  e.method, e.sealed_headers, e.metadata, e.revision, e.created_at, e.updated_at,
+  e.method, e.sealed_headers, e.metadata, e.auth, e.sealed_auth, e.tls, e.sealed_tls, e.revision, e.created_at, e.updated_at,
   (select coalesce(jsonb_agg(e.secret_expires_at[place] order by place)
      filter (where coalesce(e.secret_expires_at[place] > now(), true)), '{}')
    from generate_series(1, jsonb_array_length(e.sealed_secrets)) as place) as secrets_expire_at`;

@@ -1,6 +1,7 @@
 import type { Sql } from './database.ts';
 import type {
   ContentFilter,
+  EndpointAuth,
   EndpointLimits,
   EndpointRequest,
   EndpointScope,
@@ -28,7 +29,10 @@ export interface EndpointVersionRow {
   readonly filter?: ContentFilter | null;
 }
 
-export interface TenantEndpointRow extends EndpointLimits, Omit<EndpointRequest, 'metadata'> {
+export interface TenantEndpointRow
+  extends EndpointLimits,
+    Omit<EndpointRequest, 'metadata'>,
+    Partial<Pick<EndpointAuth, 'sealedAuth' | 'sealedTls'>> {
   readonly endpointId: string;
   readonly url: string;
   readonly state: EndpointState;
@@ -147,6 +151,8 @@ interface LoadedEndpoint
   readonly secrets: string[];
   readonly expires: (string | null)[];
   readonly headers: Record<string, string>;
+  readonly auth: string | null;
+  readonly tls: string | null;
   readonly schedule: number[] | null;
   readonly timeout: number | null;
   readonly versions: {
@@ -174,7 +180,8 @@ export async function loadTenants(sql: Sql, tenantIds: readonly string[]): Promi
         'schedule', retry_schedule_ms, 'timeout', attempt_timeout_ms, 'versions', coalesce(v.versions, '[]'),
         'stateReason', state_reason, 'pauseMode', pause_mode, 'maxConcurrency', max_concurrency,
         'maxPerSec', max_per_sec, 'maxRetryMs', max_retry_ms,
-        'method', method, 'headers', sealed_headers, 'expires', secret_expires_at, 'scope', scope
+        'method', method, 'headers', sealed_headers, 'expires', secret_expires_at, 'scope', scope,
+        'auth', sealed_auth, 'tls', sealed_tls
       ) order by endpoint_id) as endpoints
       from endpoints
       left join lateral (
@@ -233,6 +240,8 @@ function toTenantRow(row: LoadedRow): TenantRow {
       secretsExpireAtMs: endpoint.expires.map((at) => (at === null ? null : Date.parse(at))),
       method: endpoint.method,
       sealedHeaders: endpoint.headers,
+      sealedAuth: endpoint.auth,
+      sealedTls: endpoint.tls,
       retryScheduleMs: endpoint.schedule,
       attemptTimeoutMs: endpoint.timeout,
       versions: endpoint.versions.map((version) => ({

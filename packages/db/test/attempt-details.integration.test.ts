@@ -53,13 +53,34 @@ describe('how requests were made', () => {
     const first = await create();
     const sealedHeaders = { 'x-token': 'v1.sealed', authorization: 'v1.sealed' };
     const { change } = (await updateEndpoint(sql, 'acme', endpointId, { method: 'PUT', sealedHeaders }))!;
-    const original = { url: 'https://first.example/hook', method: 'POST', headerNames: [] };
+    const original = { url: 'https://first.example/hook', method: 'POST', headerNames: [], tlsParts: [] };
     expect(await at(first)).toEqual(original);
     expect(await at(change! - 1)).toEqual(original);
     const changed = { ...original, method: 'PUT', headerNames: ['authorization', 'x-token'] };
     expect(await at(change!)).toEqual(changed);
     expect(await at(change! + 1_000)).toEqual(changed);
     expect(await at(first - 1)).toBeNull();
+    expect(JSON.stringify(await sql`select * from endpoint_requests`)).not.toContain('sealed.');
+  });
+
+  test('says what carried the authentication, and which certificates there were', async () => {
+    const first = await create();
+    const key = { auth: { type: 'api_key', header: 'x-key', value: '***' }, sealedAuth: 'v1.sealed' };
+    const tls = { tls: { ca: 'PEM' }, sealedTls: 'v1.sealed' };
+    const { change: keyed } = (await updateEndpoint(sql, 'acme', endpointId, { ...key, ...tls }))!;
+    const bearer = {
+      auth: { type: 'bearer', token: '***' },
+      sealedAuth: 'v1.sealed',
+      tls: null,
+      sealedTls: null,
+    };
+    const { change: bearing } = (await updateEndpoint(sql, 'acme', endpointId, bearer))!;
+    const none = { auth: null, sealedAuth: null };
+    const { change: bare } = (await updateEndpoint(sql, 'acme', endpointId, none))!;
+    expect(await at(first)).toMatchObject({ headerNames: [], tlsParts: [] });
+    expect(await at(keyed!)).toMatchObject({ headerNames: ['x-key'], tlsParts: ['ca'] });
+    expect(await at(bearing!)).toMatchObject({ headerNames: ['authorization'], tlsParts: [] });
+    expect(await at(bare!)).toMatchObject({ headerNames: [], tlsParts: [] });
     expect(JSON.stringify(await sql`select * from endpoint_requests`)).not.toContain('sealed.');
   });
 

@@ -12,6 +12,15 @@ export {
   matchingSystemEndpoints,
   passesFilter,
 } from './match-endpoints.ts';
+export {
+  AUTH_FIELD,
+  type OAuth2ClientCredentials,
+  type ReceiverAuth,
+  type ReceiverTls,
+  readAuth,
+  readTls,
+  TLS_FIELD,
+} from './receiver-auth.ts';
 export type { EndpointConfig, EndpointSecret, EndpointVersion, TenantConfig } from './tenant-config.ts';
 export { headerField, SIGNING_SECRET_FIELD, toTenantConfig } from './tenant-config.ts';
 export * from './tenant-configs.ts';

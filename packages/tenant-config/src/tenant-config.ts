@@ -13,6 +13,14 @@ import type {
   UnknownTypePolicy,
 } from '@posthorn/db';
 import { type KeyRing, openSecret } from '@posthorn/secrets';
+import {
+  AUTH_FIELD,
+  type ReceiverAuth,
+  type ReceiverTls,
+  readAuth,
+  readTls,
+  TLS_FIELD,
+} from './receiver-auth.ts';
 
 /** What an endpoint subscribed to from one change up to (not including) another. */
 export interface EndpointVersion {
@@ -55,6 +63,12 @@ export interface EndpointConfig {
    * @throws SealedSecretError
    */
   readonly headers: readonly (readonly [name: string, value: string])[];
+  /**
+   * Left out, or null, for none; opened at the first look. So for the certificates.
+   * @throws SealedSecretError; Error for what only a later release knows.
+   */
+  readonly auth?: ReceiverAuth | null;
+  readonly tls?: ReceiverTls | null;
   /** Null: the default schedule. */
   readonly retryScheduleMs: readonly number[] | null;
   readonly attemptTimeoutMs: number | null;
@@ -114,6 +128,8 @@ export function toTenantConfig(row: TenantRow, key: KeyRing): TenantConfig {
 function toEndpoint({ tenantId }: TenantRow, row: TenantEndpointRow, key: KeyRing): EndpointConfig {
   let secrets: readonly EndpointSecret[] | undefined;
   let headers: EndpointConfig['headers'] | undefined;
+  let auth: ReceiverAuth | undefined;
+  let tls: ReceiverTls | undefined;
   const { endpointId } = row;
   const open = (field: string, sealed: string): string =>
     openSecret(key, { tenantId, endpointId, field }, sealed);
@@ -139,6 +155,16 @@ function toEndpoint({ tenantId }: TenantRow, row: TenantEndpointRow, key: KeyRin
         open(headerField(name), sealed),
       ]);
       return headers;
+    },
+    get auth() {
+      if (!row.sealedAuth) return null;
+      auth ??= readAuth(open(AUTH_FIELD, row.sealedAuth));
+      return auth;
+    },
+    get tls() {
+      if (!row.sealedTls) return null;
+      tls ??= readTls(open(TLS_FIELD, row.sealedTls));
+      return tls;
     },
     retryScheduleMs: row.retryScheduleMs,
     attemptTimeoutMs: row.attemptTimeoutMs,

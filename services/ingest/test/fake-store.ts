@@ -115,6 +115,10 @@ function endpointsOf({ tenants, webhooks, createdAt, nextChange, answer }: FakeT
         const row: EndpointRow = {
           method: 'POST',
           sealedHeaders: {},
+          auth: null,
+          sealedAuth: null,
+          tls: null,
+          sealedTls: null,
           metadata: {},
           scope: 'tenant',
           ...endpoint,

@@ -24,7 +24,12 @@ const facts = (over: Partial<AttemptFacts> = {}): AttemptFacts => ({
     contentType: 'application/json',
     payload: Buffer.from('{"total": 12345678901234567890, "note": "it\'s"}'),
   },
-  made: { url: 'https://hooks.example/in?a=1', method: 'PUT', headerNames: ['authorization', 'x-region'] },
+  made: {
+    url: 'https://hooks.example/in?a=1',
+    method: 'PUT',
+    headerNames: ['authorization', 'x-region'],
+    tlsParts: [],
+  },
   ...over,
 });
 
@@ -66,10 +71,25 @@ describe('the request of an attempt', () => {
   });
 
   test('shows no password of a URL, and at a system endpoint whose event it is', () => {
-    const made = { url: 'https://user:pass@hooks.example/', method: 'POST', headerNames: [] } as const;
-    const request = describeRequest(facts({ made: { ...made, headerNames: [] }, sourceTenantId: 'acme' }));
+    const made = {
+      url: 'https://user:pass@hooks.example/',
+      method: 'POST',
+      headerNames: [],
+      tlsParts: [],
+    } as const;
+    const request = describeRequest(
+      facts({ made: { ...made, headerNames: [], tlsParts: [] }, sourceTenantId: 'acme' }),
+    );
     expect(JSON.stringify(request)).not.toContain('pass');
     expect(request.headers).toMatchObject({ 'x-webhook-tenant-id': 'acme' });
+  });
+
+  test('names files where the webhook had certificates of its own, in place of what is in them', () => {
+    const tlsParts = ['ca', 'client_certificate', 'client_key'];
+    const { curl } = describeRequest(facts({ made: { ...facts().made, tlsParts } }));
+    expect(curl).toContain(
+      "--cacert '<ca.pem>' \\\n  --cert '<client_certificate.pem>' \\\n  --key '<client_key.pem>' \\\n  --header",
+    );
   });
 
   test('has a body of bytes in base64', () => {

@@ -19,7 +19,7 @@ export const SentRequest = Type.Object(
     url: Type.String({ description: 'Without a user name and password.' }),
     headers: Type.Record(Type.String(), Type.String(), {
       description:
-        "As they were sent, but `host`, `content-length`, `connection` and `traceparent`. Signatures and the values of the webhook's own headers read `[redacted]`.",
+        "As they were sent, but `host`, `content-length`, `connection` and `traceparent`. Signatures, what authenticates the request and the values of the webhook's own headers read `[redacted]`.",
     }),
     ...ShownBody.properties,
     curl: Type.String({
@@ -65,7 +65,13 @@ export function describeRequest(facts: AttemptFacts, keys: readonly SigningKey[]
     url,
     headers,
     ...decodeBody(event.payload, event.contentType),
-    curl: writeCurl({ method: made.method, url, headers: withPlaceholders(headers), body: event.payload }),
+    curl: writeCurl({
+      method: made.method,
+      url,
+      headers: withPlaceholders(headers),
+      body: event.payload,
+      tlsParts: made.tlsParts,
+    }),
   };
 }
 

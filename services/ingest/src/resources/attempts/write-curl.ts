@@ -5,6 +5,8 @@ export interface CurlRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
+  /** Members of the webhook's `tls`: files that stand where it has certificates of its own. */
+  readonly tlsParts?: readonly string[];
 }
 
 /** Linux takes no argument of 128 KiB. */
@@ -14,16 +16,23 @@ const MAX_ARGUMENT_BYTES = 100 * 1_024;
  * The command that makes this request again, for a POSIX shell. A body that no argument can hold (bytes that are not
  * text, or too many) is piped in.
  */
-export function writeCurl({ method, url, headers, body }: CurlRequest): string {
+export function writeCurl({ method, url, headers, body, tlsParts = [] }: CurlRequest): string {
   const text = asArgument(body);
   const lines = [
     `curl --request ${method}${/[[\]{}]/.test(url) ? ' --globoff' : ''} ${quote(url)}`,
+    ...tlsParts.flatMap((part) => TLS_OPTION[part] ?? []),
     ...Object.entries(headers).map(([name, value]) => `--header ${quote(headerLine(name, value))}`),
     text === null ? '--data-binary @-' : `--data-raw ${quote(text)}`,
   ];
   const command = lines.join(' \\\n  ');
   return text === null ? `${decodeInShell(body)} | ${command}` : command;
 }
+
+const TLS_OPTION: Readonly<Record<string, string>> = {
+  ca: "--cacert '<ca.pem>'",
+  client_certificate: "--cert '<client_certificate.pem>'",
+  client_key: "--key '<client_key.pem>'",
+};
 
 /** curl takes `name:` for a header to leave out. */
 const headerLine = (name: string, value: string): string => (value === '' ? `${name};` : `${name}: ${value}`);

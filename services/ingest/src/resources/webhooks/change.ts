@@ -1,4 +1,4 @@
-import type { EndpointRow } from '@posthorn/db';
+import type { EndpointChanges, EndpointRow } from '@posthorn/db';
 import type { FastifyReply } from 'fastify';
 import Type from 'typebox';
 import type { App, AppParts } from '../../http/app.ts';
@@ -8,7 +8,7 @@ import { isProblem, type Problem, sendProblem } from '../../http/problem.ts';
 import { NoBody } from '../../http/validation.ts';
 import { answerChange, type ChangeRequest } from './answer-change.ts';
 import { PRECONDITION_REQUIRED, readIfMatch } from './entity-tag.ts';
-import { headersProblem, labelsProblem, stateProblem } from './judge-change.ts';
+import { type Addressed, authProblem, labelsProblem, movedProblem, stateProblem } from './judge-change.ts';
 import { type WebhookChanges, webhookChanges, webhookReplacement } from './schema.ts';
 import { toChanges, UNSET } from './to-changes.ts';
 import { Webhook } from './view-webhook.ts';
@@ -94,24 +94,40 @@ export async function applyFields(
   const { enabled, paused, ...fields } = given;
   const expected = readIfMatch(request.headers['if-match']);
   if (expected && isProblem(expected)) return sendProblem(reply, expected);
-  return answerChange(parts, request, reply, 'webhook changed', async (found, actor) => {
-    const changes = toChanges(parts.keyRing, found, fields);
-    if (isProblem(changes)) return changes;
-    const whole = { ...unset, ...changes };
-    const refused = refuse(request, found, { ...found, ...whole }, given);
-    return refused ?? parts.store.changeEndpoint(found, { fields: whole, enabled, paused, expected }, actor);
+  return answerChange(parts, request, reply, 'webhook changed', async (first, actor) => {
+    for (let found = first, tries = 1; ; tries++) {
+      const changes = toChanges(parts, found, fields);
+      if (isProblem(changes)) return changes;
+      const whole = { ...unset, ...changes };
+      const refused = refuse(request, found, { ...found, ...whole }, given);
+      if (refused) return refused;
+      const judged = expected ?? (touchesSecrets(whole) ? new Set([found.revision]) : null);
+      const to = { fields: whole, enabled, paused, expected: judged };
+      const changed = await parts.store.changeEndpoint(found, to, actor);
+      if (changed?.kind !== 'stale' || expected !== null || tries === MAX_TRIES) return changed;
+      found = changed.row;
+    }
   });
 }
+
+/** Of a change that meets others of the same webhook; beyond it the answer is that it was changed meanwhile. */
+const MAX_TRIES = 5;
+
+/** Whether a stored secret may stay was judged by the state that was found: such a change is for that state alone. */
+const touchesSecrets = (changes: EndpointChanges): boolean =>
+  SECRET_FIELDS.some((field) => changes[field] !== undefined);
+const SECRET_FIELDS = ['url', 'sealedHeaders', 'sealedAuth', 'sealedTls'] as const;
 
 function refuse(
   request: ChangeRequest,
   found: EndpointRow,
-  wanted: Pick<EndpointRow, 'labels' | 'url' | 'sealedHeaders'>,
+  wanted: Addressed & Pick<EndpointRow, 'labels'>,
   given: WebhookChanges,
 ): Problem | null {
   return (
     labelsProblem(request.caller, wanted.labels) ??
-    headersProblem(found, wanted) ??
+    movedProblem(found, wanted, given) ??
+    authProblem(wanted) ??
     stateProblem(found, given)
   );
 }

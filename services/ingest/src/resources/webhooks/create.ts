@@ -11,7 +11,7 @@ import type { App, AppParts } from '../../http/app.ts';
 import { EVERYBODY, operation } from '../../http/operation.ts';
 import { isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
 import { entityTag } from './entity-tag.ts';
-import { labelsProblem, stateProblem } from './judge-change.ts';
+import { authProblem, labelsProblem, stateProblem } from './judge-change.ts';
 import { type NewWebhook, newWebhook } from './schema.ts';
 import { toChanges, UNSET } from './to-changes.ts';
 import { viewWebhook, WebhookWithSecret } from './view-webhook.ts';
@@ -83,12 +83,17 @@ interface Wanted {
   readonly secret: string;
 }
 
-function toEndpoint({ keyRing }: Pick<AppParts, 'keyRing'>, wanted: Wanted) {
+function toEndpoint(parts: Pick<AppParts, 'keyRing' | 'urlFault'>, wanted: Wanted) {
   const { tenantId, endpointId, body, secret } = wanted;
-  const changes = toChanges(keyRing, { tenantId, endpointId, sealedHeaders: {} }, body);
+  const changes = toChanges(parts, { ...UNSET, tenantId, endpointId }, body);
   if (isProblem(changes)) return changes;
-  const sealedSecrets = [sealSecret(keyRing, { tenantId, endpointId, field: SIGNING_SECRET_FIELD }, secret)];
-  return { ...UNSET, ...changes, endpointId, url: body.url, sealedSecrets };
+  const whole = { ...UNSET, ...changes, endpointId, url: body.url };
+  const refused = authProblem(whole);
+  if (refused) return refused;
+  const sealedSecrets = [
+    sealSecret(parts.keyRing, { tenantId, endpointId, field: SIGNING_SECRET_FIELD }, secret),
+  ];
+  return { ...whole, sealedSecrets };
 }
 
 const tooMany = (limit: number): Problem =>

@@ -12,6 +12,7 @@ import { parseSecret } from '@posthorn/signing';
 import Type from 'typebox';
 import { labelFault } from '../../accept/check-fields.ts';
 import { Nullable } from '../../http/validation.ts';
+import { Auth, Tls } from './auth-fields.ts';
 import { headersFault, MASKED_VALUE, MAX_HEADERS } from './header-rules.ts';
 
 /** What of a webhook a request may set, field by field. */
@@ -159,6 +160,8 @@ const Plain = {
   description: Type.Optional(Description),
   method: Type.Optional(Method),
   headers: Type.Optional(Headers),
+  auth: Type.Optional(Nullable(Auth)),
+  tls: Type.Optional(Nullable(Tls)),
   metadata: Type.Optional(Metadata),
 };
 export const GivenFields = {

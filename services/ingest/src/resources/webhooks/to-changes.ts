@@ -7,6 +7,7 @@ import { invalidRequest, isProblem, type Problem } from '../../http/problem.ts';
 import { pointerTo } from '../../http/validation.ts';
 import { ChangeableFields } from './fields.ts';
 import { MASKED_VALUE } from './header-rules.ts';
+import { type Sealing, type StoredAuth, sealAuth, sealTls } from './seal-auth.ts';
 
 const Changeable = Type.Object({ url: Type.Optional(Type.String()), ...ChangeableFields });
 export type GivenChanges = Static<typeof Changeable>;
@@ -19,6 +20,10 @@ export const UNSET = {
   filter: null,
   method: 'POST',
   sealedHeaders: {},
+  auth: null,
+  sealedAuth: null,
+  tls: null,
+  sealedTls: null,
   metadata: {},
   retryScheduleMs: null,
   attemptTimeoutMs: null,
@@ -27,18 +32,22 @@ export const UNSET = {
   maxRetryMs: null,
 } as const satisfies EndpointChanges;
 
-/** Whose headers are sealed, and what is stored of them. */
-export type SealingFor = Pick<EndpointRow, 'tenantId' | 'endpointId' | 'sealedHeaders'>;
+/** Whose headers, authentication and certificates are sealed, and what is stored of them. */
+export type SealingFor = StoredAuth & Pick<EndpointRow, 'sealedHeaders'>;
 
 /**
  * Only what was given: the rest stays as it is. A problem for a filter that is none, and where a stored value is asked
  * for that is not there.
  */
-export function toChanges(key: KeyRing, of: SealingFor, given: GivenChanges): EndpointChanges | Problem {
+export function toChanges(sealing: Sealing, of: SealingFor, given: GivenChanges): EndpointChanges | Problem {
   const faulty = filterProblem(given.filter);
   if (faulty) return faulty;
-  const sealedHeaders = given.headers && sealHeaders(key, of, given.headers);
+  const sealedHeaders = given.headers && sealHeaders(sealing.keyRing, of, given.headers);
   if (sealedHeaders && isProblem(sealedHeaders)) return sealedHeaders;
+  const auth = sealAuth(sealing, of, given.auth);
+  if (isProblem(auth)) return auth;
+  const tls = sealTls(sealing, of, given.tls);
+  if (isProblem(tls)) return tls;
   const changes = {
     url: given.url,
     eventTypes: given.event_types,
@@ -47,6 +56,8 @@ export function toChanges(key: KeyRing, of: SealingFor, given: GivenChanges): En
     description: given.description,
     method: given.method,
     sealedHeaders,
+    ...auth,
+    ...tls,
     metadata: given.metadata && { ...given.metadata },
     retryScheduleMs: ifGiven(given.retry_schedule, toScheduleMs),
     attemptTimeoutMs: given.attempt_timeout_ms,

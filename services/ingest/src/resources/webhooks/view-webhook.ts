@@ -2,6 +2,7 @@ import type { EndpointRow } from '@posthorn/db';
 import Type, { type Static } from 'typebox';
 import { AT, TENANT, WEBHOOK } from '../../http/examples.ts';
 import { Nullable } from '../../http/validation.ts';
+import { Auth, type GivenAuth, Tls } from './auth-fields.ts';
 import { MASKED_VALUE } from './header-rules.ts';
 
 /** How a webhook is shown: without its secrets and the values of its headers, to whomever. */
@@ -21,6 +22,8 @@ const shown = {
   headers: Type.Record(Type.String(), Type.String(), {
     description: `Names in lower case; every value is \`${MASKED_VALUE}\`.`,
   }),
+  auth: Nullable(Auth),
+  tls: Nullable(Tls),
   metadata: Type.Record(Type.String(), Type.String()),
   retry_schedule: Nullable(Type.Array(Type.Number())),
   attempt_timeout_ms: NullableInteger,
@@ -50,7 +53,9 @@ export const WEBHOOK_EXAMPLE: Static<typeof Shown> = {
   labels: { region: 'eu' },
   filter: { payload: { order: { total: { $gte: 100 } } } },
   method: 'POST',
-  headers: { authorization: MASKED_VALUE },
+  headers: { 'x-region': MASKED_VALUE },
+  auth: { type: 'bearer', token: MASKED_VALUE },
+  tls: null,
   metadata: { team: 'billing' },
   retry_schedule: null,
   attempt_timeout_ms: null,
@@ -93,6 +98,8 @@ export function viewWebhook(row: EndpointRow): Static<typeof Webhook> {
     filter: row.filter,
     method: row.method,
     headers: Object.fromEntries(Object.keys(row.sealedHeaders).map((name) => [name, MASKED_VALUE])),
+    auth: row.auth as GivenAuth | null,
+    tls: row.tls,
     metadata: row.metadata,
     retry_schedule: row.retryScheduleMs?.map((ms) => ms / 1_000) ?? null,
     attempt_timeout_ms: row.attemptTimeoutMs,
