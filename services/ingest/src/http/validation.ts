@@ -90,7 +90,9 @@ function perBranch(errors: readonly SchemaError[]): SchemaError[] {
   for (const union of unions) {
     const inBranch = (error: SchemaError) => error.schemaPath.startsWith(`${union.schemaPath}/anyOf/`);
     const branches = kept.filter(inBranch);
-    const meant = branches.filter(({ keyword }) => !SAYS_WHAT_FITS.has(keyword));
+    const meant = branches.filter(
+      ({ keyword, instancePath }) => !SAYS_WHAT_FITS.has(keyword) || instancePath !== union.instancePath,
+    );
     const shown = meant.length > 0 ? meant : [{ ...union, message: `must be ${takes(branches)}` }];
     kept = [...kept.filter((error) => error !== union && !inBranch(error)), ...shown];
   }
