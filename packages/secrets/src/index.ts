@@ -1,3 +1,23 @@
-export { type KeyRing, parseKeyRing, type RingKey } from './key-ring.ts';
-export { secretsConfig, type WithKeyRing, withKeyRing } from './read-key-ring.ts';
-export { openSecret, type SealedFor, SealedSecretError, sealSecret } from './sealed-secret.ts';
+export {
+  type DerivedKeys,
+  deriveKeys,
+  type KeyRing,
+  MAX_RING_KEYS,
+  parseKeyRing,
+  type RingKey,
+} from './key-ring.ts';
+export {
+  type GivenKeys,
+  readKeyRing,
+  secretsConfig,
+  type WithKeyRing,
+  withKeyRing,
+} from './read-key-ring.ts';
+export {
+  isSealedAsNow,
+  openSecret,
+  type SealedFor,
+  SealedSecretError,
+  sealOf,
+  sealSecret,
+} from './sealed-secret.ts';

@@ -1,23 +1,74 @@
-import { secret } from '@posthorn/runtime';
-import { type KeyRing, parseKeyRing } from './key-ring.ts';
+import { ConfigError, secret, text } from '@posthorn/runtime';
+import { createKeyRing, type KeyRing, parseKeyRing, parseRingKeys } from './key-ring.ts';
+import { runKeysCommand } from './run-keys-command.ts';
 
 /** The keys of every service that opens secrets, or derives keys from theirs; `withKeyRing` turns them into one value. */
 export const secretsConfig = {
+  secretsKeys: secret('SECRETS_KEYS', {
+    fallback: '',
+    expected: 'base64 of 32 bytes, several with commas between them',
+    check: (value) => void (value === '' || parseKeyRing(value)),
+    doc: 'The key ring: the first key seals endpoint secrets in Postgres, all open them; the keys of macs and portal tokens are derived from it. The same for all services.',
+  }),
+  secretsKeysCommand: text('SECRETS_KEYS_COMMAND', {
+    fallback: '',
+    expected: 'a program and its arguments',
+    doc: 'In place of `SECRETS_KEYS`: a program that is run once, at the start, without a shell, and prints the same. Words are parted by spaces; a JSON array of strings takes any.',
+  }),
   secretsKey: secret('SECRETS_KEY', {
+    fallback: '',
     expected: 'base64 of 32 bytes',
-    check: parseKeyRing,
-    doc: 'The key that endpoint secrets are encrypted under in Postgres, and that the keys of macs and portal tokens are derived from; the same for all services.',
+    check: (value) => void (value === '' || parseOneKey(value)),
+    doc: 'One key, by itself: what it seals the releases before the key ring can open. Beside `SECRETS_KEYS` it opens only.',
   }),
 } as const;
 
-interface GivenKeys {
+export interface GivenKeys {
+  readonly secretsKeys: string;
+  readonly secretsKeysCommand: string;
   readonly secretsKey: string;
 }
 
 /** A configuration in which the key ring stands in place of the texts it was given as. */
 export type WithKeyRing<C extends GivenKeys> = Omit<C, keyof GivenKeys> & { readonly keyRing: KeyRing };
 
-export function withKeyRing<C extends GivenKeys>(config: C): Readonly<WithKeyRing<C>> {
-  const { secretsKey, ...rest } = config;
-  return Object.freeze<WithKeyRing<C>>({ ...rest, keyRing: parseKeyRing(secretsKey) });
+/** @throws ConfigError */
+export function withKeyRing<C extends GivenKeys>(config: C, run = runKeysCommand): Readonly<WithKeyRing<C>> {
+  const { secretsKeys, secretsKeysCommand, secretsKey, ...rest } = config;
+  const keyRing = readKeyRing({ secretsKeys, secretsKeysCommand, secretsKey }, run);
+  return Object.freeze<WithKeyRing<C>>({ ...rest, keyRing });
+}
+
+/** @throws ConfigError when there is no key at all, or a source that does not give any. */
+export function readKeyRing(
+  { secretsKeys, secretsKeysCommand, secretsKey }: GivenKeys,
+  run = runKeysCommand,
+): KeyRing {
+  if (secretsKeys !== '' && secretsKeysCommand !== '')
+    throw new ConfigError(['SECRETS_KEYS and SECRETS_KEYS_COMMAND are both given: expected one of them']);
+  const ring = secretsKeysCommand === '' ? secretsKeys : printedKeys(secretsKeysCommand, run);
+  if (ring === '' && secretsKey === '')
+    throw new ConfigError(['SECRETS_KEYS is missing: expected base64 of 32 bytes, or SECRETS_KEY']);
+  const keys = [...parseRingKeys(ring), ...parseRingKeys(secretsKey)];
+  try {
+    return createKeyRing(keys, ring === '' ? 'v1' : 'v2');
+  } catch (error) {
+    throw new ConfigError([`SECRETS_KEYS=(redacted): expected fewer (${(error as Error).message})`]);
+  }
+}
+
+function printedKeys(command: string, run: typeof runKeysCommand): string {
+  try {
+    const printed = run(command);
+    parseKeyRing(printed);
+    return printed;
+  } catch (error) {
+    throw new ConfigError([
+      `SECRETS_KEYS_COMMAND: expected a program that prints keys (${(error as Error).message})`,
+    ]);
+  }
+}
+
+function parseOneKey(value: string): void {
+  if (parseRingKeys(value).length !== 1) throw new Error('expected one key');
 }
