@@ -1,5 +1,6 @@
 import postgres from 'postgres';
-import { connectWatched } from './watched-socket.ts';
+import { socketOptions } from './open-socket.ts';
+import type { DatabaseTls } from './secure-socket.ts';
 
 /** The driver's handle: a pool (`openDatabase`) or a transaction. Queries take either. */
 export type Sql = postgres.Sql<{ bigint: number }> | postgres.TransactionSql<{ bigint: number }>;
@@ -15,6 +16,8 @@ export interface Database {
 
 export interface DatabaseOptions {
   readonly url: string;
+  /** Null for plain text; left out, what the URL says. */
+  readonly tls?: DatabaseTls | null;
   /** Most connections. */
   readonly pool: number;
   /** Seen in `pg_stat_activity`. */
@@ -34,15 +37,17 @@ const IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000;
 const DEFAULT_PING_TIMEOUT_MS = 1_000;
 const DEFAULT_CLOSE_TIMEOUT_MS = 2_000;
 const MAX_RECONNECT_DELAY_S = 1;
-const DEFAULT_PORT = 5432;
 
 /** Connects lazily and again after a loss. Result columns come in camelCase, `bigint` as a number. */
 export function openDatabase(options: DatabaseOptions): Database {
-  const silenceTimeoutMs = options.silenceTimeoutMs ?? DEFAULT_SILENCE_TIMEOUT_MS;
+  const { connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS, silenceTimeoutMs = DEFAULT_SILENCE_TIMEOUT_MS } =
+    options;
+  const closing = new AbortController();
+  const limits = { connectTimeoutMs, silenceTimeoutMs, closing: closing.signal };
   const sql = postgres(options.url, {
-    ...watched(options.url, silenceTimeoutMs),
+    ...socketOptions(options.url, options.tls, limits),
     max: options.pool,
-    connect_timeout: (options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS) / 1_000,
+    connect_timeout: connectTimeoutMs / 1_000,
     backoff: (retries: number) => Math.min(MAX_RECONNECT_DELAY_S, 0.05 * 2 ** retries),
     keep_alive: 10,
     onnotice: (notice) => options.log?.debug({ notice: notice.message }, 'postgres notice'),
@@ -58,7 +63,10 @@ export function openDatabase(options: DatabaseOptions): Database {
   let answering: Promise<unknown> | undefined;
   return {
     sql,
-    close: (timeoutMs = DEFAULT_CLOSE_TIMEOUT_MS) => sql.end({ timeout: timeoutMs / 1_000 }),
+    async close(timeoutMs = DEFAULT_CLOSE_TIMEOUT_MS) {
+      await sql.end({ timeout: timeoutMs / 1_000 });
+      closing.abort(new Error('the database was closed'));
+    },
     async ping(timeoutMs = DEFAULT_PING_TIMEOUT_MS) {
       try {
         // One that hangs is waited for again instead of being joined by more.
@@ -72,17 +80,6 @@ export function openDatabase(options: DatabaseOptions): Database {
       }
     },
   };
-}
-
-/** The driver's own sockets where there is a choice of several: Unix domain sockets, several hosts. */
-function watched(url: string, silenceTimeoutMs: number): object {
-  const parsed = URL.canParse(url) ? new URL(url) : null;
-  if (parsed === null || parsed.hostname === '' || /[%,/]/.test(parsed.host)) return {};
-  const address = {
-    host: parsed.hostname.replace(/^\[|\]$/g, ''),
-    port: Number(parsed.port || DEFAULT_PORT),
-  };
-  return { socket: () => connectWatched(address, silenceTimeoutMs) };
 }
 
 export class DatabaseTimeoutError extends Error {

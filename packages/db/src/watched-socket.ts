@@ -1,14 +1,13 @@
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 
 const LOOKS_PER_TIMEOUT = 3;
 
 /**
- * A socket that is destroyed when no byte has come or gone for `timeoutMs`. TCP itself gives up a peer that vanished
- * without a word only after a quarter of an hour; until then its queries would hang and their connections be missing
- * in the pool. Looks at byte counts instead of listening, because the driver takes listeners off when it adds TLS.
+ * Destroys a socket when no byte has come or gone for `timeoutMs`. TCP itself gives up a peer that vanished without a
+ * word only after a quarter of an hour; until then its queries would hang and their connections be missing in the pool.
+ * Looks at byte counts instead of listening, because the driver takes listeners off when it adds TLS by itself.
  */
-export function connectWatched(address: { host: string; port: number }, timeoutMs: number): Socket {
-  const socket = connect(address);
+export function watchSilence(socket: Socket, timeoutMs: number): void {
   let seen = -1;
   let quietLooks = 0;
   const timer = setInterval(() => {
@@ -19,6 +18,4 @@ export function connectWatched(address: { host: string; port: number }, timeoutM
     if (socket.destroyed) clearInterval(timer);
   }, timeoutMs / LOOKS_PER_TIMEOUT);
   timer.unref();
-  // The driver reads the name that a certificate must be for from here.
-  return Object.assign(socket, address);
 }

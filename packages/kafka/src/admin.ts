@@ -1,5 +1,6 @@
 import kafkajs from 'kafkajs';
 import { type KafkaClient, openAdmin } from './client.ts';
+import { KafkaRefusedError, nameSaslFailure } from './name-refusals.ts';
 
 export interface TopicSpec {
   readonly name: string;
@@ -35,14 +36,23 @@ const CREATE_TIMEOUT_MS = 10_000;
 const LEADER_TIMEOUT_MS = 15_000;
 const LEADER_POLL_MS = 50;
 
-/** Connects at the first question, and again after a failure; `close` ends it. */
+/**
+ * Connects at the first question, and again after a failure; `close` ends it. Rejects with a KafkaRefusedError when the
+ * cluster is there and will not have us, or we it.
+ */
 export function createAdmin(client: KafkaClient): Admin {
-  const admin = openAdmin(client);
+  let refused: string | undefined;
+  const admin = openAdmin(client, (sentence) => {
+    refused = sentence;
+  });
   let connected: Promise<void> | undefined;
   const connect = (): Promise<void> => {
-    connected ??= admin.connect().catch((error: unknown) => {
+    if (connected) return connected;
+    refused = undefined;
+    connected = admin.connect().catch((cause: unknown) => {
       connected = undefined;
-      throw error;
+      const sentence = refused ?? explainSasl(client, cause);
+      throw sentence === undefined ? cause : new KafkaRefusedError(sentence, { cause });
     });
     return connected;
   };
@@ -95,6 +105,11 @@ export function createAdmin(client: KafkaClient): Admin {
       connected = undefined;
     },
   };
+}
+
+function explainSasl({ connection }: KafkaClient, error: unknown): string | undefined {
+  const failure = nameSaslFailure(error);
+  return failure && connection.explain?.(failure, connection.brokers.join(', '));
 }
 
 /**

@@ -3,6 +3,7 @@ import type { ConnectionOptions } from 'node:tls';
 import type { ConsumerConfig, Kafka, Consumer as KafkaJsConsumer, LogEntry, RetryOptions } from 'kafkajs';
 import kafkajs from 'kafkajs';
 import type { InternalCluster } from './kafkajs-internals.ts';
+import { type Explain, nameRefusals } from './name-refusals.ts';
 import { openSocket as openDirectly, type SocketTarget } from './open-socket.ts';
 
 export interface KafkaConnection {
@@ -12,6 +13,8 @@ export interface KafkaConnection {
   sasl?: { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: string };
   /** Opens the sockets, for those who must go through something on the way; node:net and node:tls by default. */
   openSocket?: (to: SocketTarget) => Socket;
+  /** Says what of the configuration is wrong when a broker and we will not have each other. */
+  explain?: Explain;
 }
 
 /** Where this package reports; a pino logger is one. */
@@ -60,22 +63,28 @@ export function openConsumer(client: KafkaClient, config: ConsumerConfig): Kafka
   });
 }
 
-export function openAdmin(client: KafkaClient) {
-  return openKafka(client, ADMIN_REQUEST_TIMEOUT_MS, FEW_RETRIES).admin({ retry: FEW_RETRIES });
+export function openAdmin(client: KafkaClient, onRefused?: (sentence: string) => void) {
+  const kafka = openKafka(client, ADMIN_REQUEST_TIMEOUT_MS, FEW_RETRIES, onRefused);
+  return kafka.admin({ retry: FEW_RETRIES });
 }
 
 /** One fetch that hangs on a cut broker must end before the session does. */
 const CONSUMER_REQUEST_TIMEOUT_MS = 6_000;
 const ADMIN_REQUEST_TIMEOUT_MS = 10_000;
 
-function openKafka(client: KafkaClient, requestTimeoutMs: number, retry: RetryOptions): Kafka {
-  const { brokers, clientId, ssl, sasl, openSocket = openDirectly } = client.connection;
+function openKafka(
+  client: KafkaClient,
+  requestTimeoutMs: number,
+  retry: RetryOptions,
+  onRefused?: (sentence: string) => void,
+): Kafka {
+  const { brokers, clientId, ssl, sasl } = client.connection;
   return new kafkajs.Kafka({
     brokers,
     clientId,
     ...(ssl === undefined ? {} : { ssl }),
     ...(sasl === undefined ? {} : { sasl: sasl as never }),
-    socketFactory: openSocket,
+    socketFactory: socketFactory(client.connection, onRefused),
     connectionTimeout: CONNECTION_TIMEOUT_MS,
     requestTimeout: requestTimeoutMs,
     enforceRequestTimeout: true,
@@ -86,6 +95,17 @@ function openKafka(client: KafkaClient, requestTimeoutMs: number, retry: RetryOp
       return (entry) => forwardLog(client.log, entry, repeated(entry.log.message));
     },
   });
+}
+
+function socketFactory(
+  { openSocket = openDirectly, explain, sasl }: KafkaConnection,
+  onRefused: (sentence: string) => void = () => {},
+) {
+  return (to: SocketTarget): Socket => {
+    const socket = openSocket(to);
+    if (explain) nameRefusals(socket, to, { explain, hasSasl: sasl !== undefined, onRefused });
+    return socket;
+  };
 }
 
 /**

@@ -15,6 +15,7 @@ export type {
   TrackedRecord,
 } from './consumer.ts';
 export { createConsumer } from './group-consumer.ts';
+export { KafkaRefusedError } from './name-refusals.ts';
 export type { OutboundRecord, ProduceAck, ProduceErrorCode, ProduceReport } from './outbound.ts';
 export { ProduceError } from './outbound.ts';
 export { overwriteCommitted } from './overwrite-committed.ts';

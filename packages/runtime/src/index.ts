@@ -1,7 +1,11 @@
 export * from './clock.ts';
 export * from './config.ts';
+export * from './database-options.ts';
+export { egressConfig } from './egress-config.ts';
+export type { ExplainRefusal } from './explain-refusal.ts';
 export * from './failpoint.ts';
 export * from './health.ts';
+export { type KafkaAccess, kafkaConnection } from './kafka-connection.ts';
 export * from './lifecycle.ts';
 export * from './logger.ts';
 export * from './metrics.ts';

@@ -1,4 +1,5 @@
-import { choice, integer, list, parsed, secret, text } from './config.ts';
+import { choice, integer, parsed, text } from './config.ts';
+import { kafkaAccessConfig } from './kafka-connection.ts';
 
 /** Keys that more than one service reads; a service spreads the groups it needs into its own spec. */
 export const telemetryConfig = {
@@ -36,11 +37,7 @@ export const adminConfig = (fallbackPort: number) =>
   }) as const;
 
 export const kafkaConfig = {
-  kafkaBrokers: list('KAFKA_BROKERS', {
-    fallback: '127.0.0.1:9092',
-    expected: 'host:port, comma-separated',
-    doc: 'Kafka bootstrap addresses.',
-  }),
+  ...kafkaAccessConfig,
   topicPrefix: text('KAFKA_TOPIC_PREFIX', {
     fallback: 'posthorn.',
     pattern: /^[a-zA-Z0-9._-]{0,60}$/,
@@ -48,25 +45,6 @@ export const kafkaConfig = {
     doc: 'Put before every topic and consumer group, so that several systems can share a cluster.',
   }),
 } as const;
-
-export const databaseConfig = (fallbackPool: number) =>
-  ({
-    databaseUrl: secret('DATABASE_URL', {
-      fallback: 'postgres://posthorn:posthorn@127.0.0.1:5432/posthorn',
-      expected: 'a postgres:// URL',
-      doc: 'Postgres: configuration and the record.',
-      check: (value) => {
-        if (!/^postgres(ql)?:\/\//.test(value)) throw new Error();
-      },
-    }),
-    databasePool: integer('DATABASE_POOL', {
-      fallback: String(fallbackPool),
-      min: 1,
-      max: 100,
-      unit: 'connections',
-      doc: 'Most connections to Postgres that this process opens.',
-    }),
-  }) as const;
 
 /** The shape of the topics: the set-up job creates it, every service must be given the same. */
 export const layoutConfig = <T>(parseTiers: (value: string) => T, defaultTiers: string) =>

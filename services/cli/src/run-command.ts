@@ -1,5 +1,5 @@
 import { type Database, openDatabase } from '@posthorn/db';
-import type { Clock, Environment } from '@posthorn/runtime';
+import { type Clock, databaseOptions, type Environment } from '@posthorn/runtime';
 import { readServiceConfig } from './config.ts';
 import { createOperatorKey } from './create-operator-key.ts';
 import { exportAuditLog } from './export-audit-log.ts';
@@ -42,8 +42,7 @@ export async function runCommand(args: readonly string[], surroundings: Surround
   }
   try {
     const config = readServiceConfig(environment);
-    const { databaseUrl: url, databasePool: pool } = config;
-    const database = openDatabase({ url, pool, applicationName: 'posthorn-cli' });
+    const database = openDatabase(databaseOptions(config, 'posthorn-cli'));
     try {
       return await run(command, { ...surroundings, database });
     } finally {

@@ -6,6 +6,8 @@ import {
   type Clock,
   createAdminPart,
   createLifecycle,
+  databaseOptions,
+  kafkaConnection,
   type Lifecycle,
   type Logger,
   type Metrics,
@@ -87,12 +89,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
 function openContext(options: DispatcherOptions): PhaseContext {
   const { config, log, clock } = options;
-  const kafka = connectKafka({ brokers: [...config.kafkaBrokers], clientId: 'posthorn-dispatcher' }, log);
-  const database = openDatabase({
-    url: config.databaseUrl,
-    pool: config.databasePool,
-    applicationName: 'posthorn-dispatcher',
-  });
+  const kafka = connectKafka(kafkaConnection(config, 'posthorn-dispatcher'), log);
+  const database = openDatabase(databaseOptions(config, 'posthorn-dispatcher'));
   const producer = createProducer(kafka, { deliveryTimeoutMs: DELIVERY_TIMEOUT_MS });
   return {
     ...options,

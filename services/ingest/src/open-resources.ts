@@ -9,7 +9,14 @@ import {
   type KafkaClient,
   type Producer,
 } from '@posthorn/kafka';
-import type { Clock, Logger, Metrics, Tracing } from '@posthorn/runtime';
+import {
+  type Clock,
+  databaseOptions,
+  kafkaConnection,
+  type Logger,
+  type Metrics,
+  type Tracing,
+} from '@posthorn/runtime';
 import {
   catalogueSource,
   createEventCatalogue,
@@ -107,7 +114,7 @@ export function openResources(options: IngestOptions, ingestMetrics: IngestMetri
 
 function openDatabases({ config, log }: IngestOptions): Databases {
   const open = (applicationName: string, pool: number): Database =>
-    openDatabase({ url: config.databaseUrl, pool, applicationName, log });
+    openDatabase({ ...databaseOptions(config, applicationName), pool, log });
   return {
     database: open('posthorn-ingest', config.databasePool),
     lookups: open('posthorn-ingest-lookups', config.databaseLookupPool),
@@ -120,7 +127,7 @@ const MAX_JOURNAL_BUFFERED_BYTES = 1024 * 1024;
 
 function openBrokers({ config, log }: IngestOptions, ingestMetrics: IngestMetrics): Brokers {
   const topics = topicNames(config.topicPrefix);
-  const client = connectKafka({ brokers: [...config.kafkaBrokers], clientId: 'posthorn-ingest' }, log);
+  const client = connectKafka(kafkaConnection(config, 'posthorn-ingest'), log);
   const admin = createAdmin(client);
   const kafka = createKafkaWatch({ admin, topic: topics.events, log });
   const producer = createProducer(client, {

@@ -11,7 +11,9 @@ import {
   type Clock,
   createAdminPart,
   createLifecycle,
+  databaseOptions,
   type HealthCheck,
+  kafkaConnection,
   type Lifecycle,
   type Logger,
   type Metrics,
@@ -57,13 +59,8 @@ export function createRecorder(options: RecorderOptions): Recorder {
     bufferedBytes: () => intake.bytes,
     lag: () => lagByTopic(consumer, sourceOf),
   });
-  const database = openDatabase({
-    url: config.databaseUrl,
-    pool: config.databasePool,
-    applicationName: 'posthorn-recorder',
-    log,
-  });
-  const kafka = connectKafka({ brokers: [...config.kafkaBrokers], clientId: 'posthorn-recorder' }, log);
+  const database = openDatabase({ ...databaseOptions(config, 'posthorn-recorder'), log });
+  const kafka = connectKafka(kafkaConnection(config, 'posthorn-recorder'), log);
   const intake: Intake = createIntake({
     maxRecords: config.maxBufferedRecords,
     maxBytes: config.maxBufferedBytes,

@@ -1,7 +1,7 @@
 import { topicSpecs } from '@posthorn/contracts';
-import { openDatabase } from '@posthorn/db';
-import { connectKafka, createAdmin } from '@posthorn/kafka';
-import type { Clock } from '@posthorn/runtime';
+import { DatabaseRefusedError, openDatabase } from '@posthorn/db';
+import { connectKafka, createAdmin, KafkaRefusedError } from '@posthorn/kafka';
+import { type Clock, databaseOptions, kafkaConnection } from '@posthorn/runtime';
 import { applyMigrations } from './apply-migrations.ts';
 import { applyTopics } from './apply-topics.ts';
 import type { SetupConfig } from './config.ts';
@@ -25,9 +25,7 @@ export async function setUp(
 
 async function setUpPostgres(config: SetupConfig, clock: Clock, say: (line: string) => void): Promise<void> {
   const database = openDatabase({
-    url: config.databaseUrl,
-    pool: config.databasePool,
-    applicationName: 'posthorn-setup',
+    ...databaseOptions(config, 'posthorn-setup'),
     // A migration may take its time.
     silenceTimeoutMs: MIGRATION_SILENCE_MS,
   });
@@ -45,7 +43,7 @@ async function setUpPostgres(config: SetupConfig, clock: Clock, say: (line: stri
 }
 
 async function setUpKafka(config: SetupConfig, clock: Clock, say: (line: string) => void): Promise<void> {
-  const client = connectKafka({ brokers: [...config.kafkaBrokers], clientId: 'posthorn-setup' }, quiet);
+  const client = connectKafka(kafkaConnection(config, 'posthorn-setup'), quiet);
   const admin = createAdmin(client);
   const specs = topicSpecs(config);
   try {
@@ -53,6 +51,7 @@ async function setUpKafka(config: SetupConfig, clock: Clock, say: (line: string)
       timeoutMs: config.waitTimeoutMs,
       clock,
       waiting: say,
+      isFinal: (error) => error instanceof KafkaRefusedError,
     });
     await applyTopics(admin, specs, say);
   } finally {
@@ -65,4 +64,5 @@ const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** SQLSTATE 28 and 3D: wrong user or password, no such database. (A server that starts or stops says 57P.) */
 const isRefusal = (error: unknown): boolean =>
+  error instanceof DatabaseRefusedError ||
   /^(28|3D)/.test(String((error as { code?: unknown } | null)?.code ?? ''));
