@@ -22,6 +22,10 @@ export interface DatabaseOptions {
   readonly pool: number;
   /** Seen in `pg_stat_activity`. */
   readonly applicationName: string;
+  /** The database role that statements run as; left out, the login's own rights. */
+  readonly role?: string | undefined;
+  /** Whose rows row security lets through: one tenant's, or EVERY_TENANT; left out, nobody's (but to the tables' owner). */
+  readonly tenant?: string;
   readonly connectTimeoutMs?: number;
   /** Longest time of one statement, by the server's clock. */
   readonly statementTimeoutMs?: number;
@@ -58,6 +62,8 @@ export function openDatabase(options: DatabaseOptions): Database {
       statement_timeout: options.statementTimeoutMs ?? DEFAULT_STATEMENT_TIMEOUT_MS,
       // A client that vanished inside a transaction must not hold its locks.
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+      ...(options.role === undefined ? {} : { role: options.role }),
+      ...(options.tenant === undefined ? {} : { 'posthorn.tenant': options.tenant }),
     },
   });
   let answering: Promise<unknown> | undefined;

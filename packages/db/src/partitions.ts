@@ -22,6 +22,7 @@ const FILL_FACTOR: Readonly<Record<(typeof RECORD_TABLES)[number], number>> = {
 
 interface DayPartition {
   readonly name: string;
+  readonly parent: string;
   readonly retentionDays: number;
   readonly day: string;
 }
@@ -38,34 +39,14 @@ export async function ensurePartitions(sql: PoolSql, fromDay: string, toDay: str
       for (const retentionDays of RETENTION_CLASSES) {
         const name = partitionName(table, retentionDays, day);
         if (present.has(name)) continue;
-        await inTransaction(sql, (transaction) => createPartition(transaction, table, retentionDays, day));
-        made.push(name);
+        // A function of the owner's: nobody else may make tables. False: another recorder was quicker.
+        const [row] = await sql<{ isNew: boolean }[]>`
+          select make_day_partition(${`${table}_${retentionDays}`}, ${day}::date, ${FILL_FACTOR[table]}) as is_new`;
+        if (row!.isNew) made.push(name);
       }
     }
   }
   return made;
-}
-
-async function createPartition(
-  sql: Sql,
-  table: (typeof RECORD_TABLES)[number],
-  retentionDays: number,
-  day: string,
-): Promise<void> {
-  const name = partitionName(table, retentionDays, day);
-  const parent = `${table}_${retentionDays}`;
-  // One at a time: two recorders start together. A name that is there by now is theirs.
-  await sql`select pg_advisory_xact_lock(hashtext(${parent}))`;
-  const [there] = await sql`select 1 from pg_class where oid = to_regclass(${name})`;
-  if (there) return;
-  // A day that has rows in the default partition cannot be attached: they move first, with writers waiting.
-  const statements = `
-    lock table ${parent}_default in access exclusive mode;
-    create table ${name} (like ${parent} including all) with (fillfactor = ${FILL_FACTOR[table]});
-    with moved as (delete from ${parent}_default where day = '${day}' returning *)
-      insert into ${name} select * from moved;
-    alter table ${parent} attach partition ${name} for values from ('${day}') to ('${addDays(day, 1)}');`;
-  await sql.unsafe(statements).simple();
 }
 
 /** Drops the partitions of days that are past their retention and the longest schedule. Gives back their names. */
@@ -76,7 +57,7 @@ export async function dropExpiredPartitions(sql: PoolSql, today: string): Promis
     await inTransaction(sql, async (transaction) => {
       // Rather come again in an hour than make every reader and writer queue behind a waiting lock.
       await transaction`set local lock_timeout = '2s'`;
-      await transaction`drop table if exists ${transaction(partition.name)}`;
+      await transaction`select drop_day_partition(${partition.parent}, ${partition.day}::date)`;
     });
     dropped.push(partition.name);
   }
@@ -91,14 +72,8 @@ export function keptDays(nowMs: number): { readonly from: number; readonly to: n
 
 /** Rows that no day's partition took, at most `limit` counted: an alarm when it is not zero. */
 export async function countUnpartitionedRows(sql: Sql, limit = 1_000): Promise<number> {
-  const names = RECORD_TABLES.flatMap((table) =>
-    RETENTION_CLASSES.map((retentionDays) => `${table}_${retentionDays}_default`),
-  );
-  const [row] = await sql.unsafe<{ count: number }[]>(`
-    select count(*)::int as count from (
-      ${names.map((name) => `(select 1 from ${name} limit ${limit})`).join(' union all ')}
-    ) found`);
-  return Math.min(row!.count, limit);
+  const [row] = await sql<{ count: number }[]>`select count_unpartitioned_rows(${limit}) as count`;
+  return row!.count;
 }
 
 async function listDayPartitions(sql: Sql): Promise<DayPartition[]> {
@@ -106,9 +81,10 @@ async function listDayPartitions(sql: Sql): Promise<DayPartition[]> {
     select c.relname as name from pg_class c join pg_inherits i on i.inhrelid = c.oid
     where c.relname ~ '_p[0-9]{8}$' and c.relkind = 'r' and c.relnamespace = current_schema()::regnamespace`;
   return rows.flatMap(({ name }) => {
-    const match = /_(\d+)_p(\d{4})(\d{2})(\d{2})$/.exec(name);
+    const match = /^(\w+_(\d+))_p(\d{4})(\d{2})(\d{2})$/.exec(name);
     if (!match) return [];
-    return [{ name, retentionDays: Number(match[1]), day: `${match[2]}-${match[3]}-${match[4]}` }];
+    const [, parent, days, year, month, date] = match;
+    return [{ name, parent: parent!, retentionDays: Number(days), day: `${year}-${month}-${date}` }];
   });
 }
 

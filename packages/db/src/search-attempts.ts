@@ -92,7 +92,7 @@ async function readSpan(
     select * from (
       select ${attemptColumns(sql)}, attempt_id as key, (${matches(sql, filter)}) is true as matches,
              row_number() over (order by ${order})::int as nth
-      from attempts
+      from attempts_in_scope
       where day = any(${dates(sql, eventDays)})
         ${tenantId === null ? sql`` : sql`and tenant_id = ${tenantId}`}
         ${onIndex(sql, filter)} ${between(sql, filter, span)} ${beside(sql, direction, span.after)}

@@ -70,7 +70,7 @@ async function readSpan(
     select * from (
       select ${deliveryColumns(sql)}, delivery_id as key, (${matches(sql, filter)}) is true as matches,
              row_number() over (order by ${order})::int as nth
-      from deliveries
+      from deliveries_in_scope
       where day between '1970-01-01'::date + ${span.from}::int and '1970-01-01'::date + ${span.to}::int
         ${tenantId === null ? sql`` : sql`and tenant_id = ${tenantId}`}
         ${onIndex(sql, filter)} ${between(sql, filter)} ${beside(sql, direction, span.after)}

@@ -19,6 +19,12 @@ export const databaseConfig = (fallbackPool: number) =>
       unit: 'connections',
       doc: 'Most connections to Postgres that this process opens.',
     }),
+    databaseRole: text('DATABASE_ROLE', {
+      fallback: '',
+      pattern: /^([a-z_][a-z0-9_]{0,62})?$/,
+      expected: 'the name of a database role',
+      doc: 'Role that statements run as, such as `posthorn_worker`; the login must be a member of it. Empty: with the rights of the login itself.',
+    }),
     databaseTls: choice('DATABASE_TLS', ['by-url', 'off', 'require', 'verify-full'], {
       fallback: 'by-url',
       doc: 'Whether Postgres is spoken to over TLS: `verify-full` wants a certificate for the name of the server, `require` takes any (safe from listeners, not from impostors), `by-url` does what `sslmode` in `DATABASE_URL` says.',
@@ -43,6 +49,7 @@ export const databaseConfig = (fallbackPool: number) =>
 export interface DatabaseAccess {
   readonly databaseUrl: string;
   readonly databasePool: number;
+  readonly databaseRole: string;
   readonly databaseTls: 'by-url' | TlsMode;
   readonly databaseCaFile: string;
   readonly databaseCertFile: string;
@@ -56,6 +63,9 @@ export interface DatabaseConnectionOptions {
   readonly url: string;
   readonly pool: number;
   readonly applicationName: string;
+  readonly role: string | undefined;
+  /** Row security lets rows of all tenants through: what is asked for one tenant narrows it. */
+  readonly tenant: '*';
   readonly tls: (ClientTls & { readonly verify: boolean; readonly explain: ExplainRefusal }) | null;
 }
 
@@ -73,7 +83,8 @@ export function databaseOptions(
   if (faults.length > 0) throw new ConfigError(faults);
   for (const name of URL_PARAMETERS) parameters.delete(name);
   const url = parameters.size > 0 ? `${address}?${parameters}` : address;
-  return { url, pool: config.databasePool, applicationName, tls };
+  const role = config.databaseRole === '' ? undefined : config.databaseRole;
+  return { url, pool: config.databasePool, applicationName, role, tenant: '*', tls };
 }
 
 const URL_PARAMETERS = ['sslmode', 'ssl', 'sslrootcert'];
