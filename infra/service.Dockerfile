@@ -3,7 +3,8 @@
 #   docker build -f infra/service.Dockerfile --build-arg SERVICE=ingest -t posthorn-ingest .
 # SERVICE is ingest, dispatcher, worker, recorder or setup. Beside it each image has the command line, `posthorn`, for whoever
 # operates the installation: `docker exec <container> posthorn audit verify`.
-ARG NODE_IMAGE=node:24.21.0-bookworm-slim
+# By digest: a tag can be moved.
+ARG NODE_IMAGE=node:24.21.0-bookworm-slim@sha256:0e0ff40c39bc087845bfb27465a0df4ea419520094bc35842ff83dd8cbe6f9b6
 
 FROM ${NODE_IMAGE} AS install
 ARG PNPM_VERSION=12.21.0
@@ -25,8 +26,9 @@ FROM ${NODE_IMAGE}
 ARG SERVICE
 LABEL org.opencontainers.image.title="posthorn-${SERVICE}" \
       org.opencontainers.image.licenses="MIT"
-# npm and yarn have no use at run time.
-RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack \
+# npm and yarn have no use at run time, nor has any program that changes who runs it.
+RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
+ && rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack \
       /usr/local/bin/yarn /usr/local/bin/yarnpkg /opt/yarn-*
 COPY --from=install /app /app
 COPY --from=install /usr/local/bin/posthorn /usr/local/bin/posthorn
