@@ -1,4 +1,4 @@
-import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { Headers } from './header-fields.ts';
 
 /**
@@ -8,12 +8,8 @@ import type { Headers } from './header-fields.ts';
  */
 export const MAC_HEADER = 'ph_mac';
 
-const MAC_BYTES = 32;
-
-/** The key for it, out of the key that secrets are sealed with (HKDF-SHA256, RFC 5869). */
-export function deriveMacKey(secretsKey: Uint8Array): Buffer {
-  return Buffer.from(hkdfSync('sha256', secretsKey, '', 'posthorn dead letter mac v1', MAC_BYTES));
-}
+/** What its keys are derived for, out of those that secrets are sealed with (`deriveKeys` in secrets). */
+export const MAC_KEY_USE = 'posthorn dead letter mac v1';
 
 /** Hex of the HMAC for a record with these headers (`ce_tenant`, `ce_id`, `ph_slots`, `ph_source_tenant`) and this value. */
 export function recordMac(key: Uint8Array, headers: Headers, value: Uint8Array): string {

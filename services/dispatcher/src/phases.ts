@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { deriveMacKey, type TopicNames, topicNames } from '@posthorn/contracts';
+import { MAC_KEY_USE, type TopicNames, topicNames } from '@posthorn/contracts';
 import { within as answerWithin, type Database, setAside as keepRow } from '@posthorn/db';
 import type { JournalWriter } from '@posthorn/journal';
 import {
@@ -10,6 +10,7 @@ import {
   type Producer,
 } from '@posthorn/kafka';
 import { type Clock, type Logger, type Tracing, within } from '@posthorn/runtime';
+import { type DerivedKeys, deriveKeys } from '@posthorn/secrets';
 import type { TenantConfigs } from '@posthorn/tenant-config';
 import type { DispatcherConfig } from './config.ts';
 import { type ConsumerHandle, createConsumerHandle } from './consumer-handle.ts';
@@ -65,8 +66,8 @@ const UNTIL_ANSWERED_MS = Number.POSITIVE_INFINITY;
 const DRAIN_TIMEOUT_MS = 1_000;
 const STOP_DRAIN_TIMEOUT_MS = 5_000;
 
-/** The key of the macs on dead letters and replays. */
-export const macKeyOf = ({ keyRing }: DispatcherConfig): Uint8Array => deriveMacKey(keyRing.sealing.bytes);
+/** The keys of the macs on dead letters and replays: made with the first, taken with any. */
+export const macKeysOf = ({ keyRing }: DispatcherConfig): DerivedKeys => deriveKeys(keyRing, MAC_KEY_USE);
 
 export const namesOf = (config: DispatcherConfig): TopicNames => topicNames(config.topicPrefix);
 
@@ -152,7 +153,7 @@ export function wireReplay(
     ...parts,
     inFlight,
     store: createReplayStore(database.sql),
-    macKey: macKeyOf(config),
+    macKeys: macKeysOf(config),
     maxUnknownRecords: config.maxUnknownRecords,
     maxUnknownBytes: MAX_UNKNOWN_BYTES,
     maxUnknownWaitMs: config.maxUnknownWaitMs,
@@ -174,7 +175,7 @@ export function wireJobs(context: PhaseContext): ReplayJobs {
   return createReplayJobs({
     ...context,
     store: createJobStore(database.sql, { owner: randomUUID(), leaseMs: config.jobLeaseMs }),
-    macKey: macKeyOf(config),
+    macKey: macKeysOf(config)[0],
     topic: namesOf(config).replay,
     partitions: config.journalPartitions,
     maxJobs: config.maxJobs,

@@ -13,7 +13,7 @@ import { claimJob, createJob, findJob } from '@posthorn/db';
 import type { TrackedRecord } from '@posthorn/kafka';
 import { type SignalledList, waitUntil } from '@posthorn/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { macKeyOf } from '../src/phases.ts';
+import { macKeysOf } from '../src/phases.ts';
 import type { Dispatcher } from '../src/service.ts';
 import { eventMeta } from './fakes.ts';
 import { LANE, type Surroundings, setUp } from './setup.ts';
@@ -172,7 +172,7 @@ test('a dead letter that is replayed starts its next round once, however often i
   const { sql } = around.database;
   const value = Buffer.from('{"dead":"letter"}');
   const headers = { ...encodeEvent(event), ph_slots: endpointId, ph_reason: 'attempts_exhausted' };
-  const ph_mac = recordMac(macKeyOf(around.config), headers, value);
+  const ph_mac = recordMac(macKeysOf(around.config)[0], headers, value);
   const replay = {
     topic: around.names.replay,
     partition: 0,

@@ -29,6 +29,8 @@ import {
 export const event = eventMeta();
 export const [endpointId, neighbourId] = [mintEndpointId(1), mintEndpointId(2)] as const;
 export const MAC_KEY = Buffer.alloc(32, 7);
+/** Of another key of the ring. */
+const OTHER_MAC_KEY = Buffer.alloc(32, 8);
 
 /** What Postgres does with claims, in memory: unique by source and endpoint, and by delivery and round. */
 export function fakeStore() {
@@ -92,7 +94,7 @@ export function setupReplays(options: Partial<ReplayOptions> = {}) {
     store: fake.store,
     clock: systemClock,
     log,
-    macKey: MAC_KEY,
+    macKeys: [OTHER_MAC_KEY, MAC_KEY],
     maxUnknownRecords: 8,
     maxUnknownBytes: 1e6,
     maxUnknownWaitMs: 10_000,

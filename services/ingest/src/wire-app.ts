@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { deriveMacKey, topicNames, topicSpecs } from '@posthorn/contracts';
-import { checkUrl, createAddressPolicy } from '@posthorn/egress';
+import { MAC_KEY_USE, topicNames, topicSpecs } from '@posthorn/contracts';
+import { checkUrl, egressPolicy } from '@posthorn/egress';
 import type { HealthCheck } from '@posthorn/runtime';
+import { deriveKeys } from '@posthorn/secrets';
 import { openAdmitOnce } from './accept/once/open-admit-once.ts';
 import { createKeys, type Keys } from './access/auth.ts';
 import { createPortalTokens, type PortalTokens } from './access/portal-token.ts';
@@ -22,7 +23,7 @@ export function wireApp(
   const { config, log, clock, tracing } = options;
   const { store, configs, catalogue, payloadChecks, rate, producer, journal, postgres } = resources;
   const topics = topicNames(config.topicPrefix);
-  const policy = createAddressPolicy({ allowedCidrs: config.egressAllowedCidrs });
+  const policy = egressPolicy(config);
   const once = openAdmitOnce({ ...resources, config, clock, log, metrics: ingestMetrics });
   const shedder = createLoadShedder({
     maxRequests: config.maxRequestsInFlight,
@@ -34,7 +35,7 @@ export function wireApp(
     isStopping: () => !isReady(),
     maxWaitMs: config.maxTestWaitMs,
   });
-  const portalTokens = createPortalTokens(config.keyRing.sealing.bytes);
+  const portalTokens = createPortalTokens(config.keyRing);
   const keys = openKeys(options, resources, portalTokens);
   gaugeFrom(options, resources, ingestMetrics, { keys, once, outcomeWaits, shedder });
   return {
@@ -54,13 +55,14 @@ export function wireApp(
     catalogue,
     payloadChecks,
     keyRing: config.keyRing,
+    signatureHeaderPrefix: config.signatureHeaderPrefix,
     urlFault: (url) => {
       const check = checkUrl(url, policy);
       return check.ok ? null : check.detail;
     },
     countDeadLetters: (tenantId) => postgres.countDeadLetters(tenantId),
     reportDatabaseDown: () => postgres.reportDown(),
-    macKey: deriveMacKey(config.keyRing.sealing.bytes),
+    macKey: deriveKeys(config.keyRing, MAC_KEY_USE)[0],
     journal: (entry) => journal.append(entry),
     send: (record) => producer.send(record),
     checks: healthChecks(resources),

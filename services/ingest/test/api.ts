@@ -2,16 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   DEFAULT_TIERS,
-  deriveMacKey,
   hashKey,
   type JournalEntry,
+  MAC_KEY_USE,
   mintKey,
   parseTiers,
 } from '@posthorn/contracts';
 import { type Database, openDatabase, type Quotas } from '@posthorn/db';
 import type { OutboundRecord, ProduceAck } from '@posthorn/kafka';
 import { createLogger, createMetrics, createTracing, systemClock } from '@posthorn/runtime';
-import { parseKeyRing } from '@posthorn/secrets';
+import { deriveKeys, parseKeyRing } from '@posthorn/secrets';
 import {
   catalogueSource,
   createEventCatalogue,
@@ -84,7 +84,7 @@ export async function startApi(change: (parts: AppParts) => AppParts = (parts) =
   const store = openStore(database, database);
   const sent = createSignalledList<OutboundRecord>();
   const journaled = createSignalledList<JournalEntry>();
-  const portalTokens = createPortalTokens(keyRing.sealing.bytes);
+  const portalTokens = createPortalTokens(keyRing);
   const parts = change({
     keys: createKeys({
       findKey: (keyHash) => store.findApiKey(keyHash),
@@ -139,7 +139,7 @@ export async function startApi(change: (parts: AppParts) => AppParts = (parts) =
     eventsTopic: 'events',
     eventPartitions: 8,
     replayTopic: 'replay',
-    macKey: deriveMacKey(keyRing.sealing.bytes),
+    macKey: deriveKeys(keyRing, MAC_KEY_USE)[0],
     journalPartitions: 4,
     lanes: LANES,
     tiers: parseTiers(DEFAULT_TIERS),

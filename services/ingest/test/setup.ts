@@ -1,9 +1,9 @@
-import { deriveMacKey, type EndpointId, type JournalEntry, OPERATOR_TENANT_ID } from '@posthorn/contracts';
+import { type EndpointId, type JournalEntry, MAC_KEY_USE, OPERATOR_TENANT_ID } from '@posthorn/contracts';
 import type { DeadLetterRow, DeliveryRow, EndpointRow, Quotas } from '@posthorn/db';
 import { JournalError } from '@posthorn/journal';
 import type { OutboundRecord, ProduceAck } from '@posthorn/kafka';
 import { createLogger, createMetrics, createTracing } from '@posthorn/runtime';
-import { parseKeyRing } from '@posthorn/secrets';
+import { deriveKeys, parseKeyRing } from '@posthorn/secrets';
 import type { EndpointVersion, Lookup, TenantConfig } from '@posthorn/tenant-config';
 import { createFakeClock, type FakeClock } from '@posthorn/testkit';
 import { createAdmitOnce } from '../src/accept/once/admit-once.ts';
@@ -22,8 +22,8 @@ import { createFakeTables, type FakeEvent, type FakeTables, QUOTAS } from './fak
 export { ACME_KEY, OPERATOR_KEY, OTHER_KEY, QUOTAS };
 
 const ONCE_TIMES = { produceTimeoutMs: 5_000, marginMs: 5_000, waitMs: 5_000 };
-const SECRETS_KEY = Buffer.alloc(32);
-export const MAC_KEY = deriveMacKey(SECRETS_KEY);
+const KEY_RING = parseKeyRing(Buffer.alloc(32).toString('base64'));
+export const MAC_KEY = deriveKeys(KEY_RING, MAC_KEY_USE)[0];
 
 // One for all: each registry starts observers of the process.
 const ingestMetrics = createIngestMetrics(createMetrics('ingest'));
@@ -79,14 +79,14 @@ export async function setup(limits?: { maxRequests?: number; maxBytes?: number }
     keys: createKeys({
       findKey: (keyHash) => store.findApiKey(keyHash),
       findPortalGuard: (tenantId) => store.findPortalGuard(tenantId),
-      tokens: createPortalTokens(SECRETS_KEY),
+      tokens: createPortalTokens(KEY_RING),
       isDatabaseUp: () => fakes.state.failStore === null,
       reportDatabaseDown: () => undefined,
       clock,
       maxKeys: 100,
       maxAgeMs: 60_000,
     }),
-    portalTokens: createPortalTokens(SECRETS_KEY),
+    portalTokens: createPortalTokens(KEY_RING),
     store,
     tenants: fakes.tenantLookups,
     catalogue: { find: () => undefined, loaded: true, poll: async () => true },
@@ -109,7 +109,7 @@ export async function setup(limits?: { maxRequests?: number; maxBytes?: number }
       reportDatabaseDown: () => undefined,
     }),
     shedder: createLoadShedder({ maxRequests, maxBytes }),
-    keyRing: parseKeyRing(SECRETS_KEY.toString('base64')),
+    keyRing: KEY_RING,
     urlFault: (url) => (/^https?:\/\/[a-z0-9.-]+\.example(:\d+)?(\/|$)/.test(url) ? null : 'may not be used'),
     countDeadLetters: (tenantId) => tables.counts.get(tenantId) ?? 0,
     reportDatabaseDown: () => undefined,

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { deriveMacKey, type JournalEntry, topicNames, USER_AGENT } from '@posthorn/contracts';
+import { type JournalEntry, MAC_KEY_USE, topicNames, USER_AGENT } from '@posthorn/contracts';
 import type { GuardedAgent } from '@posthorn/egress';
 import { type ConsumerStats, type OutboundRecord, type ProduceAck, ProduceError } from '@posthorn/kafka';
 import type { Clock, Logger, Tracing } from '@posthorn/runtime';
+import { deriveKeys } from '@posthorn/secrets';
 import type { TenantConfigs } from '@posthorn/tenant-config';
 import { type AttemptSteps, attempt } from './attempt/attempt.ts';
 import { createRequestBuilder } from './attempt/build-request.ts';
@@ -213,6 +214,7 @@ function createSteps(
   const { config, log, agent } = options;
   const { build } = createRequestBuilder({
     userAgent: USER_AGENT,
+    headerPrefix: config.signatureHeaderPrefix,
     attemptTimeoutMs: config.attemptTimeoutMs,
     maxResponseBytes: MAX_RESPONSE_BYTES,
     sendTraceparent: config.sendTraceparent,
@@ -265,6 +267,6 @@ function recordLayout(config: WorkerConfig): RecordLayout {
     tiers: config.tiers,
     lanes: config.lanes,
     deadLetterPartitions: config.journalPartitions,
-    macKey: deriveMacKey(config.keyRing.sealing.bytes),
+    macKey: deriveKeys(config.keyRing, MAC_KEY_USE)[0],
   };
 }

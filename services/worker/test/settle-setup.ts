@@ -1,4 +1,4 @@
-import { deriveMacKey, type JournalEntry, type Outcome, topicNames } from '@posthorn/contracts';
+import { type JournalEntry, type Outcome, topicNames } from '@posthorn/contracts';
 import type { OutboundRecord } from '@posthorn/kafka';
 import { createLogger, createMetrics } from '@posthorn/runtime';
 import { createFakeClock } from '@posthorn/testkit';
@@ -14,7 +14,7 @@ export const failure: Extract<Outcome, { kind: 'failure' }> = {
   retryAfterMs: null,
 };
 
-export const MAC_KEY = deriveMacKey(Buffer.alloc(32, 7));
+export const MAC_KEY = Buffer.alloc(32, 7);
 const waits = {
   circuitLeastWaitMs: 1_000,
   circuitMaxWaitMs: 10_000,

@@ -3,11 +3,11 @@ import {
   decodeDelivery,
   decodeWait,
   deriveDeliveryId,
-  deriveMacKey,
   effortOf,
   hasValidMac,
+  MAC_KEY_USE,
 } from '@posthorn/contracts';
-import { parseKeyRing } from '@posthorn/secrets';
+import { deriveKeys, parseKeyRing } from '@posthorn/secrets';
 import { type Receiver, startReceiver } from '@posthorn/testkit';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -175,7 +175,7 @@ test('what waits for an endpoint that a 410 disabled is a dead letter without a 
   expect(entriesOf(second.eventId)).toMatchObject([{ kind: 'dead_lettered', reason: 'endpoint_gone' }]);
   const dead = () => world.deadLetters.items.find(({ headers }) => headers.ce_id === second.eventId);
   await world.deadLetters.waitFor(() => dead() !== undefined, { what: 'a dead letter' });
-  const key = deriveMacKey(parseKeyRing(SECRETS_KEY).sealing.bytes);
+  const key = deriveKeys(parseKeyRing(SECRETS_KEY), MAC_KEY_USE)[0];
   expect(hasValidMac(key, dead()!.headers, dead()!.value)).toBe(true);
   expect(receiver.arrivals('/disabled')).toHaveLength(1);
 });

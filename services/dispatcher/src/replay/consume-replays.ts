@@ -17,7 +17,8 @@ import { type PublishRoundsOptions, publishRounds } from './publish-rounds.ts';
 import { BadMac, type ReplayRequest, readRequest } from './read-request.ts';
 
 export interface ReplayOptions extends OpenRoundOptions, PublishRoundsOptions {
-  readonly macKey: Uint8Array;
+  /** Of the key ring, of which any will do. */
+  readonly macKeys: readonly Uint8Array[];
   readonly configs: Pick<TenantConfigs, 'get'>;
   readonly inFlight: InFlight;
   /** Dead letters come to the same handler: those that ask for it are replayed. */
@@ -79,7 +80,7 @@ async function replay(
   record: TrackedRecord,
 ): Promise<void> {
   await orSetAside(options, record, async () => {
-    const request = readRequest(options.macKey, record);
+    const request = readRequest(options.macKeys, record);
     const { tenantId } = request.event;
     const config = await findConfig(options, record, tenantId);
     if (!config) return options.setAside(record, 'unknown_tenant');

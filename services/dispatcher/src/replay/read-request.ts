@@ -26,11 +26,14 @@ export class BadMac extends Error {
  * key and the partition do not matter.
  * @throws RecordFormatError, BadMac
  */
-export function readRequest(macKey: Uint8Array, { headers, value }: TrackedRecord): ReplayRequest {
+export function readRequest(
+  macKeys: readonly Uint8Array[],
+  { headers, value }: TrackedRecord,
+): ReplayRequest {
   const event = decodeEvent(headers);
   const endpointIds = [...new Set(decodeSlots(headers))];
   const meta = decodeReplay(headers);
-  if (!hasValidMac(macKey, headers, value)) {
+  if (!macKeys.some((key) => hasValidMac(key, headers, value))) {
     throw new BadMac(
       headers.ph_mac === undefined
         ? 'header ph_mac is missing'

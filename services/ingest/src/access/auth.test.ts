@@ -1,5 +1,6 @@
 import { hashKey, mintKey } from '@posthorn/contracts';
 import type { ApiKeyRow } from '@posthorn/db';
+import { parseKeyRing } from '@posthorn/secrets';
 import { createFakeClock } from '@posthorn/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createKeys, type Keys } from './auth.ts';
@@ -29,7 +30,7 @@ interface Setup {
   notBefore: Date | null;
 }
 
-const tokens = createPortalTokens(Buffer.alloc(32));
+const tokens = createPortalTokens(parseKeyRing(Buffer.alloc(32).toString('base64')));
 let bundle: Setup;
 beforeEach(() => {
   const clock = createFakeClock();

@@ -1,10 +1,12 @@
 import { createHmac } from 'node:crypto';
+import { parseKeyRing } from '@posthorn/secrets';
 import { expect, test } from 'vitest';
 import { createPortalTokens, MAX_TOKEN_CHARS, MAX_TTL_S, type PortalGrant } from './portal-token.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 1);
 const SECRETS_KEY = Buffer.alloc(32, 7);
-const tokens = createPortalTokens(SECRETS_KEY);
+const ringOf = (...keys: Buffer[]) => parseKeyRing(keys.map((key) => key.toString('base64')).join());
+const tokens = createPortalTokens(ringOf(SECRETS_KEY));
 const GRANT: PortalGrant = {
   tokenId: 'ptk_1',
   tenantId: 'acme',
@@ -33,7 +35,17 @@ test('a token ends', async () => {
 });
 
 test('a token of another installation is none of ours', async () => {
-  expect(await createPortalTokens(Buffer.alloc(32, 8)).read(await tokens.issue(GRANT), NOW_MS)).toBeNull();
+  expect(
+    await createPortalTokens(ringOf(Buffer.alloc(32, 8))).read(await tokens.issue(GRANT), NOW_MS),
+  ).toBeNull();
+});
+
+test('a token issued before a change of keys is read as long as its key is in the ring, and ends as it would have', async () => {
+  const turned = createPortalTokens(ringOf(Buffer.alloc(32, 8), SECRETS_KEY));
+  const token = await tokens.issue(GRANT);
+  expect(await turned.read(token, NOW_MS)).toEqual(GRANT);
+  expect(await turned.read(token, GRANT.expiresAtMs + 6_000)).toBeNull();
+  expect(await tokens.read(await turned.issue(GRANT), NOW_MS)).toBeNull();
 });
 
 test('a token without a signature, or with another algorithm, is refused whatever its header says', async () => {

@@ -1,5 +1,5 @@
-import { hkdfSync } from 'node:crypto';
 import { isTenantId, type Labels } from '@posthorn/contracts';
+import { type DerivedKeys, deriveKeys, type KeyRing } from '@posthorn/secrets';
 import { errors, jwtVerify, SignJWT } from 'jose';
 import type { Scope } from './caller.ts';
 
@@ -35,7 +35,7 @@ const ALGORITHM = 'HS256';
 const ISSUER = 'posthorn';
 const AUDIENCE = 'posthorn-portal';
 const TYPE = 'JWT';
-const KEY_BYTES = 32;
+const KEY_USE = 'posthorn portal tokens v1';
 /** By how much the clocks of Postgres, which issues, and of a replica may differ. */
 const CLOCK_TOLERANCE_S = 5;
 
@@ -45,10 +45,10 @@ export const looksLikeToken = (text: string): boolean => LOOKS_LIKE_TOKEN.test(t
 
 /**
  * Signed under a key of the installation's own, with one algorithm: what a token's header asks for is compared, never
- * followed.
+ * followed. Issued with the key of the ring that seals, read with any: tokens outlive a change of keys.
  */
-export function createPortalTokens(secretsKey: Uint8Array): PortalTokens {
-  const key = new Uint8Array(hkdfSync('sha256', secretsKey, '', 'posthorn portal tokens v1', KEY_BYTES));
+export function createPortalTokens(keyRing: KeyRing): PortalTokens {
+  const keys = deriveKeys(keyRing, KEY_USE);
   return {
     issue: ({ tokenId, tenantId, scopes, labels, name, issuedAtMs, expiresAtMs }) =>
       new SignJWT({ scope: scopes.join(' '), ...(labels ? { labels } : {}), ...(name ? { name } : {}) })
@@ -59,27 +59,41 @@ export function createPortalTokens(secretsKey: Uint8Array): PortalTokens {
         .setJti(tokenId)
         .setIssuedAt(issuedAtMs / 1_000)
         .setExpirationTime(expiresAtMs / 1_000)
-        .sign(key),
+        .sign(keys[0]),
     async read(token, nowMs) {
       if (token.length > MAX_TOKEN_CHARS || !isSpelledOurWay(token)) return null;
-      try {
-        const { payload } = await jwtVerify(token, key, {
-          algorithms: [ALGORITHM],
-          issuer: ISSUER,
-          audience: AUDIENCE,
-          typ: TYPE,
-          requiredClaims: ['sub', 'jti', 'iat', 'exp', 'scope'],
-          maxTokenAge: MAX_TTL_S,
-          clockTolerance: CLOCK_TOLERANCE_S,
-          currentDate: new Date(nowMs),
-        });
-        return toGrant(payload);
-      } catch (error) {
-        if (error instanceof errors.JOSEError) return null;
-        throw error;
-      }
+      const claims = await verify(token, keys, nowMs);
+      return claims && toGrant(claims);
     },
   };
+}
+
+/** The claims of a token that one of the keys has signed; the first fault but a bad signature is the last word. */
+async function verify(
+  token: string,
+  keys: DerivedKeys,
+  nowMs: number,
+): Promise<Record<string, unknown> | null> {
+  for (const key of keys) {
+    try {
+      const { payload } = await jwtVerify(token, key, {
+        algorithms: [ALGORITHM],
+        issuer: ISSUER,
+        audience: AUDIENCE,
+        typ: TYPE,
+        requiredClaims: ['sub', 'jti', 'iat', 'exp', 'scope'],
+        maxTokenAge: MAX_TTL_S,
+        clockTolerance: CLOCK_TOLERANCE_S,
+        currentDate: new Date(nowMs),
+      });
+      return payload;
+    } catch (error) {
+      if (error instanceof errors.JWSSignatureVerificationFailed) continue;
+      if (error instanceof errors.JOSEError) return null;
+      throw error;
+    }
+  }
+  return null;
 }
 
 /**
