@@ -9,7 +9,9 @@ import {
   kafkaLogSettings,
   kafkaProperties,
   type ProxiedListener,
+  type SecuredListeners,
 } from './kafka-settings.ts';
+import { scramArguments } from './secured-infra.ts';
 import { type ServerProcess, spawnServer, waitUntilReady } from './server-process.ts';
 
 const run = promisify(execFile);
@@ -32,6 +34,8 @@ export type KafkaOptions = {
   proxied?: readonly ProxiedListener[];
   /** One of a cluster, which the others of it must join before it is up. */
   node?: ClusterNode;
+  /** Listeners with TLS, and accounts, for tests of them. */
+  secured?: SecuredListeners | undefined;
   /** Put before the command line, such as `ip netns exec NAME`. */
   wrapper?: readonly string[];
   /** A broker for one test run: compiled lightly, so that it is up sooner and takes less of the CPU. */
@@ -50,11 +54,12 @@ export async function startEmbeddedKafka(options: KafkaOptions): Promise<Embedde
   await mkdir(dir, { recursive: true });
   await rm(logFile, { force: true });
   const controllerPort = options.controllerPort ?? (await freePort());
-  const { host, proxied, node } = options;
-  await writeFile(settingsFile, kafkaProperties({ dataDir, port, controllerPort, host, proxied, node }));
+  const { host, proxied, node, secured } = options;
+  const place = { dataDir, port, controllerPort, host, proxied, node, secured };
+  await writeFile(settingsFile, kafkaProperties(place), { mode: 0o600 });
   await writeFile(join(dir, 'log4j2.properties'), kafkaLogSettings(logFile));
   const java = ['-cp', `${libs}/*`, `-Dlog4j2.configurationFile=${join(dir, 'log4j2.properties')}`];
-  await formatOnce({ dataDir, java, settingsFile, node, signal });
+  await formatOnce({ dataDir, java, settingsFile, node, secured, signal });
   signal?.throwIfAborted();
   const compile = options.shortLived ? SHORT_LIVED : LONG_LIVED;
   const heap = [`-Xms${HEAP_MB / 2}m`, `-Xmx${HEAP_MB}m`];
@@ -81,11 +86,12 @@ type Format = {
   java: string[];
   settingsFile: string;
   node: ClusterNode | undefined;
+  secured: SecuredListeners | undefined;
   signal: AbortSignal | undefined;
 };
 
 /** A format that was cut short leaves no meta.properties, and is done again. */
-async function formatOnce({ dataDir, java, settingsFile, node, signal }: Format): Promise<void> {
+async function formatOnce({ dataDir, java, settingsFile, node, secured, signal }: Format): Promise<void> {
   if (await stat(join(dataDir, 'meta.properties')).catch(() => undefined)) return;
   await rm(dataDir, { recursive: true, force: true });
   const clusterId = node?.clusterId ?? randomBytes(16).toString('base64url');
@@ -96,6 +102,7 @@ async function formatOnce({ dataDir, java, settingsFile, node, signal }: Format)
     `--cluster-id=${clusterId}`,
     '-c',
     settingsFile,
+    ...(secured ? scramArguments(secured) : []),
   ];
   await run('java', ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', ...java, ...tool], {
     timeout: FORMAT_MS,

@@ -23,6 +23,8 @@ export type PostgresOptions = {
   shortLived?: boolean;
   /** Over the others; for whoever kills the server and expects to find what it had committed. */
   settings?: Readonly<Record<string, string>>;
+  /** Put into the data folder before the start, readable by the server alone: certificates, rules of access. */
+  files?: Readonly<Record<string, string>>;
   signal?: AbortSignal;
   onSpawn?: (pid: number) => void;
 };
@@ -37,6 +39,8 @@ export async function startEmbeddedPostgres(options: PostgresOptions): Promise<E
   await mkdir(dir, { recursive: true });
   const password = await initialiseOnce({ dir, dataDir, bin, account, signal });
   await removeStalePidFile(join(dataDir, 'postmaster.pid'));
+  for (const [name, text] of Object.entries(options.files ?? {}))
+    await writeFor(account, join(dataDir, name), text);
   signal?.throwIfAborted();
   const server = spawnServer({
     command: join(bin, 'postgres'),
@@ -106,11 +110,8 @@ async function initialiseOnce({ dir, dataDir, bin, account, signal }: Initialise
   await rm(dataDir, { recursive: true, force: true });
   await mkdir(dataDir, { mode: 0o700 });
   const draft = join(dir, 'password.draft');
-  await writeFile(draft, password, { mode: 0o600 });
-  if (account.uid !== undefined && account.gid !== undefined) {
-    await chown(dataDir, account.uid, account.gid);
-    await chown(draft, account.uid, account.gid);
-  }
+  await writeFor(account, draft, password);
+  if (account.uid !== undefined && account.gid !== undefined) await chown(dataDir, account.uid, account.gid);
   const flags = ['--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', '--no-sync', '--no-instructions'];
   await run(
     join(bin, 'initdb'),
@@ -124,6 +125,11 @@ async function initialiseOnce({ dir, dataDir, bin, account, signal }: Initialise
   await writeFile(passwordFile, password, { mode: 0o600 });
   await rm(draft);
   return password;
+}
+
+async function writeFor({ uid, gid }: Account, file: string, text: string): Promise<void> {
+  await writeFile(file, text, { mode: 0o600 });
+  if (uid !== undefined && gid !== undefined) await chown(file, uid, gid);
 }
 
 async function createDatabaseOnce(adminUrl: string): Promise<void> {

@@ -4,6 +4,7 @@ import { startEmbeddedKafka } from './embedded-kafka.ts';
 import { startEmbeddedPostgres } from './embedded-postgres.ts';
 import { checkJava, ensureKafkaJars, type Say } from './kafka-jars.ts';
 import type { ProxiedListener } from './kafka-settings.ts';
+import type { SecuredServers } from './secured-infra.ts';
 import type { ServerProcess } from './server-process.ts';
 
 export type Infra = {
@@ -25,6 +26,8 @@ export type InfraOptions = {
   readonly onSpawn: (name: Infra['name'], pid: number) => void;
   /** For tests that cut Kafka off from one service; only an embedded broker has it. */
   readonly proxied?: ProxiedListener;
+  /** TLS, SASL and rules of access beside the plain ports; only embedded servers have them. */
+  readonly secured?: SecuredServers;
   /** With the extension `pg_stat_statements` at hand, for tests that count what reaches Postgres. */
   readonly countsStatements?: boolean;
 };
@@ -41,7 +44,7 @@ export async function findKafka(options: InfraOptions): Promise<Infra> {
   await checkJava();
   const pom = join(options.root, 'infra', 'kafka', 'pom.xml');
   const libs = await ensureKafkaJars(pom, join(options.root, '.toolchain'), options.say, options.signal);
-  const { signal, shortLived, proxied } = options;
+  const { signal, shortLived, proxied, secured } = options;
   const onSpawn = (pid: number) => options.onSpawn('Kafka', pid);
   const kafka = await startEmbeddedKafka({
     dir: join(options.dir, 'kafka'),
@@ -49,6 +52,7 @@ export async function findKafka(options: InfraOptions): Promise<Infra> {
     signal,
     shortLived,
     ...(proxied ? { proxied: [proxied] } : {}),
+    secured: secured?.kafka,
     onSpawn,
   });
   return embedded('Kafka', kafka.brokers, kafka.server, shortLived ? 'SIGKILL' : 'SIGTERM', 'SIGKILL');
@@ -60,11 +64,12 @@ export async function findPostgres(options: InfraOptions): Promise<Infra> {
   if (given) return fromEnvironment('Postgres', given);
   const container = await inContainer(options, startPostgresContainer);
   if (container) return container;
-  const { signal, shortLived } = options;
+  const { signal, shortLived, secured } = options;
   const onSpawn = (pid: number) => options.onSpawn('Postgres', pid);
   const dir = join(options.dir, 'postgres');
-  const settings = options.countsStatements ? COUNTING : {};
-  const database = await startEmbeddedPostgres({ dir, signal, shortLived, settings, onSpawn });
+  const settings = { ...(options.countsStatements ? COUNTING : {}), ...secured?.postgres.settings };
+  const files = secured?.postgres.files ?? {};
+  const database = await startEmbeddedPostgres({ dir, signal, shortLived, settings, files, onSpawn });
   // SIGINT is Postgres' fast shutdown, SIGQUIT its immediate one: never SIGKILL, which leaves its children behind.
   return embedded('Postgres', database.url, database.server, shortLived ? 'SIGQUIT' : 'SIGINT', 'SIGQUIT');
 }

@@ -9,6 +9,15 @@ export type ClusterNode = {
   /** Where the other brokers fetch from this one: through a proxy, so that a test can cut them off. */
   internal: ProxiedListener;
 };
+/** Listeners for tests of TLS and SASL; nobody but those on the plain one may do anything there without a rule. */
+export type SecuredListeners = {
+  readonly byCertificate: { readonly port: number; readonly keystore: string };
+  readonly byAccount: { readonly port: number; readonly keystore: string };
+  /** PEM, as the keystores are: key and certificate. */
+  readonly truststore: string;
+  readonly users: readonly string[];
+  readonly password: string;
+};
 export type KafkaPlace = {
   dataDir: string;
   port: number;
@@ -17,11 +26,12 @@ export type KafkaPlace = {
   host?: string | undefined;
   proxied?: readonly ProxiedListener[];
   node?: ClusterNode | undefined;
+  secured?: SecuredListeners | undefined;
 };
 
 /** A broker that is also a controller, for one developer. Records may be 512 KB, batches 1 MB. */
 export function kafkaProperties(place: KafkaPlace): string {
-  const { dataDir, port, controllerPort, host = '127.0.0.1', proxied = [], node } = place;
+  const { dataDir, port, controllerPort, host = '127.0.0.1', proxied = [], node, secured } = place;
   const replicas = node ? 3 : 1;
   const listeners = [`PLAINTEXT://${host}:${port}`, `CONTROLLER://${host}:${controllerPort}`];
   const behindProxies = (portOf: (listener: ProxiedListener) => number) => [
@@ -35,14 +45,19 @@ export function kafkaProperties(place: KafkaPlace): string {
       ? { 'controller.quorum.voters': node.voters }
       : { 'controller.quorum.bootstrap.servers': `${host}:${controllerPort}` }),
     'controller.listener.names': 'CONTROLLER',
-    listeners: [...listeners, ...behindProxies((each) => each.port)].join(),
-    'advertised.listeners': [...listeners, ...behindProxies((each) => each.proxyPort)].join(),
+    listeners: [...listeners, ...behindProxies((each) => each.port), ...securedAt(secured)].join(),
+    'advertised.listeners': [
+      ...listeners,
+      ...behindProxies((each) => each.proxyPort),
+      ...securedAt(secured),
+    ].join(),
     'inter.broker.listener.name': node ? 'INTERNAL' : 'PLAINTEXT',
     'listener.security.protocol.map': [
       'PLAINTEXT:PLAINTEXT',
       'CONTROLLER:PLAINTEXT',
       ...(node ? ['INTERNAL:PLAINTEXT'] : []),
       ...proxied.map((_, index) => `PROXIED${index}:PLAINTEXT`),
+      ...(secured ? ['CERTIFICATES:SSL', 'ACCOUNTS:SASL_SSL'] : []),
     ].join(),
     'log.dirs': dataDir,
     'auto.create.topics.enable': false,
@@ -69,10 +84,46 @@ export function kafkaProperties(place: KafkaPlace): string {
     'log.segment.bytes': 67_108_864,
     'log.cleaner.dedupe.buffer.size': 2_097_152,
     'broker.heartbeat.interval.ms': 500,
+    ...(secured ? securedSettings(secured) : {}),
   };
   return `${Object.entries(settings)
     .map(([key, value]) => `${key}=${value}`)
     .join('\n')}\n`;
+}
+
+const securedAt = (secured: SecuredListeners | undefined): string[] =>
+  secured
+    ? [
+        `CERTIFICATES://127.0.0.1:${secured.byCertificate.port}`,
+        `ACCOUNTS://localhost:${secured.byAccount.port}`,
+      ]
+    : [];
+
+const MODULES = 'org.apache.kafka.common.security';
+
+function securedSettings(secured: SecuredListeners): Record<string, string> {
+  const certificates = 'listener.name.certificates';
+  const accounts = 'listener.name.accounts';
+  const tls = (listener: string, keystore: string) => ({
+    [`${listener}.ssl.keystore.type`]: 'PEM',
+    [`${listener}.ssl.keystore.location`]: keystore,
+    [`${listener}.ssl.truststore.type`]: 'PEM',
+    [`${listener}.ssl.truststore.location`]: secured.truststore,
+  });
+  const users = secured.users.map((name) => `user_${name}="${secured.password}"`).join(' ');
+  const scram = `${MODULES}.scram.ScramLoginModule required;`;
+  return {
+    'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+    'super.users': 'User:ANONYMOUS',
+    ...tls(certificates, secured.byCertificate.keystore),
+    ...tls(accounts, secured.byAccount.keystore),
+    [`${certificates}.ssl.client.auth`]: 'required',
+    [`${certificates}.ssl.principal.mapping.rules`]: 'RULE:^CN=([^,]+).*$/$1/',
+    [`${accounts}.sasl.enabled.mechanisms`]: 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
+    [`${accounts}.plain.sasl.jaas.config`]: `${MODULES}.plain.PlainLoginModule required ${users};`,
+    [`${accounts}.scram-sha-256.sasl.jaas.config`]: scram,
+    [`${accounts}.scram-sha-512.sasl.jaas.config`]: scram,
+  };
 }
 
 /** Warnings to a bounded file; the one line that says the broker is up is let through. */

@@ -20,6 +20,7 @@ export async function prepareEnvironment(say: Say, signal: AbortSignal): Promise
       POSTHORN_TEST_TEMPLATE: await ensureTemplate(infra.databaseUrl),
       POSTHORN_TEST_RUN: run,
       ...(infra.proxiedListener ? { KAFKA_PROXIED_LISTENER: infra.proxiedListener } : {}),
+      ...(infra.secured ? { POSTHORN_SECURED_INFRA: JSON.stringify(infra.secured) } : {}),
     };
     return { env, infra, run };
   } catch (error) {

@@ -12,6 +12,7 @@ export async function setup(): Promise<(() => Promise<void>) | undefined> {
   process.env.KAFKA_BROKERS = infra.kafkaBrokers;
   process.env.DATABASE_URL = infra.databaseUrl;
   if (infra.proxiedListener) process.env.KAFKA_PROXIED_LISTENER = infra.proxiedListener;
+  if (infra.secured) process.env.POSTHORN_SECURED_INFRA = JSON.stringify(infra.secured);
   process.env.POSTHORN_TEST_TEMPLATE = await ensureTemplate(infra.databaseUrl);
   const run = randomBytes(4).toString('hex');
   process.env.POSTHORN_TEST_RUN = run;

@@ -1,9 +1,10 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { freePort } from '@posthorn/testkit';
+import { freePort, type SecuredInfra } from '@posthorn/testkit';
 import { removeWithElsewhere } from '../infra/elsewhere.mjs';
 import { findKafka, findPostgres, type Infra } from '../infra/find-infra.ts';
 import type { Say } from '../infra/kafka-jars.ts';
+import { secureInfra } from '../infra/secured-infra.ts';
 import { openRunFile, readRunFile, stopLeftovers } from '../run-file.mjs';
 import { warmUpGroups } from './warm-up.ts';
 
@@ -16,6 +17,8 @@ export type TestInfra = {
   readonly databaseUrl: string;
   /** `<port>:<proxy's port>` of a listener that sends its clients through a proxy; where the broker is ours. */
   readonly proxiedListener: string | undefined;
+  /** Where both are ours. */
+  readonly secured: SecuredInfra | undefined;
   /** Whether Postgres goes away with the run, and all databases in it. */
   readonly ephemeral: boolean;
   /** Notes a process that must end with the run, even when the run is killed. */
@@ -41,7 +44,8 @@ export async function startTestInfra(say: Say, signal = new AbortController().si
     await removeTestDir(dir);
   };
   const proxied = { port: await freePort(), proxyPort: await freePort() };
-  const kind = { shortLived: true, countsStatements: true, proxied };
+  const secured = await secureInfra(dir);
+  const kind = { shortLived: true, countsStatements: true, proxied, secured };
   const options = { ...kind, root, dir, signal, say, onSpawn: running.add };
   const kafkaReady = async () => {
     const kafka = await keep(findKafka(options));
@@ -59,6 +63,7 @@ export async function startTestInfra(say: Say, signal = new AbortController().si
     kafkaBrokers: kafka.value.address,
     databaseUrl: postgres.value.address,
     proxiedListener: kafka.value.from === 'embedded' ? `${proxied.port}:${proxied.proxyPort}` : undefined,
+    secured: [kafka, postgres].every(({ value }) => value.from === 'embedded') ? secured.infra : undefined,
     ephemeral: postgres.value.from !== 'environment',
     onSpawn: running.add,
     stop,

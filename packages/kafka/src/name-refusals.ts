@@ -31,6 +31,8 @@ const HANDSHAKE_TIMEOUT_MS = 8_000;
 /** Time and size of what comes before a connection is of use: the list of what the broker understands. */
 const FIRST_WORDS_MS = 5_000;
 const FIRST_WORDS_BYTES = 2_048;
+/** What a TLS port says to plain text; no answer of a broker is so short. */
+const TLS_ALERT_BYTES = 7;
 
 /**
  * Puts words that help in the place of an error's own before kafkajs reads them; of a connection that the broker closes
@@ -55,14 +57,15 @@ export function nameRefusals(socket: Socket, { host, port, ssl }: SocketTarget, 
   socket.once('end', () => {
     clearTimeout(handshake);
     if (readyAtMs === undefined || performance.now() - readyAtMs > FIRST_WORDS_MS) return;
-    const code = nameOfEnd(socket, watch.hasSasl);
+    const code = nameOfEnd(socket, ssl !== undefined, watch.hasSasl);
     if (code !== undefined) socket.emit('error', refusal(code, 'closed by the broker'));
   });
 }
 
-function nameOfEnd({ bytesRead, bytesWritten }: Socket, hasSasl: boolean): string | undefined {
-  if (bytesWritten === 0) return undefined;
-  if (bytesRead === 0) return 'CLOSED_WITHOUT_ANSWER';
+function nameOfEnd(socket: Socket, isSecured: boolean, hasSasl: boolean): string | undefined {
+  const { bytesRead, bytesWritten, writableEnded } = socket;
+  if (bytesWritten === 0 || writableEnded) return undefined;
+  if (!isSecured && bytesRead <= TLS_ALERT_BYTES) return 'CLOSED_WITHOUT_ANSWER';
   return !hasSasl && bytesRead <= FIRST_WORDS_BYTES ? 'CLOSED_AT_FIRST_REQUEST' : undefined;
 }
 

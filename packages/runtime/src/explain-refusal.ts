@@ -45,7 +45,7 @@ export const explainTls =
     if (NO_TLS.has(code) || (name === 'Kafka' && message.includes(ENDED_IN_HANDSHAKE)))
       return `${server} does not speak TLS on this port: give the port that does, or set ${tls}=off where plain text is meant`;
     if (/^ERR_SSL_.*ALERT/.test(code))
-      return `${server} ended the TLS handshake (${code.replace('ERR_SSL_', '')}): see ${prefix}_CERT_FILE and ${prefix}_KEY_FILE, it may want a client certificate or refuse this one`;
+      return `${server} ended the TLS handshake (${code.replace(/^.*ALERT_/, '').toLowerCase()}): see ${prefix}_CERT_FILE and ${prefix}_KEY_FILE, it may want a client certificate or refuse this one`;
     if (code === 'TLS_SILENT')
       return `${server} did not answer the TLS handshake in time: does this port speak TLS? (${tls})`;
     return undefined;

@@ -1,9 +1,11 @@
 export * from './certificates.ts';
 export * from './fake-clock.ts';
 export * from './fault-proxy.ts';
+export { type ForwardProxy, type ForwardProxyOptions, startForwardProxy } from './forward-proxy.ts';
 export * from './free-port.ts';
 export * from './infra.ts';
 export * from './property-runs.ts';
 export * from './receiver.ts';
+export * from './secured-infra.ts';
 export * from './signalled-list.ts';
 export * from './wait.ts';

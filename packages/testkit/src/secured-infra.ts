@@ -1,0 +1,21 @@
+/** The secured side of the test run's Kafka and Postgres: paths of PEM files, addresses, accounts. */
+export interface SecuredInfra {
+  readonly caFile: string;
+  /** Of a client that Kafka and Postgres know by its certificate, under this name. */
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly certificateName: string;
+  /** Wants a client certificate. */
+  readonly kafkaByCertificate: string;
+  /** Wants an account, by any mechanism. */
+  readonly kafkaByAccount: string;
+  readonly accounts: Readonly<Record<'setup' | 'ingest' | 'dispatcher' | 'worker' | 'recorder', string>>;
+  /** Of every account. */
+  readonly password: string;
+}
+
+/** Undefined where Kafka and Postgres were given, or run in containers: tests that need it are skipped there. */
+export function securedInfra(): SecuredInfra | undefined {
+  const given = process.env.POSTHORN_SECURED_INFRA;
+  return given ? (JSON.parse(given) as SecuredInfra) : undefined;
+}
