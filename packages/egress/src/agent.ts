@@ -1,19 +1,14 @@
 import { isIP } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
-import type { AddressPolicy } from './address-policy.ts';
+import type { AddressPolicy, BlockReason, TargetVerdict } from './address-policy.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
-import {
-  BLOCKED_PHASES,
-  type Destination,
-  type DialFailure,
-  type Dialled,
-  type DialOptions,
-  dial,
-  NO_PHASES,
-} from './dial.ts';
+import { type Destination, type Dialled, type DialOptions, dial, NO_PHASES } from './dial.ts';
+import { type DialFailure, TIMED_OUT } from './dial-failure.ts';
+import { Refusals } from './imitate-refusal.ts';
 import { OpenConnections, type Origin } from './open-connections.ts';
 import type { DialPhases, OutboundRequest, SendFailure, SendResult } from './outbound.ts';
-import { CONNECTION_REFUSED, createResolver, type Resolver } from './resolve.ts';
+import type { EgressProxy } from './proxy/parse-proxy-url.ts';
+import { CONNECTION_REFUSED, createResolver, type Resolver, type ResolverStats } from './resolve.ts';
 import { SecureContexts } from './secure-contexts.ts';
 import { isUnsentOnStale, toFailure, toResult } from './to-result.ts';
 import { waitForTurn } from './wait-for-turn.ts';
@@ -22,6 +17,8 @@ export type AgentEvent =
   | { readonly kind: 'connection_opened'; readonly ms: number }
   | { readonly kind: 'connection_refused'; readonly failure: SendFailure }
   | { readonly kind: 'connection_closed' }
+  /** By the policy, whatever the tenant is told. */
+  | { readonly kind: 'blocked'; readonly why: BlockReason }
   | { readonly kind: 'stale_connection_retried' };
 
 export interface GuardedAgentOptions {
@@ -29,11 +26,15 @@ export interface GuardedAgentOptions {
   readonly resolver?: Resolver;
   /** Certificate authorities (PEM) beside those of Node, for tests and private networks. */
   readonly extraAuthorities?: readonly string[];
+  /** The operator's way out. Of an address that was vetted, or, where it resolves names, of a name. */
+  readonly proxy?: EgressProxy | undefined;
   /** TLS contexts kept for receivers with an identity of their own, the least recently used forgotten. */
   readonly maxTlsIdentities?: number;
   /** Origins remembered; beyond them the least recently used one's connections are closed. */
   readonly maxOrigins?: number;
   readonly connectionsPerOrigin?: number;
+  /** To one address, by whatever names. */
+  readonly connectionsPerAddress?: number;
   readonly maxConnections?: number;
   /** Requests that wait for a connection because one of these limits is reached. */
   readonly maxWaiting?: number;
@@ -44,6 +45,9 @@ export interface GuardedAgentOptions {
   readonly recheckIdleMs?: number;
   readonly connectTimeoutMs?: number;
   readonly maxResponseHeaderBytes?: number;
+  /** Names this system in a header of every request (RFC 8586); none without it. */
+  readonly loopName?: string;
+  readonly random?: () => number;
   readonly monotonicMs?: () => number;
   readonly onEvent?: (event: AgentEvent) => void;
 }
@@ -54,10 +58,11 @@ export interface AgentStats {
   readonly idleConnections: number;
   readonly waitingRequests: number;
   readonly requestsInFlight: number;
+  /** Addresses to which as many connections are open as may be. */
+  readonly fullAddresses: number;
   readonly evictedOrigins: number;
   readonly tlsIdentities: number;
-  readonly namesCached: number;
-  readonly lookupsInFlight: number;
+  readonly names: ResolverStats;
 }
 
 /** Sends requests to receivers nobody trusts. Modes: *open*, then *closing* (what is in flight ends), then *closed*. */
@@ -69,7 +74,7 @@ export interface GuardedAgent {
   close(): Promise<void>;
 }
 
-type NotHad = DialFailure & { readonly phases: DialPhases };
+type NotHad = DialFailure & { readonly phases: DialPhases; readonly crowdedAt?: string };
 type Acquired = Connection | NotHad;
 
 const DEFAULT_MAX_RESPONSE_BYTES = 64 * 1_024;
@@ -89,11 +94,21 @@ function poolKey({ target, tls }: OutboundRequest): string {
   return tls === undefined || target.protocol === 'http:' ? target.origin : `${target.origin} ${tls.id}`;
 }
 
+/** The policy says no to what is in the URL itself: nobody is asked for its address. */
+function notDialled(
+  { target }: Destination,
+  { why, detail: operatorDetail }: Extract<TargetVerdict, { allowed: false }>,
+): Dialled {
+  const phases = { ...NO_PHASES, dnsMs: isIP(target.hostname) === 0 ? 0 : null };
+  return { ok: false, failure: 'blocked', why, detail: CONNECTION_REFUSED, operatorDetail, phases };
+}
+
 class Agent implements GuardedAgent {
   readonly #policy: AddressPolicy;
   readonly #connections: OpenConnections;
   readonly #connectionOptions: ConnectionOptions;
   readonly #dialOptions: DialOptions;
+  readonly #refusals: Refusals;
   readonly #maxConnectionAgeMs: number;
   readonly #recheckIdleMs: number;
   readonly #maxWaiting: number;
@@ -110,18 +125,23 @@ class Agent implements GuardedAgent {
     this.#connections = new OpenConnections({
       maxOrigins: options.maxOrigins ?? 10_000,
       connectionsPerOrigin: options.connectionsPerOrigin ?? 128,
+      connectionsPerAddress: options.connectionsPerAddress ?? 256,
       maxConnections: options.maxConnections ?? 4_096,
     });
     this.#connectionOptions = {
       keepAliveMs: options.keepAliveMs ?? 10_000,
       maxResponseHeaderBytes: options.maxResponseHeaderBytes ?? 16_384,
       monotonicMs: options.monotonicMs ?? (() => performance.now()),
+      loopName: options.loopName ?? null,
     };
     this.#dialOptions = {
       resolver: options.resolver ?? createResolver({ policy: options.policy }),
       secureContexts: new SecureContexts(options.extraAuthorities ?? [], options.maxTlsIdentities ?? 100),
       connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
+      places: this.#connections.places,
+      proxy: options.proxy ?? null,
     };
+    this.#refusals = new Refusals(options.random);
     this.#maxConnectionAgeMs = options.maxConnectionAgeMs ?? 300_000;
     this.#recheckIdleMs = options.recheckIdleMs ?? 1_000;
     this.#maxWaiting = options.maxWaiting ?? 10_000;
@@ -178,17 +198,35 @@ class Agent implements GuardedAgent {
   async #acquire(origin: Origin, destination: Destination, deadlineAtMs: number): Promise<Acquired> {
     // Who comes now stands behind who waits already.
     let queue = origin.waiting.size > 0 ? origin.waiting : this.#connections.takePlace(origin);
-    while (queue !== 'taken') {
-      if (this.#waiting >= this.#maxWaiting) return NO_CONNECTION;
-      this.#waiting++;
-      const isMyTurn = await waitForTurn(queue, deadlineAtMs - this.#monotonicMs());
-      this.#waiting--;
-      if (!isMyTurn) return { ...NO_CONNECTION, failure: 'timeout' };
-      const idle = this.#connections.takeIdle(origin);
-      if (idle !== null) return idle;
-      queue = this.#connections.takePlace(origin);
+    let crowdedAt: string | undefined;
+    try {
+      for (;;) {
+        if (queue === 'taken') {
+          const acquired = await this.#open(origin, destination, deadlineAtMs);
+          if (acquired instanceof Connection || acquired.crowdedAt === undefined) return acquired;
+          crowdedAt = acquired.crowdedAt;
+          const line = this.#connections.places.queue(crowdedAt);
+          if (line === null) return acquired;
+          queue = line;
+        }
+        const denied = await this.#wait(queue, deadlineAtMs);
+        if (denied !== null) return denied;
+        const idle = this.#connections.takeIdle(origin);
+        if (idle !== null) return idle;
+        queue = this.#connections.takePlace(origin);
+      }
+    } finally {
+      if (crowdedAt !== undefined) this.#connections.places.offer(crowdedAt);
     }
-    return this.#open(origin, destination, deadlineAtMs);
+  }
+
+  /** Null when it is the caller's turn. */
+  async #wait(queue: Set<() => void>, deadlineAtMs: number): Promise<NotHad | null> {
+    if (this.#waiting >= this.#maxWaiting) return NO_CONNECTION;
+    this.#waiting++;
+    const isMyTurn = await waitForTurn(queue, deadlineAtMs - this.#monotonicMs());
+    this.#waiting--;
+    return isMyTurn ? null : { ...NO_CONNECTION, failure: 'timeout' };
   }
 
   /** With a place taken, which is given back unless a connection comes of it. */
@@ -197,7 +235,9 @@ class Agent implements GuardedAgent {
     const dialled = await this.#judgeAndDial(destination, Math.max(1, deadlineAtMs - startedAtMs));
     if (!dialled.ok) {
       this.#connections.freePlace(origin, null);
-      this.#onEvent({ kind: 'connection_refused', failure: dialled.failure });
+      if (dialled.crowdedAt === undefined) {
+        this.#onEvent({ kind: 'connection_refused', failure: dialled.failure });
+      }
       return dialled;
     }
     const nowMs = this.#monotonicMs();
@@ -210,12 +250,21 @@ class Agent implements GuardedAgent {
 
   /** Port, protocol and host are judged again: the policy may have changed since the URL was stored. */
   async #judgeAndDial(destination: Destination, deadlineMs: number): Promise<Dialled> {
-    const { target } = destination;
-    const verdict = this.#policy.judgeTarget(target);
-    if (verdict.allowed) return dial(destination, this.#dialOptions, deadlineMs);
-    const phases = { ...BLOCKED_PHASES, dnsMs: isIP(target.hostname) === 0 ? 0 : null };
-    const operatorDetail = verdict.detail;
-    return { ok: false, failure: 'blocked', detail: CONNECTION_REFUSED, operatorDetail, phases };
+    const startedAtMs = performance.now();
+    const verdict = this.#policy.judgeTarget(destination.target);
+    const dialled = verdict.allowed
+      ? await dial(destination, this.#dialOptions, deadlineMs)
+      : notDialled(destination, verdict);
+    if (dialled.ok) return dialled;
+    if (dialled.detail === CONNECTION_REFUSED && dialled.failure === 'connect')
+      this.#refusals.note(dialled.phases);
+    if (dialled.failure !== 'blocked') return dialled;
+    this.#onEvent({ kind: 'blocked', why: dialled.why ?? 'special_address' });
+    const { dnsMs } = dialled.phases;
+    const wasAsked = verdict.allowed || dnsMs === null;
+    const remainingMs = Math.max(0, deadlineMs - (performance.now() - startedAtMs));
+    const { isInTime, phases } = await this.#refusals.imitate(wasAsked ? dnsMs : undefined, remainingMs);
+    return isInTime ? { ...dialled, phases } : { ...dialled, ...TIMED_OUT, phases };
   }
 
   #release(origin: Origin, connection: Connection): void {
@@ -227,17 +276,16 @@ class Agent implements GuardedAgent {
 
   stats(): AgentStats {
     const { origins, open, idle } = this.#connections.counts;
-    const names = this.#dialOptions.resolver.stats();
     return {
       origins,
       openConnections: open,
       idleConnections: idle,
       waitingRequests: this.#waiting,
       requestsInFlight: this.#inFlight,
+      fullAddresses: this.#connections.places.full,
       evictedOrigins: this.#connections.evictedOrigins,
       tlsIdentities: this.#dialOptions.secureContexts.size,
-      namesCached: names.entries,
-      lookupsInFlight: names.inFlight,
+      names: this.#dialOptions.resolver.stats(),
     };
   }
 

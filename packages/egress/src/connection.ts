@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { type buildConnector, Client } from 'undici';
 import { isConnectionError, StaleConnection } from './classify-error.ts';
 import { Exchange, type Exchanged } from './exchange.ts';
+import { LOOP_HEADER } from './loop-header.ts';
 import type { DialPhases, OutboundRequest } from './outbound.ts';
 
 export interface ConnectionOptions {
@@ -9,11 +10,15 @@ export interface ConnectionOptions {
   readonly keepAliveMs: number;
   readonly maxResponseHeaderBytes: number;
   readonly monotonicMs: () => number;
+  /** Our name in `cdn-loop`; null: without. */
+  readonly loopName: string | null;
 }
 
 /** What a dial came to. */
 export interface Opened {
   readonly socket: Socket;
+  /** That which it counts for. */
+  readonly address: string;
   readonly phases: DialPhases;
 }
 
@@ -23,12 +28,14 @@ export interface Opened {
  */
 export class Connection {
   readonly openedAtMs: number;
+  readonly address: string;
   readonly phases: DialPhases;
   /** When its last request ended. */
   idleSinceMs: number;
   readonly #client: Client;
   readonly #socket: Socket;
   readonly #monotonicMs: () => number;
+  readonly #loopName: string | null;
   readonly #onClosed: (connection: Connection) => void;
   #served = 0;
   #isBusy = false;
@@ -36,14 +43,16 @@ export class Connection {
 
   constructor(
     origin: string,
-    { socket, phases }: Opened,
+    { socket, address, phases }: Opened,
     options: ConnectionOptions,
     onClosed: (connection: Connection) => void,
   ) {
     const nowMs = options.monotonicMs();
+    this.address = address;
     this.phases = phases;
     this.#socket = socket;
     this.#monotonicMs = options.monotonicMs;
+    this.#loopName = options.loopName;
     this.#onClosed = onClosed;
     this.openedAtMs = nowMs;
     this.idleSinceMs = nowMs;
@@ -98,8 +107,9 @@ export class Connection {
         if (exchanged.kind !== 'response' || exchanged.truncated) this.close();
       });
       this.#isBusy = true;
-      const { target, method, headers, body } = request;
-      this.#client.dispatch({ path: target.path, method, headers: headers as string[], body }, exchange);
+      const { target, method, body } = request;
+      const headers = withLoopName(request.headers, this.#loopName);
+      this.#client.dispatch({ path: target.path, method, headers, body }, exchange);
     });
   }
 
@@ -110,6 +120,11 @@ export class Connection {
     this.#client.destroy(null, ignore);
     this.#socket.destroy();
   }
+}
+
+function withLoopName(headers: OutboundRequest['headers'], loopName: string | null): string[] {
+  const flat = Array.isArray(headers) ? (headers as readonly string[]) : Object.entries(headers).flat();
+  return loopName === null ? [...flat] : [...flat, LOOP_HEADER, loopName];
 }
 
 function ignore(): void {}

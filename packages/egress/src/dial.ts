@@ -1,38 +1,47 @@
 import net from 'node:net';
-import tls from 'node:tls';
-import type { DialPhases, OutboundRequest, SendFailure, Target } from './outbound.ts';
+import type { AddressPlaces } from './address-places.ts';
+import { CONNECT_TIMED_OUT, type Failed, fail, type Outcome } from './dial-failure.ts';
+import { connectTcp, secure } from './open-socket.ts';
+import type { DialPhases, OutboundRequest } from './outbound.ts';
+import { connectThroughProxy } from './proxy/connect-through-proxy.ts';
+import type { EgressProxy } from './proxy/parse-proxy-url.ts';
 import type { Resolver, VettedAddress } from './resolve.ts';
-import { CONNECTION_REFUSED } from './resolve.ts';
 import type { SecureContexts } from './secure-contexts.ts';
-import { tlsDetail } from './tls-detail.ts';
 import { within } from './within.ts';
 
-export interface DialFailure {
-  readonly failure: SendFailure;
-  readonly detail: string;
-  readonly operatorDetail: string;
-}
+export type Destination = Pick<OutboundRequest, 'target' | 'tls' | 'onBehalfOf'>;
 
-type Failed = { readonly ok: false } & DialFailure;
-type Outcome = { readonly ok: true; readonly socket: net.Socket } | Failed;
-export type Dialled = Outcome & { readonly phases: DialPhases };
-type Opened = Outcome & { readonly connectMs: number; readonly tlsMs: number | null };
+/** A name that the operator's proxy is to resolve; judged as a name alone. */
+type RemoteName = string & { readonly remote: unique symbol };
+type Reachable = VettedAddress | RemoteName;
 
-export type Destination = Pick<OutboundRequest, 'target' | 'tls'>;
+export type Dialled = { readonly phases: DialPhases } & (
+  | { readonly ok: true; readonly socket: net.Socket; readonly address: string }
+  // Crowded: nothing was tried, because as many connections to this address are open as may be.
+  | (Failed & { readonly crowdedAt?: string })
+);
 
 export interface DialOptions {
   readonly resolver: Resolver;
   readonly secureContexts: SecureContexts;
+  readonly places: AddressPlaces;
+  readonly proxy: EgressProxy | null;
   /** For all addresses together, TCP and TLS. */
   readonly connectTimeoutMs: number;
 }
 
 /** More would only let a name with many dead addresses hold a slot for longer. */
 const MAX_ADDRESSES_TRIED = 3;
-const TCP_KEEP_ALIVE_MS = 60_000;
 export const NO_PHASES: DialPhases = { dnsMs: null, connectMs: null, tlsMs: null };
-/** A blocked address went through what a refused connection goes through: its timing is the tenant's to read. */
-export const BLOCKED_PHASES: DialPhases = { ...NO_PHASES, connectMs: 0 };
+const SLOW_DNS = fail('timeout', 'the DNS lookup took longer than the deadline', 'DNS');
+const TOO_LATE: Dialled = {
+  ...fail('timeout', CONNECT_TIMED_OUT, 'no time left after DNS'),
+  phases: { ...NO_PHASES, connectMs: 0 },
+};
+const CROWDED = {
+  ...fail('connect', 'no connection became free', 'the limit on connections to this address is reached'),
+  phases: NO_PHASES,
+} as const;
 
 /**
  * Opens a connection to one of the addresses that the resolver has vetted. Names never reach `net` or `tls`: those call
@@ -43,122 +52,71 @@ export async function dial(
   options: DialOptions,
   deadlineMs: number,
 ): Promise<Dialled> {
-  const { target } = destination;
+  const { target, onBehalfOf } = destination;
+  const { hostname, port } = target;
   const startedAtMs = performance.now();
-  const resolution = await within(options.resolver.resolve(target.hostname), deadlineMs);
+  const isName = net.isIP(hostname) === 0;
+  const resolution =
+    isName && options.proxy?.resolvesNames
+      ? ({ ok: true, addresses: [hostname as RemoteName] } as const)
+      : await within(options.resolver.resolve(hostname, port, onBehalfOf), deadlineMs);
   const resolvedAtMs = performance.now();
-  const dnsMs = net.isIP(target.hostname) === 0 ? resolvedAtMs - startedAtMs : null;
+  const dnsMs = isName ? resolvedAtMs - startedAtMs : null;
   if (resolution === null) return { ...SLOW_DNS, phases: { ...NO_PHASES, dnsMs } };
-  if (!resolution.ok) {
-    const phases = resolution.failure === 'blocked' ? BLOCKED_PHASES : NO_PHASES;
-    return { ...resolution, phases: { ...phases, dnsMs } };
-  }
+  if (!resolution.ok) return { ...resolution, phases: { ...NO_PHASES, dnsMs } };
   const remainingMs = deadlineMs - (resolvedAtMs - startedAtMs);
   const lastMomentMs = resolvedAtMs + Math.min(options.connectTimeoutMs, remainingMs);
-  const { connectMs, tlsMs, ...outcome } = await openOneOf(
-    resolution.addresses.slice(0, MAX_ADDRESSES_TRIED),
-    destination,
-    options,
-    lastMomentMs,
-  );
-  return { ...outcome, phases: { dnsMs, connectMs, tlsMs } };
+  const addresses = resolution.addresses.slice(0, MAX_ADDRESSES_TRIED);
+  const dialled = await openOneOf(addresses, destination, options, lastMomentMs);
+  return { ...dialled, phases: { ...dialled.phases, dnsMs } };
 }
 
 async function openOneOf(
-  addresses: readonly VettedAddress[],
+  addresses: readonly Reachable[],
   destination: Destination,
   options: DialOptions,
   lastMomentMs: number,
-): Promise<Opened> {
+): Promise<Dialled> {
   let earlierMs = 0;
-  let outcome: Opened = {
-    ...fail('timeout', CONNECT_TIMED_OUT, 'no time left after DNS'),
-    connectMs: 0,
-    tlsMs: null,
-  };
+  let crowdedAt: Reachable | undefined;
+  let dialled: Dialled | undefined;
   for (const [index, address] of addresses.entries()) {
     // An address that swallows packets must leave time for those after it.
     const shareMs = (lastMomentMs - performance.now()) / (addresses.length - index);
     if (shareMs <= 0) break;
-    const opened = await open(address, destination, options.secureContexts, shareMs);
-    outcome = { ...opened, connectMs: earlierMs + opened.connectMs };
+    if (!options.places.take(address)) {
+      crowdedAt ??= address;
+      continue;
+    }
+    const { connectMs, tlsMs, ...outcome } = await open(address, destination, options, shareMs);
+    const phases = { ...NO_PHASES, connectMs: earlierMs + connectMs, tlsMs };
+    if (outcome.ok) return { ...outcome, address, phases };
+    options.places.free(address, null);
+    dialled = { ...outcome, phases };
     // An answer in TLS was an answer: another address of the same host would say the same.
-    if (outcome.ok || outcome.failure === 'tls') break;
-    earlierMs = outcome.connectMs;
+    if (outcome.failure === 'tls') return dialled;
+    earlierMs = phases.connectMs;
   }
-  return outcome;
+  if (dialled !== undefined) return dialled;
+  return crowdedAt === undefined ? TOO_LATE : { ...CROWDED, crowdedAt };
 }
 
-function open(
-  address: VettedAddress,
-  { target, tls: identity }: Destination,
-  secureContexts: SecureContexts,
+type Opened = Outcome & { readonly connectMs: number; readonly tlsMs: number | null };
+
+async function open(
+  address: Reachable,
+  { target, tls }: Destination,
+  { proxy, secureContexts }: DialOptions,
   timeoutMs: number,
 ): Promise<Opened> {
-  return new Promise((resolve) => {
-    const startedAtMs = performance.now();
-    let connectedAtMs: number | null = null;
-    const secure = target.protocol === 'https:';
-    const socket = secure
-      ? openTls(address, target, secureContexts.of(identity))
-      : net.connect({ host: address, port: target.port });
-    const settle = (outcome: Outcome): void => {
-      clearTimeout(timer);
-      if (!outcome.ok) socket.destroy();
-      const nowMs = performance.now();
-      const connectMs = (connectedAtMs ?? nowMs) - startedAtMs;
-      resolve({
-        ...outcome,
-        connectMs,
-        tlsMs: secure && connectedAtMs !== null ? nowMs - connectedAtMs : null,
-      });
-    };
-    const isConnected = (): boolean => connectedAtMs !== null;
-    const timer = setTimeout(() => settle(timedOut(isConnected(), address)), timeoutMs);
-    socket.setNoDelay(true).setKeepAlive(true, TCP_KEEP_ALIVE_MS);
-    socket.once('connect', () => {
-      connectedAtMs = performance.now();
-      if (!secure) settle({ ok: true, socket });
-    });
-    socket.once('secureConnect', () => settle({ ok: true, socket }));
-    // Stays: an error after the connection was handed over, or after it was given up, must find a listener.
-    socket.on('error', (error: NodeJS.ErrnoException) => settle(refused(error, isConnected(), address)));
-    socket.once('close', () => settle(refused({ code: 'ECONNRESET' }, isConnected(), address)));
-  });
-}
-
-function openTls(address: VettedAddress, target: Target, secureContext: tls.SecureContext): tls.TLSSocket {
-  return tls.connect({
-    host: address,
-    port: target.port,
-    secureContext,
-    // Said, because its default is what NODE_TLS_REJECT_UNAUTHORIZED says.
-    rejectUnauthorized: true,
-    ALPNProtocols: ['http/1.1'],
-    // Server name indication is for names; without it the certificate is held against the address.
-    ...(net.isIP(target.hostname) === 0 ? { servername: target.hostname } : {}),
-  });
-}
-
-const CONNECT_TIMED_OUT = 'the connection timed out';
-const SLOW_DNS = fail('timeout', 'the DNS lookup took longer than the deadline', 'DNS');
-const CONNECT_DETAIL: Readonly<Record<string, string>> = {
-  ECONNREFUSED: CONNECTION_REFUSED,
-  ECONNRESET: 'connection reset',
-  EHOSTUNREACH: 'host unreachable',
-  ENETUNREACH: 'network unreachable',
-};
-function refused({ code = 'EUNKNOWN' }: { code?: string }, connected: boolean, address: string): Failed {
-  const operatorDetail = `${code} from ${address}`;
-  if (connected) return fail('tls', tlsDetail(code) ?? 'the TLS handshake failed', operatorDetail);
-  if (code === 'ETIMEDOUT') return fail('timeout', CONNECT_TIMED_OUT, operatorDetail);
-  return fail('connect', CONNECT_DETAIL[code] ?? 'the connection failed', operatorDetail);
-}
-
-function timedOut(connected: boolean, address: string): Failed {
-  return fail('timeout', connected ? 'the TLS handshake timed out' : CONNECT_TIMED_OUT, address);
-}
-
-function fail(failure: SendFailure, detail: string, operatorDetail: string): Failed {
-  return { ok: false, failure, detail, operatorDetail };
+  const startedAtMs = performance.now();
+  const reached = await (proxy === null
+    ? connectTcp(address, target.port, timeoutMs)
+    : connectThroughProxy(proxy, { address, port: target.port }, secureContexts, timeoutMs));
+  const reachedAtMs = performance.now();
+  const connectMs = reachedAtMs - startedAtMs;
+  if (!reached.ok || target.protocol === 'http:') return { ...reached, connectMs, tlsMs: null };
+  const leftMs = Math.max(1, timeoutMs - connectMs);
+  const secured = await secure(reached.socket, target.hostname, secureContexts.of(tls), leftMs);
+  return { ...secured, connectMs, tlsMs: performance.now() - reachedAtMs };
 }

@@ -1,6 +1,7 @@
 export {
   type AddressPolicy,
   type AddressPolicyOptions,
+  type BlockReason,
   createAddressPolicy,
   type TargetFault,
   type TargetVerdict,
@@ -15,6 +16,14 @@ export {
 } from './agent.ts';
 export { checkUrl, MAX_URL_CHARACTERS, parseTarget, type UrlCheck, type UrlFault } from './check-url.ts';
 export { createDnsLookup, type DnsLookupOptions, type Lookup, type LookupAnswer } from './dns-lookup.ts';
+export {
+  type EgressConfig,
+  type EgressObserver,
+  egressAgent,
+  egressGrammar,
+  egressPolicy,
+} from './egress-config.ts';
+export { hasPassed, LOOP_HEADER } from './loop-header.ts';
 export type {
   DialPhases,
   FailedSend,
@@ -26,12 +35,14 @@ export type {
   Target,
   WithheldSend,
 } from './outbound.ts';
+export { type EgressProxy, parseProxyUrl } from './proxy/parse-proxy-url.ts';
 export {
   createResolver,
   type Resolution,
   type Resolver,
   type ResolverEvent,
   type ResolverOptions,
+  type ResolverStats,
 } from './resolve.ts';
 export {
   createTlsIdentity,

@@ -1,3 +1,4 @@
+import { AddressPlaces, wakeFirst } from './address-places.ts';
 import type { Connection } from './connection.ts';
 
 /** The connections to one origin, and who waits for one. */
@@ -12,6 +13,7 @@ export interface Origin {
 export interface Limits {
   readonly maxOrigins: number;
   readonly connectionsPerOrigin: number;
+  readonly connectionsPerAddress: number;
   readonly maxConnections: number;
 }
 
@@ -21,6 +23,8 @@ export interface Limits {
  * Origins without connections stay known until `maxOrigins` are; then the least recently used ones go, connections and all.
  */
 export class OpenConnections {
+  /** Taken and given back by whoever dials. */
+  readonly places: AddressPlaces;
   readonly #limits: Limits;
   readonly #origins = new Map<string, Origin>();
   /** All idle connections, the longest idle first. */
@@ -31,6 +35,7 @@ export class OpenConnections {
 
   constructor(limits: Limits) {
     this.#limits = limits;
+    this.places = new AddressPlaces(limits.connectionsPerAddress);
   }
 
   get counts(): { readonly origins: number; readonly open: number; readonly idle: number } {
@@ -50,6 +55,7 @@ export class OpenConnections {
   takeIdle(origin: Origin): Connection | null {
     for (let connection = origin.idle.pop(); connection !== undefined; connection = origin.idle.pop()) {
       this.#idle.delete(connection);
+      this.places.busy(connection);
       if (connection.isUsable) return connection;
     }
     return null;
@@ -66,7 +72,10 @@ export class OpenConnections {
 
   /** A place is free again: its connection was closed, idle or busy, or could not be opened (null). */
   freePlace(origin: Origin, connection: Connection | null): void {
-    if (connection !== null) this.#dropIdle(origin, connection);
+    if (connection !== null) {
+      this.#dropIdle(origin, connection);
+      this.places.free(connection.address, connection);
+    }
     origin.open--;
     this.#open--;
     if (!wakeFirst(origin.waiting)) wakeFirst(this.#crowded);
@@ -75,7 +84,9 @@ export class OpenConnections {
   putIdle(origin: Origin, connection: Connection): void {
     origin.idle.push(connection);
     this.#idle.add(connection);
-    if (!wakeFirst(origin.waiting)) wakeFirst(this.#crowded);
+    this.places.idle(connection);
+    if (wakeFirst(origin.waiting) || this.places.offer(connection.address)) return;
+    wakeFirst(this.#crowded);
   }
 
   #dropIdle(origin: Origin, connection: Connection): void {
@@ -105,12 +116,4 @@ export class OpenConnections {
       return;
     }
   }
-}
-
-function wakeFirst(waiting: Set<() => void>): boolean {
-  const first = waiting.values().next().value;
-  if (first === undefined) return false;
-  waiting.delete(first);
-  first();
-  return true;
 }

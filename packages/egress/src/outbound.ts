@@ -26,6 +26,8 @@ export interface OutboundRequest {
   readonly maxResponseBytes?: number;
   /** Who we are and whom we trust in TLS, where the receiver has asked for more than names: its connections are its own. */
   readonly tls?: TlsIdentity | undefined;
+  /** Whose request it is, a tenant: the names that one has looked up leave room for those of others. */
+  readonly onBehalfOf?: string;
   /**
    * Asked once a connection is had, in the turn of the event loop in which the request is written: false, and nothing
    * is. Waiting, DNS and handshakes take time, in which what allowed the request may have ended.

@@ -1,5 +1,5 @@
 import { classifyError, isConnectionError } from './classify-error.ts';
-import type { DialFailure } from './dial.ts';
+import type { DialFailure } from './dial-failure.ts';
 import type { Exchanged } from './exchange.ts';
 import type { FailedSend, SendResult, SendTiming } from './outbound.ts';
 

@@ -29,14 +29,8 @@ async function logIn(socket: Socket, { credentials }: ForwardProxyOptions): Prom
   const isOffered = greeting.subarray(2).includes(method);
   socket.write(Buffer.from([5, isOffered ? method : NO_WAY_TO_LOG_IN]));
   if (!isOffered || credentials === undefined) return isOffered;
-  const { username, password } = credentials;
-  const expected = Buffer.from([
-    1,
-    username.length,
-    ...Buffer.from(username),
-    password.length,
-    ...Buffer.from(password),
-  ]);
+  const [username, password] = [Buffer.from(credentials.username), Buffer.from(credentials.password)];
+  const expected = Buffer.from([1, username.length, ...username, password.length, ...password]);
   const given = await readUntil(socket, (received) => lengthOfLogin(received));
   const isRight = given?.equals(expected) ?? false;
   socket.write(Buffer.from([1, isRight ? 0 : 1]));
