@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1.7
 # One recipe for every service:
 #   docker build -f infra/service.Dockerfile --build-arg SERVICE=ingest -t posthorn-ingest .
 # SERVICE is ingest, dispatcher, worker, recorder or setup. Beside it each image has the command line, `posthorn`, for whoever

@@ -159,6 +159,7 @@ describe('images', () => {
   test.each([
     'ARG NODE_IMAGE=node:24',
     'FROM node:24 AS a',
+    '# syntax=docker/dockerfile:1',
     '    image: postgres:18',
     '    image: postgres@sha256:1',
   ])('such as %j are found', (line) => expect(imageFaults(line)).toHaveLength(1));
