@@ -1,16 +1,47 @@
 /** What receivers read of the sender. The version is the project's; nothing may depend on it. */
 export const USER_AGENT = 'Posthorn/0.1.0';
 
-/** Standard Webhooks' headers and the plain one beside them, as `sign` of `@posthorn/signing` gives them. */
-export interface SignedHeaders {
-  readonly 'webhook-id': string;
-  readonly 'webhook-timestamp': string;
-  readonly 'webhook-signature': string;
-  readonly 'x-webhook-signature': string;
+/** Standard Webhooks' headers and the plain one beside them, as `makeSignatures` of `@posthorn/signing` gives them. */
+export interface Signatures {
+  readonly id: string;
+  readonly timestamp: string;
+  readonly signature: string;
+  /** Null where no secret signs. */
+  readonly bodySignature: string | null;
 }
 
+/** What the headers are called that are ours, in lower case. */
+export interface RequestHeaderNames {
+  readonly id: string;
+  readonly timestamp: string;
+  readonly signature: string;
+  readonly bodySignature: string;
+  readonly eventId: string;
+  readonly eventType: string;
+  readonly run: string;
+  readonly attempt: string;
+  readonly tenantId: string;
+}
+
+/** @param prefix of the installation (`SIGNATURE_HEADER_PREFIX`): `webhook` gives `webhook-id`, `x-webhook-run`. */
+export const requestHeaderNames = (prefix: string): RequestHeaderNames => ({
+  id: `${prefix}-id`,
+  timestamp: `${prefix}-timestamp`,
+  signature: `${prefix}-signature`,
+  bodySignature: `x-${prefix}-signature`,
+  eventId: `x-${prefix}-event-id`,
+  eventType: `x-${prefix}-event-type`,
+  run: `x-${prefix}-run`,
+  attempt: `x-${prefix}-attempt`,
+  tenantId: `x-${prefix}-tenant-id`,
+});
+
+/** Whether a receiver's own header may not have this name, in lower case, since ours may. */
+export const isOurHeader = (prefix: string, name: string): boolean =>
+  name.startsWith(`${prefix}-`) || name.startsWith(`x-${prefix}-`);
+
 export interface RequestFacts {
-  readonly signature: SignedHeaders;
+  readonly signature: Signatures;
   readonly eventId: string;
   readonly eventType: string;
   readonly run: number;
@@ -27,31 +58,30 @@ export interface RequestFacts {
  * The headers of a delivery's request as name, value, name, value: the form that costs least to send. The one place that
  * knows them: what is sent, and what is shown of it afterwards, are made here.
  */
-export function requestHeaders(facts: RequestFacts): string[] {
+export function requestHeaders(names: RequestHeaderNames, facts: RequestFacts): string[] {
   const { signature } = facts;
   const headers = [
-    'webhook-id',
-    signature['webhook-id'],
-    'webhook-timestamp',
-    signature['webhook-timestamp'],
-    'webhook-signature',
-    signature['webhook-signature'],
-    'x-webhook-signature',
-    signature['x-webhook-signature'],
-    'x-webhook-event-id',
+    names.id,
+    signature.id,
+    names.timestamp,
+    signature.timestamp,
+    names.signature,
+    signature.signature,
+    names.eventId,
     facts.eventId,
-    'x-webhook-event-type',
+    names.eventType,
     facts.eventType,
-    'x-webhook-run',
+    names.run,
     String(facts.run),
-    'x-webhook-attempt',
+    names.attempt,
     String(facts.attempt),
     'content-type',
     facts.contentType,
     'user-agent',
     facts.userAgent,
   ];
-  if (facts.sourceTenantId !== undefined) headers.push('x-webhook-tenant-id', facts.sourceTenantId);
+  if (signature.bodySignature !== null) headers.push(names.bodySignature, signature.bodySignature);
+  if (facts.sourceTenantId !== undefined) headers.push(names.tenantId, facts.sourceTenantId);
   for (const [name, value] of facts.headers) headers.push(name, value);
   return headers;
 }

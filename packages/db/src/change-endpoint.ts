@@ -63,7 +63,7 @@ export async function updateEndpoint(
   });
 }
 
-type Column = string | number | number[] | null | ReturnType<Sql['json']>;
+type Column = string | number | number[] | string[] | null[] | null | ReturnType<Sql['json']>;
 
 function changedColumns(sql: Sql, changes: EndpointChanges): Record<string, Column> {
   const columns = {
@@ -81,10 +81,22 @@ function changedColumns(sql: Sql, changes: EndpointChanges): Record<string, Colu
     sealed_auth: changes.sealedAuth,
     tls: changes.tls === undefined ? undefined : orNull(sql, changes.tls),
     sealed_tls: changes.sealedTls,
+    signatures: changes.signatures && [...changes.signatures],
+    ...newSigningKey(sql, changes.signingKey),
   };
   return Object.fromEntries(
     Object.entries(columns).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
   );
+}
+
+/** The first one: later ones are made by a rotation. */
+function newSigningKey(sql: Sql, key: NewEndpoint['signingKey']): Record<string, Column> {
+  if (key === undefined) return {};
+  return {
+    sealed_signing_keys: sql.json([key.sealed]),
+    signing_public_keys: [key.publicKey],
+    signing_keys_expire_at: [null],
+  };
 }
 
 async function resubscribe(

@@ -1,4 +1,5 @@
 import type { Sql } from './database.ts';
+import type { SignatureScheme } from './endpoints.ts';
 
 /** How requests to an endpoint were made from one change of it to the next. */
 export interface EndpointRequestRow {
@@ -6,6 +7,7 @@ export interface EndpointRequestRow {
   readonly method: 'POST' | 'PUT';
   /** Of the endpoint's own headers, in lower case. Their values are never read again. */
   readonly headerNames: string[];
+  readonly signatures: SignatureScheme[];
   /** Members of the endpoint's `tls`. */
   readonly tlsParts: string[];
 }
@@ -24,7 +26,7 @@ export async function findEndpointRequest(
   { endpointId, revision, startedAt }: RequestMoment,
 ): Promise<EndpointRequestRow | null> {
   const [row] = await sql<EndpointRequestRow[]>`
-    select r.url, r.method, r.header_names, r.tls_parts
+    select r.url, r.method, r.header_names, r.tls_parts, r.signatures
     from endpoint_requests r join endpoints e using (endpoint_id)
     where r.endpoint_id = ${endpointId} and e.tenant_id = ${tenantId}
       and case when ${revision}::bigint is null then r.changed_at <= ${startedAt}::timestamptz

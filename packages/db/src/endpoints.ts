@@ -34,6 +34,21 @@ export interface EndpointAuth {
   readonly sealedTls: string | null;
 }
 
+/** Which signatures requests carry: HMACs by the secrets, or by ed25519 keys. */
+export type SignatureScheme = 'v1' | 'v1a';
+
+/** An ed25519 key: the private half sealed, the public one as receivers are given it. */
+export interface NewSigningKey {
+  readonly sealed: string;
+  readonly publicKey: string;
+}
+
+export interface PublicKeyRow {
+  readonly publicKey: string;
+  /** RFC 3339; until when it signs, null: no end. */
+  readonly expiresAt: string | null;
+}
+
 /** What of an endpoint's requests is its own, and what its owner noted. */
 export interface EndpointRequest {
   readonly method: RequestMethod;
@@ -57,6 +72,9 @@ export interface NewEndpoint
   readonly scope?: EndpointScope;
   /** Newest first, each sealed (`sealSecret` in secrets). */
   readonly sealedSecrets: readonly string[];
+  /** Left out: `v1` alone. `v1a` needs a key. */
+  readonly signatures?: readonly SignatureScheme[];
+  readonly signingKey?: NewSigningKey;
   readonly retryScheduleMs: readonly number[] | null;
   readonly attemptTimeoutMs: number | null;
 }
@@ -79,6 +97,12 @@ export interface EndpointRow extends EndpointLimits, EndpointRequest, EndpointAu
   readonly pauseMode: PauseMode | null;
   /** Newest first; until when (RFC 3339) each signs, null: no end. Those past their end are left out. */
   readonly secretsExpireAt: (string | null)[];
+  readonly signatures: SignatureScheme[];
+  /** Of its ed25519 keys, newest first, as for secrets. They stay when `v1a` is no more asked for. */
+  readonly publicKeys: PublicKeyRow[];
+  /** The URL that agreed to get its requests, and when; null for none. */
+  readonly verifiedUrl: string | null;
+  readonly verifiedAt: Date | null;
   /** The number of its last change. */
   readonly revision: number;
   readonly createdAt: Date;
@@ -108,11 +132,12 @@ export async function createEndpoint(
       where tenant_id = ${tenantId} and tenants.state <> 'deleted'`;
     if (!quota) return { kind: 'unknown_tenant' };
     if (quota.count >= quota.limit) return { kind: 'too_many', limit: quota.limit };
+    const signingKeys = endpoint.signingKey ? [endpoint.signingKey] : [];
     const [created] = await transaction<{ createdAt: Date }[]>`
       insert into endpoints
         (endpoint_id, tenant_id, url, description, sealed_secrets, retry_schedule_ms, attempt_timeout_ms,
          max_concurrency, max_per_sec, max_retry_ms, method, sealed_headers, metadata, scope, auth, sealed_auth,
-         tls, sealed_tls)
+         tls, sealed_tls, signatures, sealed_signing_keys, signing_public_keys, signing_keys_expire_at)
       values (${endpoint.endpointId}, ${tenantId}, ${endpoint.url}, ${endpoint.description},
               ${transaction.json([...endpoint.sealedSecrets])},
               ${endpoint.retryScheduleMs && [...endpoint.retryScheduleMs]}::int[], ${endpoint.attemptTimeoutMs},
@@ -120,7 +145,11 @@ export async function createEndpoint(
               ${endpoint.method ?? 'POST'}, ${transaction.json(endpoint.sealedHeaders ?? {})},
               ${transaction.json(endpoint.metadata ?? {})}, ${endpoint.scope ?? 'tenant'},
               ${orNull(transaction, endpoint.auth)}, ${endpoint.sealedAuth ?? null},
-              ${orNull(transaction, endpoint.tls)}, ${endpoint.sealedTls ?? null})
+              ${orNull(transaction, endpoint.tls)}, ${endpoint.sealedTls ?? null},
+              ${[...(endpoint.signatures ?? ['v1'])]}::text[],
+              ${transaction.json(signingKeys.map(({ sealed }) => sealed))},
+              ${signingKeys.map(({ publicKey }) => publicKey)}::text[],
+              ${signingKeys.map(() => null)}::timestamptz[])
       returning created_at`;
     await openVersion(transaction, tenantId, change, endpoint);
     return { kind: 'created', change, createdAt: created!.createdAt };
@@ -219,7 +248,12 @@ const endpointColumns = (sql: Sql) => sql`
   e.method, e.sealed_headers, e.metadata, e.auth, e.sealed_auth, e.tls, e.sealed_tls, e.revision, e.created_at, e.updated_at,
   (select coalesce(jsonb_agg(e.secret_expires_at[place] order by place)
      filter (where coalesce(e.secret_expires_at[place] > now(), true)), '{}')
-   from generate_series(1, jsonb_array_length(e.sealed_secrets)) as place) as secrets_expire_at`;
+   from generate_series(1, jsonb_array_length(e.sealed_secrets)) as place) as secrets_expire_at,
+  e.signatures,
+  (select coalesce(jsonb_agg(jsonb_build_object(
+       'publicKey', e.signing_public_keys[place], 'expiresAt', e.signing_keys_expire_at[place]) order by place)
+     filter (where coalesce(e.signing_keys_expire_at[place] > now(), true)), '[]')
+   from generate_series(1, cardinality(e.signing_public_keys)) as place) as public_keys`;
 
 const lastVersion = (sql: Sql) => sql`
   select event_types, labels, filter from endpoint_versions

@@ -7,6 +7,7 @@ import type {
   EndpointScope,
   EndpointState,
   PauseMode,
+  SignatureScheme,
 } from './endpoints.ts';
 import type { UnknownTypePolicy } from './event-types.ts';
 import type { PlaceInList } from './place-in-list.ts';
@@ -44,6 +45,11 @@ export interface TenantEndpointRow
   readonly sealedSecrets: string[];
   /** Place by place until when a secret signs; null, or no place, is no end. */
   readonly secretsExpireAtMs: (number | null)[];
+  /** Left out: `v1` alone. */
+  readonly signatures?: SignatureScheme[];
+  /** Of ed25519, as secrets are. */
+  readonly sealedSigningKeys?: string[];
+  readonly signingKeysExpireAtMs?: (number | null)[];
   readonly retryScheduleMs: number[] | null;
   readonly attemptTimeoutMs: number | null;
   readonly versions: EndpointVersionRow[];
@@ -151,6 +157,9 @@ interface LoadedEndpoint
   readonly secrets: string[];
   readonly expires: (string | null)[];
   readonly headers: Record<string, string>;
+  readonly signatures: SignatureScheme[];
+  readonly signingKeys: string[];
+  readonly signingExpires: (string | null)[];
   readonly auth: string | null;
   readonly tls: string | null;
   readonly schedule: number[] | null;
@@ -181,7 +190,8 @@ export async function loadTenants(sql: Sql, tenantIds: readonly string[]): Promi
         'stateReason', state_reason, 'pauseMode', pause_mode, 'maxConcurrency', max_concurrency,
         'maxPerSec', max_per_sec, 'maxRetryMs', max_retry_ms,
         'method', method, 'headers', sealed_headers, 'expires', secret_expires_at, 'scope', scope,
-        'auth', sealed_auth, 'tls', sealed_tls
+        'auth', sealed_auth, 'tls', sealed_tls, 'signatures', signatures, 'signingKeys', sealed_signing_keys,
+        'signingExpires', signing_keys_expire_at
       ) order by endpoint_id) as endpoints
       from endpoints
       left join lateral (
@@ -240,6 +250,9 @@ function toTenantRow(row: LoadedRow): TenantRow {
       secretsExpireAtMs: endpoint.expires.map((at) => (at === null ? null : Date.parse(at))),
       method: endpoint.method,
       sealedHeaders: endpoint.headers,
+      signatures: endpoint.signatures,
+      sealedSigningKeys: endpoint.signingKeys,
+      signingKeysExpireAtMs: endpoint.signingExpires.map((at) => (at === null ? null : Date.parse(at))),
       sealedAuth: endpoint.auth,
       sealedTls: endpoint.tls,
       retryScheduleMs: endpoint.schedule,

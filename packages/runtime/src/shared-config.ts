@@ -96,3 +96,13 @@ export const layoutConfig = <T>(parseTiers: (value: string) => T, defaultTiers: 
       doc: 'Replicas that must have a record before it is acknowledged: 2 in production.',
     }),
   }) as const;
+
+/** How signed requests are told apart from others: ingest shows them as the worker sends them. */
+export const signatureConfig = {
+  signatureHeaderPrefix: text('SIGNATURE_HEADER_PREFIX', {
+    fallback: 'webhook',
+    pattern: /^(?=.{1,32}$)[a-z][a-z0-9]*(-[a-z0-9]+)*$/,
+    expected: 'up to 32 lower case letters and digits, with "-" between them',
+    doc: 'What the names of the headers begin with that requests are signed by: `webhook-signature`, `x-webhook-signature`. The same for ingest and worker.',
+  }),
+} as const;

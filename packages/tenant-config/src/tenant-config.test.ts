@@ -1,6 +1,7 @@
 import type { TenantEndpointRow, TenantRow } from '@posthorn/db';
 import { parseKeyRing } from '@posthorn/secrets';
 import { expect, test } from 'vitest';
+import { signersOf } from './signers.ts';
 import { toTenantConfig } from './tenant-config.ts';
 
 const key = parseKeyRing(Buffer.alloc(32, 1).toString('base64'));
@@ -52,4 +53,29 @@ test('a configuration has what its rows say of lanes, cancellations, pauses and 
   });
   expect(() => made.secrets).toThrow();
   expect(() => made.headers).toThrow();
+});
+
+test('what signs is what the endpoint asks for: secrets first, of each kind the newest first', () => {
+  const held = {
+    secrets: ['s2', 's1'].map((text) => ({ text, expiresAtMs: null })),
+    signingKeys: ['k2', 'k1'].map((text) => ({ text, expiresAtMs: 5 })),
+  };
+  const texts = (signatures?: ('v1' | 'v1a')[]) =>
+    signersOf({ ...held, ...(signatures ? { signatures } : {}) }).map(
+      ({ scheme, text }) => `${scheme} ${text}`,
+    );
+  expect(texts()).toEqual(['v1 s2', 'v1 s1']);
+  expect(texts(['v1a'])).toEqual(['v1a k2', 'v1a k1']);
+  expect(texts(['v1', 'v1a'])).toEqual(['v1 s2', 'v1 s1', 'v1a k2', 'v1a k1']);
+});
+
+test('what an endpoint does not sign with is not opened for it', () => {
+  const endpoint = {
+    signatures: ['v1a' as const],
+    get secrets(): never {
+      throw new Error('opened');
+    },
+    signingKeys: [],
+  };
+  expect(signersOf(endpoint)).toEqual([]);
 });

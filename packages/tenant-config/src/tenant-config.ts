@@ -7,6 +7,7 @@ import type {
   PauseMode,
   Quotas,
   RequestMethod,
+  SignatureScheme,
   TenantEndpointRow,
   TenantRow,
   TenantState,
@@ -57,6 +58,13 @@ export interface EndpointConfig {
    * @throws SealedSecretError
    */
   readonly secrets: readonly EndpointSecret[];
+  /** Which signatures its requests carry; left out: `v1` alone. */
+  readonly signatures?: readonly SignatureScheme[];
+  /**
+   * Its ed25519 private keys, as its secrets; left out for none.
+   * @throws SealedSecretError
+   */
+  readonly signingKeys?: readonly EndpointSecret[];
   readonly method: RequestMethod;
   /**
    * The receiver's own, names in lower case; opened at the first look.
@@ -103,6 +111,9 @@ export interface TenantConfig {
 /** The field that an endpoint's signing secrets are sealed for. */
 export const SIGNING_SECRET_FIELD = 'signing_secret';
 
+/** The field that an endpoint's ed25519 private keys are sealed for. */
+export const ED25519_KEY_FIELD = 'ed25519_key';
+
 /** The field that the value of a header of the receiver's own is sealed for. */
 export const headerField = (name: string): string => `header:${name}`;
 
@@ -127,6 +138,7 @@ export function toTenantConfig(row: TenantRow, key: KeyRing): TenantConfig {
 
 function toEndpoint({ tenantId }: TenantRow, row: TenantEndpointRow, key: KeyRing): EndpointConfig {
   let secrets: readonly EndpointSecret[] | undefined;
+  let signingKeys: readonly EndpointSecret[] | undefined;
   let headers: EndpointConfig['headers'] | undefined;
   let auth: ReceiverAuth | undefined;
   let tls: ReceiverTls | undefined;
@@ -147,6 +159,14 @@ function toEndpoint({ tenantId }: TenantRow, row: TenantEndpointRow, key: KeyRin
         expiresAtMs: row.secretsExpireAtMs[place] ?? null,
       }));
       return secrets;
+    },
+    ...(row.signatures ? { signatures: row.signatures } : {}),
+    get signingKeys() {
+      signingKeys ??= (row.sealedSigningKeys ?? []).map((sealed, place) => ({
+        text: open(ED25519_KEY_FIELD, sealed),
+        expiresAtMs: row.signingKeysExpireAtMs?.[place] ?? null,
+      }));
+      return signingKeys;
     },
     method: row.method,
     get headers() {

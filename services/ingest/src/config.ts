@@ -15,6 +15,7 @@ import {
   telemetryConfig,
   text,
 } from '@posthorn/runtime';
+  signatureConfig,
 import { secretsConfig, type WithKeyRing, withKeyRing } from '@posthorn/secrets';
 import { parseOrigins } from './http/allow-origins.ts';
 
@@ -75,6 +76,7 @@ export const spec = {
     fallback: '3000',
     min: 0,
     max: 65_535,
+  ...signatureConfig,
     doc: 'Port of the API; 0 takes any free one.',
   }),
   operatorKey: secret('OPERATOR_KEY', {

@@ -130,6 +130,7 @@ export async function startApi(change: (parts: AppParts) => AppParts = (parts) =
     send: async (record): Promise<ProduceAck> => {
       sent.push(record);
       return { partition: record.partition, offset: sent.items.length, appendTimeMs: null };
+    signatureHeaderPrefix: 'webhook',
     },
     journal: async (entry) => journaled.push(entry),
     checks: [],

@@ -123,6 +123,8 @@ function endpointsOf({ tenants, webhooks, createdAt, nextChange, answer }: FakeT
           scope: 'tenant',
           ...endpoint,
           tenantId,
+          signatures: [...(endpoint.signatures ?? ['v1' as const])],
+          publicKeys: [],
           maxConcurrency: endpoint.maxConcurrency ?? null,
           maxPerSec: endpoint.maxPerSec ?? null,
           maxRetryMs: endpoint.maxRetryMs ?? null,

@@ -111,6 +111,7 @@ export async function setup(limits?: { maxRequests?: number; maxBytes?: number }
     shedder: createLoadShedder({ maxRequests, maxBytes }),
     keyRing: KEY_RING,
     urlFault: (url) => (/^https?:\/\/[a-z0-9.-]+\.example(:\d+)?(\/|$)/.test(url) ? null : 'may not be used'),
+    signatureHeaderPrefix: 'webhook',
     countDeadLetters: (tenantId) => tables.counts.get(tenantId) ?? 0,
     reportDatabaseDown: () => undefined,
     send: fakes.send,

@@ -18,6 +18,7 @@ import {
   parsed,
   readConfig,
   telemetryConfig,
+  signatureConfig,
 } from '@posthorn/runtime';
 import { secretsConfig, type WithKeyRing, withKeyRing } from '@posthorn/secrets';
 
@@ -47,6 +48,7 @@ export const spec = {
   ...databaseConfig(4),
   ...layoutConfig(parseTiers, DEFAULT_TIERS),
   ...secretsConfig,
+  ...signatureConfig,
   egressAllowedCidrs: list('EGRESS_ALLOWED_CIDRS', {
     fallback: '',
     expected: 'networks such as 127.0.0.0/8, comma-separated',

@@ -1,4 +1,4 @@
-import { verify } from '@posthorn/signing';
+import { generatePrivateKey, verify } from '@posthorn/signing';
 import { expect, test } from 'vitest';
 import { makeEndpoint, makeSlot, NOW, SECRET } from '../../test/factories.ts';
 import { type AttemptFacts, createRequestBuilder, type RequestOptions } from './build-request.ts';
@@ -12,6 +12,7 @@ const facts: AttemptFacts = {
 
 const OPTIONS: RequestOptions = {
   userAgent: 'Posthorn/test',
+  headerPrefix: 'webhook',
   attemptTimeoutMs: 15_000,
   maxResponseBytes: 16_384,
   sendTraceparent: false,
@@ -99,6 +100,65 @@ test('a secret that was replaced signs until its grace is over, and not a moment
 test('an endpoint whose secrets have all expired sends nothing unsigned', () => {
   const { built } = build({ endpoint: { secrets: [{ text: SECRET, expiresAtMs: NOW }] } });
   expect(built).toEqual({ kind: 'invalid', detail: 'the endpoint has no signing secret' });
+});
+
+const PRIVATE_KEY =
+  'whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==';
+const PUBLIC_KEY = 'whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=';
+
+test('with ed25519 asked for, requests carry it beside the HMAC, each with those in their grace', () => {
+  const older = generatePrivateKey();
+  const request = build({
+    endpoint: {
+      signatures: ['v1', 'v1a'],
+      signingKeys: [
+        { text: PRIVATE_KEY, expiresAtMs: null },
+        { text: older, expiresAtMs: NOW + 5_000 },
+      ],
+    },
+  });
+  const headers = headersOf(request);
+  const schemes = headers['webhook-signature']!.split(' ').map((signature) => signature.split(',')[0]);
+  expect(schemes).toEqual(['v1', 'v1a', 'v1a']);
+  for (const key of [SECRET, PUBLIC_KEY, older]) {
+    const check = verify(headers, request.slot.work.payload, [key], { nowSeconds: NOW / 1_000 });
+    expect(check).toEqual({ ok: true });
+  }
+});
+
+test('with ed25519 alone no secret is opened, and nothing is signed by it', () => {
+  const endpoint = {
+    ...makeEndpoint({ signatures: ['v1a'], signingKeys: [{ text: PRIVATE_KEY, expiresAtMs: null }] }),
+    get secrets(): never {
+      throw new Error('opened');
+    },
+  };
+  const built = createRequestBuilder(OPTIONS).build(makeSlot().slot, endpoint, facts);
+  const headers = headersOf({ built });
+  expect(headers['webhook-signature']).toMatch(/^v1a,[^ ]{88}$/);
+  expect(headers).not.toHaveProperty('x-webhook-signature');
+});
+
+test('an endpoint that asks for ed25519 and has no key sends nothing unsigned', () => {
+  expect(build({ endpoint: { signatures: ['v1a'] } }).built).toMatchObject({ kind: 'invalid' });
+});
+
+test("under an operator's prefix our headers have it, and none of the endpoint's own does", () => {
+  const headers = headersOf(
+    build({
+      options: { headerPrefix: 'acme' },
+      endpoint: {
+        headers: [
+          ['acme-id', 'forged'],
+          ['x-acme-run', 'forged'],
+          ['x-region', 'eu'],
+        ],
+      },
+    }),
+  );
+  expect(headers).toMatchObject({ 'acme-id': 'delivery_1', 'x-acme-run': '0', 'x-region': 'eu' });
+  expect(Object.keys(headers).filter((name) => name.includes('webhook'))).toEqual([]);
+  expect(JSON.stringify(headers)).not.toContain('forged');
 });
 
 test("an endpoint's own method and headers are used", () => {

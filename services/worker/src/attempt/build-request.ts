@@ -1,7 +1,12 @@
-import { requestHeaders } from '@posthorn/contracts';
+import {
+  isOurHeader,
+  type RequestHeaderNames,
+  requestHeaderNames,
+  requestHeaders,
+} from '@posthorn/contracts';
 import { type OutboundRequest, parseTarget, type Target } from '@posthorn/egress';
-import { parseSecret, type SigningKey, sign } from '@posthorn/signing';
-import type { EndpointConfig } from '@posthorn/tenant-config';
+import { makeSignatures, parsePrivateKey, parseSecret, type SigningKey } from '@posthorn/signing';
+import { type EndpointConfig, signersOf } from '@posthorn/tenant-config';
 import type { DeliverySlot } from '../intake/delivery-work.ts';
 
 /** `invalid`: no request can be made of this endpoint, and none ever will. */
@@ -31,6 +36,8 @@ export interface RequestOptions {
   readonly sendTraceparent: boolean;
 }
 
+  /** What the names of our headers begin with. */
+  readonly headerPrefix: string;
 /** What an endpoint's configuration comes to: parsed when it is first used, kept as long as the configuration. */
 type Prepared = Ready | { readonly kind: 'invalid'; readonly detail: string };
 
@@ -58,6 +65,7 @@ export function createRequestBuilder(options: RequestOptions): RequestBuilder {
       known = prepareEndpoint(endpoint);
       prepared.set(endpoint, known);
     }
+  const names = requestHeaderNames(options.headerPrefix);
     return known;
   }
 
@@ -85,7 +93,7 @@ export function createRequestBuilder(options: RequestOptions): RequestBuilder {
 
 const NO_SECRET = { kind: 'invalid', detail: 'the endpoint has no signing secret' } as const;
 
-function prepareEndpoint(endpoint: EndpointConfig): Prepared {
+function prepareEndpoint(endpoint: EndpointConfig, { headerPrefix, userAgent }: RequestOptions): Prepared {
   const target = parseTarget(endpoint.url);
   if (target === null) return { kind: 'invalid', detail: 'the URL is not an http(s) URL' };
   const keys: ExpiringKey[] = [];
@@ -94,7 +102,12 @@ function prepareEndpoint(endpoint: EndpointConfig): Prepared {
     if (!parsed.ok) return { kind: 'invalid', detail: `the signing secret is not usable: ${parsed.reason}` };
     keys.push({ key: parsed.key, expiresAtMs: expiresAtMs ?? Number.POSITIVE_INFINITY });
   }
-  return { kind: 'ready', target, headers: endpoint.headers, keys, signing: [], signingUntilMs: 0 };
+  const auth = prepareAuth(endpoint, ['user-agent', userAgent]);
+  if (auth.kind === 'invalid') return auth;
+  // Taken when another prefix was in force: ours are the ones that count.
+  const own = auth.header === null ? endpoint.headers : [...endpoint.headers, auth.header];
+  const headers = own.filter(([name]) => !isOurHeader(headerPrefix, name));
+  return { kind: 'ready', target, headers, auth, keys, signing: [], signingUntilMs: 0 };
 }
 
 /** A secret that was replaced signs beside the new one until its grace is over, and not a moment longer. */
@@ -114,8 +127,8 @@ function buildHeaders(
   keys: readonly SigningKey[],
 ): string[] {
   const { event, delivery, payload } = slot.work;
-  const headers = requestHeaders({
-    signature: sign({
+  const headers = requestHeaders(names, {
+    signature: makeSignatures({
       id: attempt.deliveryId,
       timestampSeconds: Math.floor(attempt.nowMs / 1_000),
       body: payload,

@@ -28,8 +28,10 @@ const facts = (over: Partial<AttemptFacts> = {}): AttemptFacts => ({
     url: 'https://hooks.example/in?a=1',
     method: 'PUT',
     headerNames: ['authorization', 'x-region'],
+    signatures: ['v1'],
     tlsParts: [],
   },
+  headerPrefix: 'webhook',
   ...over,
 });
 
@@ -70,15 +72,32 @@ describe('the request of an attempt', () => {
     expect(headers.authorization).toBe('[redacted]');
   });
 
+  test('has the signatures that its webhook asked for at the time, under the names of the installation', () => {
+    const given = facts();
+    const made = { ...given.made, signatures: ['v1a' as const], headerNames: ['x-acme-own', 'x-region'] };
+    const { headers, curl } = describeRequest({ ...given, made, headerPrefix: 'acme' });
+    expect(headers).toMatchObject({ 'acme-id': given.deliveryId, 'acme-signature': 'v1a,[redacted]' });
+    expect(Object.keys(headers).filter((name) => name.includes('webhook'))).toEqual([]);
+    expect(headers).not.toHaveProperty('x-acme-signature');
+    expect(headers).not.toHaveProperty('x-acme-own');
+    expect(headers).toHaveProperty('x-region');
+    const both = { ...made, signatures: ['v1' as const, 'v1a' as const] };
+    expect(describeRequest({ ...given, made: both }).headers['webhook-signature']).toBe(
+      'v1,[redacted] v1a,[redacted]',
+    );
+    expect(curl).toContain("--header 'acme-signature: v1a,<acme-signature>'");
+  });
+
   test('shows no password of a URL, and at a system endpoint whose event it is', () => {
     const made = {
       url: 'https://user:pass@hooks.example/',
       method: 'POST',
       headerNames: [],
+      signatures: ['v1'],
       tlsParts: [],
     } as const;
     const request = describeRequest(
-      facts({ made: { ...made, headerNames: [], tlsParts: [] }, sourceTenantId: 'acme' }),
+      facts({ made: { ...made, headerNames: [], signatures: ['v1'], tlsParts: [] }, sourceTenantId: 'acme' }),
     );
     expect(JSON.stringify(request)).not.toContain('pass');
     expect(request.headers).toMatchObject({ 'x-webhook-tenant-id': 'acme' });

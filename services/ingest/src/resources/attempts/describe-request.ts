@@ -1,13 +1,15 @@
 import {
   acceptedAtMs,
+  isOurHeader,
   REDACTED,
+  requestHeaderNames,
   requestHeaders,
-  type SignedHeaders,
+  type Signatures,
   type TenantId,
   USER_AGENT,
 } from '@posthorn/contracts';
-import type { EndpointRequestRow } from '@posthorn/db';
-import { type SigningKey, sign } from '@posthorn/signing';
+import type { EndpointRequestRow, SignatureScheme } from '@posthorn/db';
+import { makeSignatures, type SigningKey } from '@posthorn/signing';
 import Type, { type Static } from 'typebox';
 import { redactUrl } from '../../access/redact.ts';
 import { decodeBody, ShownBody } from './decode-body.ts';
@@ -19,7 +21,7 @@ export const SentRequest = Type.Object(
     url: Type.String({ description: 'Without a user name and password.' }),
     headers: Type.Record(Type.String(), Type.String(), {
       description:
-        "As they were sent, but `host`, `content-length`, `connection` and `traceparent`. Signatures, what authenticates the request and the values of the webhook's own headers read `[redacted]`.",
+        "As they were sent, but `host`, `content-length`, `connection`, `cdn-loop` and `traceparent`. Signatures, what authenticates the request and the values of the webhook's own headers read `[redacted]`.",
     }),
     ...ShownBody.properties,
     curl: Type.String({
@@ -46,6 +48,8 @@ export interface AttemptFacts {
   readonly sourceTenantId?: TenantId;
   /** How requests were made at the time (`findEndpointRequest`). */
   readonly made: EndpointRequestRow;
+  /** The installation's now: what it was at the time is not kept. */
+  readonly headerPrefix: string;
 }
 
 /**
@@ -58,7 +62,7 @@ export function describeRequest(facts: AttemptFacts, keys: readonly SigningKey[]
   const url = redactUrl(made.url);
   const headers = readHeaders(
     facts,
-    keys === null ? redactedSignature(facts) : sign(signedParts(facts, keys)),
+    keys === null ? redactedSignature(facts) : makeSignatures(signedParts(facts, keys)),
   );
   return {
     method: made.method,
@@ -75,9 +79,9 @@ export function describeRequest(facts: AttemptFacts, keys: readonly SigningKey[]
   };
 }
 
-function readHeaders(facts: AttemptFacts, signature: SignedHeaders): Record<string, string> {
-  const { event, made } = facts;
-  const flat = requestHeaders({
+function readHeaders(facts: AttemptFacts, signature: Signatures): Record<string, string> {
+  const { event, made, headerPrefix } = facts;
+  const flat = requestHeaders(requestHeaderNames(headerPrefix), {
     signature,
     eventId: event.eventId,
     eventType: event.type,
@@ -86,7 +90,9 @@ function readHeaders(facts: AttemptFacts, signature: SignedHeaders): Record<stri
     contentType: event.contentType,
     sourceTenantId: facts.sourceTenantId,
     userAgent: USER_AGENT,
-    headers: made.headerNames.map((name) => [name, REDACTED]),
+    headers: made.headerNames
+      .filter((name) => !isOurHeader(headerPrefix, name))
+      .map((name) => [name, REDACTED]),
   });
   const headers: Record<string, string> = {};
   for (let i = 0; i < flat.length; i += 2) headers[flat[i]!] = flat[i + 1]!;
@@ -97,12 +103,14 @@ function signedParts({ attemptId, deliveryId, event }: AttemptFacts, keys: reado
   return { id: deliveryId, timestampSeconds: startedSeconds(attemptId), body: event.payload, keys };
 }
 
-function redactedSignature({ attemptId, deliveryId }: AttemptFacts): SignedHeaders {
+/** One of each kind: how many there were while secrets rotated is not known any more. */
+function redactedSignature({ attemptId, deliveryId, made: { signatures } }: AttemptFacts): Signatures {
+  const redacted = (scheme: SignatureScheme): string => `${scheme},${REDACTED}`;
   return {
-    'webhook-id': deliveryId,
-    'webhook-timestamp': String(startedSeconds(attemptId)),
-    'webhook-signature': `v1,${REDACTED}`,
-    'x-webhook-signature': `sha256=${REDACTED}`,
+    id: deliveryId,
+    timestamp: String(startedSeconds(attemptId)),
+    signature: signatures.map(redacted).join(' '),
+    bodySignature: signatures.includes('v1') ? `sha256=${REDACTED}` : null,
   };
 }
 
@@ -111,6 +119,6 @@ const startedSeconds = (attemptId: string): number => Math.floor(acceptedAtMs(at
 
 function withPlaceholders(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, value.replace(REDACTED, `<${name}>`)]),
+    Object.entries(headers).map(([name, value]) => [name, value.replaceAll(REDACTED, `<${name}>`)]),
   );
 }

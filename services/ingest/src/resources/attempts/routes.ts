@@ -103,6 +103,7 @@ async function findRequest(parts: AppParts, attempt: AttemptRow): Promise<SentRe
     ...attempt,
     event,
     made,
+    headerPrefix: parts.signatureHeaderPrefix,
     ...(isOthers ? { sourceTenantId: event.tenantId } : {}),
   });
 }

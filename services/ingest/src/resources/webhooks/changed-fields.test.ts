@@ -33,3 +33,11 @@ test('what differs is a change: a value, the order of a list, a limit that is ta
   };
   expect(changedFields(now, { ...changes, maxPerSec: null })).toEqual(changes);
 });
+
+test('a key is one only where there is none', () => {
+  const signingKey = { sealed: 'sealed', publicKey: 'whpk_new' };
+  const without = { ...now, publicKeys: [] };
+  const having = { ...now, publicKeys: [{ publicKey: 'whpk_old', expiresAt: null }] };
+  expect(changedFields(without, { signingKey })).toEqual({ signingKey });
+  expect(changedFields(having, { signingKey })).toEqual({});
+});

@@ -85,7 +85,7 @@ interface Wanted {
 
 function toEndpoint(parts: Pick<AppParts, 'keyRing' | 'urlFault'>, wanted: Wanted) {
   const { tenantId, endpointId, body, secret } = wanted;
-  const changes = toChanges(parts, { ...UNSET, tenantId, endpointId }, body);
+  const changes = toChanges(parts, { ...UNSET, publicKeys: [], tenantId, endpointId }, body);
   if (isProblem(changes)) return changes;
   const whole = { ...UNSET, ...changes, endpointId, url: body.url };
   const refused = authProblem(whole);

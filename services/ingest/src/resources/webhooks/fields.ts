@@ -8,7 +8,7 @@ import {
   type SchedulePreset,
 } from '@posthorn/contracts';
 import { MAX_URL_CHARACTERS } from '@posthorn/egress';
-import { parseSecret } from '@posthorn/signing';
+import { PRIVATE_KEY_PREFIX, PUBLIC_KEY_PREFIX, parseSecret } from '@posthorn/signing';
 import Type from 'typebox';
 import { labelFault } from '../../accept/check-fields.ts';
 import { Nullable } from '../../http/validation.ts';
@@ -47,12 +47,17 @@ export const SecretField = Type.Refine(
     description:
       'Signs the requests: `whsec_` and base64 of 24–64 bytes, or 16–256 characters of your own. Made for you when left out.',
   }),
-  (secret) => isPlainText(secret) && parseSecret(secret).ok,
+  (secret) => isPlainText(secret) && !isKeyOfPair(secret) && parseSecret(secret).ok,
   (secret) => {
+    if (isKeyOfPair(secret)) return 'is a key of ed25519, which is made here';
     const parsed = parseSecret(secret);
     return parsed.ok ? 'must be without control characters' : parsed.reason;
   },
 );
+
+/** As a plain secret it would sign, and never the way that it says. */
+const isKeyOfPair = (secret: string): boolean =>
+  secret.startsWith(PRIVATE_KEY_PREFIX) || secret.startsWith(PUBLIC_KEY_PREFIX);
 
 const EventTypes = Type.Array(
   Type.Refine(Type.String(), isEventTypeFilter, () => FILTER_RULE),
@@ -90,6 +95,16 @@ const Headers = Type.Refine(
   ),
   (headers) => headersFault(headers as Given) === null,
   (headers) => headersFault(headers as Given) ?? '',
+);
+const Signatures = Type.Refine(
+  Type.Array(Type.Enum(['v1', 'v1a']), {
+    minItems: 1,
+    maxItems: 2,
+    description:
+      'Which signatures requests carry: `v1`, by the secret; `v1a`, by an ed25519 key of which receivers get the public half alone (`public_key`). `["v1"]` when left out.',
+  }),
+  (schemes) => new Set(schemes).size === schemes.length,
+  () => 'must name each once',
 );
 const Method = Type.Enum(['POST', 'PUT'], { description: 'Of the requests; `POST` when left out.' });
 export const Metadata = Type.Refine(
@@ -160,6 +175,7 @@ const Plain = {
   description: Type.Optional(Description),
   method: Type.Optional(Method),
   headers: Type.Optional(Headers),
+  signatures: Type.Optional(Signatures),
   auth: Type.Optional(Nullable(Auth)),
   tls: Type.Optional(Nullable(Tls)),
   metadata: Type.Optional(Metadata),

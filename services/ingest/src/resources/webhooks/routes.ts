@@ -13,6 +13,8 @@ import { testFilter } from './test-filter.ts';
 export interface WebhookParts {
   readonly keyRing: KeyRing;
   /** Why a URL may not be an endpoint, without asking DNS; null when it may. */
+  /** What the names of our headers begin with. */
+  readonly signatureHeaderPrefix: string;
   readonly urlFault: (url: string) => string | null;
   /** Of requests that wait for what comes of a test. */
   readonly outcomeWaits: OutcomeWaits;

@@ -18,6 +18,8 @@ import { MASKED_VALUE } from './header-rules.ts';
 export interface Sealing {
   readonly keyRing: KeyRing;
   readonly urlFault: (url: string) => string | null;
+  /** What the names of our headers begin with. */
+  readonly signatureHeaderPrefix: string;
 }
 
 /** Whose they are, and what is stored of them. */

@@ -9,6 +9,7 @@ import { type Problem, problem } from '../../http/problem.ts';
 import { NoBody } from '../../http/validation.ts';
 import { type Apply, answerChange } from './answer-change.ts';
 import { SecretField } from './fields.ts';
+import { makeSigningKey } from './make-signing-key.ts';
 import { Webhook, WebhookWithSecret } from './view-webhook.ts';
 
 const DEFAULT_GRACE_SECONDS = 24 * 3_600;
@@ -40,7 +41,7 @@ export function rotateSecret(app: App, parts: AppParts): void {
     tag: 'Webhooks',
     summary: 'Rotate the secret',
     description:
-      'The new secret is in this answer and never again. Until the grace period ends requests carry a signature of each, the new one first, so receivers can change over when they like.',
+      'The new secret is in this answer and never again. A webhook that has an ed25519 key gets a new one of it too (`public_key`). Until the grace period ends requests carry a signature of each, the new one first, so receivers can change over when they like.',
     access: { scope: 'manage', callers: EVERYBODY },
     params: WebhookParams,
     body: Rotation,
@@ -59,6 +60,7 @@ export function rotateSecret(app: App, parts: AppParts): void {
           { tenantId, endpointId, field: SIGNING_SECRET_FIELD },
           secret,
         ),
+        ...(found.publicKeys.length > 0 ? { signingKey: makeSigningKey(parts.keyRing, found) } : {}),
         graceEndsAt: new Date(now + grace * 1_000),
         now: new Date(now),
       };

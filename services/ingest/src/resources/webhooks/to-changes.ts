@@ -1,5 +1,5 @@
-import { compileFilter, SCHEDULE_PRESETS, type SchedulePreset } from '@posthorn/contracts';
-import type { EndpointChanges, EndpointRow } from '@posthorn/db';
+import { compileFilter, isOurHeader, SCHEDULE_PRESETS, type SchedulePreset } from '@posthorn/contracts';
+import type { EndpointChanges, EndpointRow, SignatureScheme } from '@posthorn/db';
 import { type KeyRing, sealSecret } from '@posthorn/secrets';
 import { headerField } from '@posthorn/tenant-config';
 import Type, { type Static } from 'typebox';
@@ -7,6 +7,7 @@ import { invalidRequest, isProblem, type Problem } from '../../http/problem.ts';
 import { pointerTo } from '../../http/validation.ts';
 import { ChangeableFields } from './fields.ts';
 import { MASKED_VALUE } from './header-rules.ts';
+import { makeSigningKey } from './make-signing-key.ts';
 import { type Sealing, type StoredAuth, sealAuth, sealTls } from './seal-auth.ts';
 
 const Changeable = Type.Object({ url: Type.Optional(Type.String()), ...ChangeableFields });
@@ -20,6 +21,7 @@ export const UNSET = {
   filter: null,
   method: 'POST',
   sealedHeaders: {},
+  signatures: ['v1'],
   auth: null,
   sealedAuth: null,
   tls: null,
@@ -33,17 +35,18 @@ export const UNSET = {
 } as const satisfies EndpointChanges;
 
 /** Whose headers, authentication and certificates are sealed, and what is stored of them. */
-export type SealingFor = StoredAuth & Pick<EndpointRow, 'sealedHeaders'>;
+export type SealingFor = StoredAuth & Pick<EndpointRow, 'sealedHeaders' | 'publicKeys'>;
 
 /**
  * Only what was given: the rest stays as it is. A problem for a filter that is none, and where a stored value is asked
  * for that is not there.
  */
 export function toChanges(sealing: Sealing, of: SealingFor, given: GivenChanges): EndpointChanges | Problem {
-  const faulty = filterProblem(given.filter);
+  const faulty = filterProblem(given.filter) ?? reservedProblem(sealing.signatureHeaderPrefix, given);
   if (faulty) return faulty;
   const sealedHeaders = given.headers && sealHeaders(sealing.keyRing, of, given.headers);
   if (sealedHeaders && isProblem(sealedHeaders)) return sealedHeaders;
+  const signing = given.signatures && chooseSignatures(sealing.keyRing, of, given.signatures);
   const auth = sealAuth(sealing, of, given.auth);
   if (isProblem(auth)) return auth;
   const tls = sealTls(sealing, of, given.tls);
@@ -56,6 +59,7 @@ export function toChanges(sealing: Sealing, of: SealingFor, given: GivenChanges)
     description: given.description,
     method: given.method,
     sealedHeaders,
+    ...signing,
     ...auth,
     ...tls,
     metadata: given.metadata && { ...given.metadata },
@@ -77,6 +81,19 @@ function filterProblem(filter: object | null | undefined): Problem | null {
   );
 }
 
+/** Names that the operator's prefix makes ours; those of the usual one are refused in any installation. */
+function reservedProblem(prefix: string, { headers, auth }: GivenChanges): Problem | null {
+  const faultAt = (pointer: string, name: string | undefined) =>
+    name !== undefined && isOurHeader(prefix, name.toLowerCase())
+      ? [{ pointer, detail: `${JSON.stringify(name)} is reserved` }]
+      : [];
+  const faults = [
+    ...Object.keys(headers ?? {}).flatMap((name) => faultAt('/headers', name)),
+    ...faultAt('/auth/header', auth?.header),
+  ];
+  return faults.length > 0 ? invalidRequest(faults) : null;
+}
+
 const ifGiven = <T, U>(value: T | null | undefined, read: (value: T) => U): U | null | undefined =>
   value === undefined || value === null ? (value as null | undefined) : read(value);
 
@@ -85,6 +102,17 @@ function toScheduleMs(given: readonly number[] | SchedulePreset): readonly numbe
   if (given === 'default') return null;
   if (typeof given === 'string') return SCHEDULE_PRESETS[given];
   return given.map((seconds) => Math.round(seconds * 1_000));
+}
+
+/** Signatures by a key need one: it is made the first time that they are asked for. */
+function chooseSignatures(
+  key: KeyRing,
+  of: SealingFor,
+  wanted: readonly SignatureScheme[],
+): Pick<EndpointChanges, 'signatures' | 'signingKey'> {
+  const signatures = [...wanted].sort();
+  if (!signatures.includes('v1a') || of.publicKeys.length > 0) return { signatures };
+  return { signatures, signingKey: makeSigningKey(key, of) };
 }
 
 function sealHeaders(key: KeyRing, of: SealingFor, headers: object): Record<string, string> | Problem {

@@ -1,7 +1,8 @@
 import type { DeliveryId, EventId } from '@posthorn/contracts';
 import type { AttemptRow, EndpointRow } from '@posthorn/db';
 import { SealedSecretError } from '@posthorn/secrets';
-import { parseSecret, type SigningKey } from '@posthorn/signing';
+import { parsePrivateKey, parseSecret, type SigningKey } from '@posthorn/signing';
+import { signersOf } from '@posthorn/tenant-config';
 import Type, { type Static } from 'typebox';
 import type { PostedEvent } from '../../accept/posted-event.ts';
 import type { AppParts } from '../../http/app.ts';
@@ -72,7 +73,12 @@ async function viewRequest(
   const made = await parts.store.record.findEndpointRequest(found.tenantId, attempt);
   if (made === null) return null;
   const { type, contentType, payload } = event;
-  const facts = { ...attempt, event: { eventId: queued.event_id, type, contentType, payload }, made };
+  const facts = {
+    ...attempt,
+    event: { eventId: queued.event_id, type, contentType, payload },
+    made,
+    headerPrefix: parts.signatureHeaderPrefix,
+  };
   return describeRequest(facts, keysAt(parts, found, attempt.startedAt.getTime()));
 }
 

@@ -22,6 +22,14 @@ const shown = {
   headers: Type.Record(Type.String(), Type.String(), {
     description: `Names in lower case; every value is \`${MASKED_VALUE}\`.`,
   }),
+  signatures: Type.Array(Type.Enum(['v1', 'v1a'])),
+  public_key: Nullable(
+    Type.String({ description: 'Checks `v1a` signatures; null until they are first asked for.' }),
+  ),
+  previous_public_keys: Type.Array(Type.Object({ public_key: Type.String(), expires_at: Nullable(Time) }), {
+    description:
+      'Public keys before the current one that check requests as well, until their grace period ends.',
+  }),
   auth: Nullable(Auth),
   tls: Nullable(Tls),
   metadata: Type.Record(Type.String(), Type.String()),
@@ -61,6 +69,9 @@ export const WEBHOOK_EXAMPLE: Static<typeof Shown> = {
   attempt_timeout_ms: null,
   max_concurrency: 5,
   max_per_sec: null,
+  signatures: ['v1', 'v1a'],
+  public_key: 'whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=',
+  previous_public_keys: [],
   max_retry_seconds: null,
   enabled: true,
   paused: false,
@@ -106,15 +117,22 @@ export function viewWebhook(row: EndpointRow): Static<typeof Webhook> {
     max_concurrency: row.maxConcurrency,
     max_per_sec: row.maxPerSec,
     max_retry_seconds: row.maxRetryMs === null ? null : row.maxRetryMs / 1_000,
+    signatures: row.signatures,
+    public_key: row.publicKeys[0]?.publicKey ?? null,
+    previous_public_keys: row.publicKeys.slice(1).map(({ publicKey, expiresAt }) => ({
+      public_key: publicKey,
+      expires_at: toTime(expiresAt),
+    })),
     enabled: row.state !== 'disabled',
     paused: row.state === 'paused',
     state: row.state,
     state_reason: row.stateReason,
     pause_mode: row.pauseMode,
-    previous_secrets: row.secretsExpireAt.slice(1).map((at) => ({
-      expires_at: at === null ? null : new Date(at).toISOString(),
-    })),
+    previous_secrets: row.secretsExpireAt.slice(1).map((at) => ({ expires_at: toTime(at) })),
+    verified_at: row.verifiedUrl === row.url ? (row.verifiedAt?.toISOString() ?? null) : null,
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),
   };
 }
+
+const toTime = (at: string | null): string | null => (at === null ? null : new Date(at).toISOString());
