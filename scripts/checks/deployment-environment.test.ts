@@ -1,6 +1,8 @@
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
 import { loadSpecs } from '../docs/configuration.ts';
-import { readText } from './repository.ts';
+import { readText, root } from './repository.ts';
 
 const NAME = /[A-Z][A-Z0-9_]{2,}/g;
 // The command line is run by people, and deployed nowhere.
@@ -58,6 +60,30 @@ test('the chart gives a service every secret that it reads', () => {
     expect([service, ...chartSecrets(service).sort()]).toEqual([service, ...read.sort()]);
   }
 });
+
+const publicKey = (name: string): string => new RegExp(`&${name} (\\S+)`).exec(compose)?.[1] ?? '';
+const readConfigOf = async (service: string): Promise<(environment: object) => unknown> => {
+  const file = join(root, 'services', service, 'src', 'config.ts');
+  return (await import(pathToFileURL(file).href)).readServiceConfig;
+};
+
+test.each([
+  ['ingest', { SECRETS_KEY: publicKey('secrets-key') }],
+  [
+    'ingest',
+    { SECRETS_KEY: Buffer.alloc(32, 7).toString('base64'), OPERATOR_KEY: publicKey('operator-key') },
+  ],
+  ['dispatcher', { SECRETS_KEY: publicKey('secrets-key') }],
+  ['worker', { SECRETS_KEY: publicKey('secrets-key') }],
+])(
+  '%s does not start in production with a key that is public, as those of compose are',
+  async (service, given) => {
+    const readServiceConfig = await readConfigOf(service);
+    expect(() => readServiceConfig(given)).toThrow('is public');
+    expect(() => readServiceConfig({ ...given, ENVIRONMENT: 'development' })).not.toThrow();
+    expect(shared).toContain('ENVIRONMENT');
+  },
+);
 
 function missing(service: string, given: readonly string[]): string[] {
   const required = declared.get(service)!.filter(({ fallback }) => fallback === undefined);

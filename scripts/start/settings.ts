@@ -31,6 +31,7 @@ export function serviceEnvironment(settings: ServiceSettings): NodeJS.ProcessEnv
   const { env } = process;
   return {
     ...env,
+    ENVIRONMENT: env.ENVIRONMENT ?? 'development',
     KAFKA_BROKERS: settings.kafkaBrokers,
     DATABASE_URL: settings.databaseUrl,
     // The live lines are made of log lines of level info.

@@ -24,21 +24,21 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- printf "%s-%s:%s" .root.Values.image.repository .component (.root.Values.image.tag | default .root.Chart.AppVersion) -}}
 {{- end -}}
 
-{{/* Each component is given only the secrets that it reads. */}}
+{{/* Each component is given only the secrets that it reads; what it cannot do without it asks for itself, when it starts. */}}
 {{- define "posthorn.secretEnv" -}}
 {{- $keys := dict
-  "setup" (list "DATABASE_URL")
-  "ingest" (list "DATABASE_URL" "SECRETS_KEY" "OPERATOR_KEY")
-  "dispatcher" (list "DATABASE_URL" "SECRETS_KEY")
-  "worker" (list "DATABASE_URL" "SECRETS_KEY")
-  "recorder" (list "DATABASE_URL") }}
+  "setup" (list "DATABASE_URL" "KAFKA_SASL_PASSWORD")
+  "ingest" (list "DATABASE_URL" "KAFKA_SASL_PASSWORD" "SECRETS_KEYS" "SECRETS_KEY" "OPERATOR_KEY")
+  "dispatcher" (list "DATABASE_URL" "KAFKA_SASL_PASSWORD" "SECRETS_KEYS" "SECRETS_KEY")
+  "worker" (list "DATABASE_URL" "KAFKA_SASL_PASSWORD" "SECRETS_KEYS" "SECRETS_KEY")
+  "recorder" (list "DATABASE_URL" "KAFKA_SASL_PASSWORD") }}
 {{- range get $keys .component }}
 - name: {{ . }}
   valueFrom:
     secretKeyRef:
       name: {{ $.root.Values.existingSecret }}
       key: {{ . }}
-      {{- if eq . "OPERATOR_KEY" }}
+      {{- if or (ne . "DATABASE_URL") (hasKey $.root.Values.config "DATABASE_URL_FILE") }}
       optional: true
       {{- end }}
 {{- end }}

@@ -1,6 +1,14 @@
 import { choice, integer, parsed, text } from './config.ts';
 import { kafkaAccessConfig } from './kafka-connection.ts';
 
+/** What a default may be lax about. */
+export const environmentConfig = {
+  environment: choice('ENVIRONMENT', ['production', 'development'], {
+    fallback: 'production',
+    doc: 'In `production` keys that are public, those of infra/compose.yaml, stop the start.',
+  }),
+} as const;
+
 /** Keys that more than one service reads; a service spreads the groups it needs into its own spec. */
 export const telemetryConfig = {
   logLevel: choice('LOG_LEVEL', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {

@@ -59,7 +59,18 @@ test.each([
   expect(act).not.toThrow('hunter2');
 });
 
+const publicKey = Buffer.from('dev-only-key-never-in-production').toString('base64');
+
+test.each([
+  ['seals', { SECRETS_KEY: publicKey }],
+  ['is in the ring', { SECRETS_KEYS: `${a},${publicKey}` }],
+  ['only opens', { SECRETS_KEYS: a, SECRETS_KEY: publicKey }],
+])('a public key that %s stops the start, but in development', (_name, environment) => {
+  expect(() => read(environment as unknown as Record<string, string>)).toThrow('is public');
+  expect(read({ ...environment, ENVIRONMENT: 'development' } as never).keys.size).toBeGreaterThan(0);
+});
+
 test('the configuration of a service has the ring, and the texts no more', () => {
   const config = withKeyRing({ ...readConfig(secretsConfig, { SECRETS_KEY: a }), port: 1 });
-  expect(Object.keys(config).sort()).toEqual(['keyRing', 'port']);
+  expect(Object.keys(config).sort()).toEqual(['environment', 'keyRing', 'port']);
 });

@@ -1,9 +1,10 @@
-import { ConfigError, secret, text } from '@posthorn/runtime';
+import { ConfigError, type ConfigOf, environmentConfig, secret, text } from '@posthorn/runtime';
 import { createKeyRing, type KeyRing, parseKeyRing, parseRingKeys } from './key-ring.ts';
 import { runKeysCommand } from './run-keys-command.ts';
 
 /** The keys of every service that opens secrets, or derives keys from theirs; `withKeyRing` turns them into one value. */
 export const secretsConfig = {
+  ...environmentConfig,
   secretsKeys: secret('SECRETS_KEYS', {
     fallback: '',
     expected: 'base64 of 32 bytes, several with commas between them',
@@ -23,27 +24,39 @@ export const secretsConfig = {
   }),
 } as const;
 
-export interface GivenKeys {
-  readonly secretsKeys: string;
-  readonly secretsKeysCommand: string;
-  readonly secretsKey: string;
-}
+export type GivenKeys = ConfigOf<typeof secretsConfig>;
+type TextsOfKeys = 'secretsKeys' | 'secretsKeysCommand' | 'secretsKey';
+
+/** Ids of keys that everybody has: that of infra/compose.yaml. */
+const PUBLIC_KEY_IDS: readonly string[] = ['5b94397f'];
 
 /** A configuration in which the key ring stands in place of the texts it was given as. */
-export type WithKeyRing<C extends GivenKeys> = Omit<C, keyof GivenKeys> & { readonly keyRing: KeyRing };
+export type WithKeyRing<C extends GivenKeys> = Omit<C, TextsOfKeys> & { readonly keyRing: KeyRing };
+
+type RunCommand = (command: string) => string;
 
 /** @throws ConfigError */
-export function withKeyRing<C extends GivenKeys>(config: C, run = runKeysCommand): Readonly<WithKeyRing<C>> {
+export function withKeyRing<C extends GivenKeys>(
+  config: C,
+  run: RunCommand = runKeysCommand,
+): Readonly<WithKeyRing<C>> {
   const { secretsKeys, secretsKeysCommand, secretsKey, ...rest } = config;
-  const keyRing = readKeyRing({ secretsKeys, secretsKeysCommand, secretsKey }, run);
+  const keyRing = readKeyRing(config, run);
   return Object.freeze<WithKeyRing<C>>({ ...rest, keyRing });
 }
 
-/** @throws ConfigError when there is no key at all, or a source that does not give any. */
-export function readKeyRing(
-  { secretsKeys, secretsKeysCommand, secretsKey }: GivenKeys,
-  run = runKeysCommand,
-): KeyRing {
+/** @throws ConfigError when there is no key at all, a source that does not give any, or one that is public. */
+export function readKeyRing(config: GivenKeys, run: RunCommand = runKeysCommand): KeyRing {
+  const ring = openRing(config, run);
+  const known = PUBLIC_KEY_IDS.find((keyId) => ring.keys.has(keyId));
+  if (known !== undefined && config.environment === 'production')
+    throw new ConfigError([
+      `key ${known} of the key ring is public: expected a key of your own, or ENVIRONMENT=development`,
+    ]);
+  return ring;
+}
+
+function openRing({ secretsKeys, secretsKeysCommand, secretsKey }: GivenKeys, run: RunCommand): KeyRing {
   if (secretsKeys !== '' && secretsKeysCommand !== '')
     throw new ConfigError(['SECRETS_KEYS and SECRETS_KEYS_COMMAND are both given: expected one of them']);
   const ring = secretsKeysCommand === '' ? secretsKeys : printedKeys(secretsKeysCommand, run);
@@ -57,7 +70,7 @@ export function readKeyRing(
   }
 }
 
-function printedKeys(command: string, run: typeof runKeysCommand): string {
+function printedKeys(command: string, run: RunCommand): string {
   try {
     const printed = run(command);
     parseKeyRing(printed);

@@ -1,27 +1,32 @@
 import { isIP } from 'node:net';
 import { DEFAULT_TIERS, parseTiers } from '@posthorn/contracts';
+import { egressGrammar } from '@posthorn/egress';
 import {
   adminConfig,
+  ConfigError,
   type ConfigOf,
+  choice,
   databaseConfig,
   type Environment,
+  egressConfig,
   integer,
   kafkaConfig,
   layoutConfig,
-  list,
   parsed,
   readConfig,
   secret,
+  signatureConfig,
   telemetryConfig,
   text,
 } from '@posthorn/runtime';
-  signatureConfig,
 import { secretsConfig, type WithKeyRing, withKeyRing } from '@posthorn/secrets';
 import { parseOrigins } from './http/allow-origins.ts';
 
 const ADMIN_PORT = 9_400;
 const DATABASE_POOL = 10;
 const MIN_OPERATOR_KEY_CHARS = 16;
+/** That of infra/compose.yaml. */
+const PUBLIC_OPERATOR_KEY = 'dev-only-operator-key';
 const OPERATOR_KEY = /^[A-Za-z0-9._~+/=-]{16,256}$/;
 
 /** @throws Error naming what is no block. */
@@ -71,12 +76,12 @@ export const spec = {
     doc: 'How much longer than `PRODUCE_TIMEOUT_MS` a key is held for the request that has it: half is for Postgres to hold it, half for what Kafka has not appended yet when the produce is given up.',
   }),
   ...layoutConfig(parseTiers, DEFAULT_TIERS),
+  ...signatureConfig,
   host: text('HOST', { fallback: '127.0.0.1', doc: 'Address of the API.' }),
   port: integer('PORT', {
     fallback: '3000',
     min: 0,
     max: 65_535,
-  ...signatureConfig,
     doc: 'Port of the API; 0 takes any free one.',
   }),
   operatorKey: secret('OPERATOR_KEY', {
@@ -88,10 +93,16 @@ export const spec = {
     },
   }),
   ...secretsConfig,
-  egressAllowedCidrs: list('EGRESS_ALLOWED_CIDRS', {
-    fallback: '',
-    expected: 'CIDR blocks, comma-separated',
-    doc: 'Private or loopback addresses that endpoints may have all the same.',
+  ...egressConfig(egressGrammar),
+  endpointVerification: choice('ENDPOINT_VERIFICATION', ['off', 'required'], {
+    fallback: 'off',
+    doc: 'Whether the receiver of a webhook has to agree before it gets events.',
+  }),
+  verificationOrigin: text('VERIFICATION_ORIGIN', {
+    fallback: 'posthorn',
+    pattern: /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/,
+    expected: 'a DNS name',
+    doc: 'Who asks, in the handshake of CloudEvents (`WebHook-Request-Origin`): the name that your customers know you by.',
   }),
   trustedProxies: parsed('TRUSTED_PROXIES', 'addresses and CIDR blocks, comma-separated', parseProxies, {
     fallback: '',
@@ -173,5 +184,12 @@ export const spec = {
 
 export type IngestConfig = WithKeyRing<ConfigOf<typeof spec>>;
 
-export const readServiceConfig = (environment: Environment): IngestConfig =>
-  withKeyRing(readConfig(spec, environment));
+/** @throws ConfigError */
+export function readServiceConfig(environment: Environment): IngestConfig {
+  const config = withKeyRing(readConfig(spec, environment));
+  if (config.operatorKey === PUBLIC_OPERATOR_KEY && config.environment === 'production')
+    throw new ConfigError([
+      'OPERATOR_KEY=(redacted) is public: expected a key of your own, or ENVIRONMENT=development',
+    ]);
+  return config;
+}
