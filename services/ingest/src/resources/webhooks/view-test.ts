@@ -91,9 +91,9 @@ function keysAt(
   const endpoint = tenants.peek(tenantId)?.endpoints.get(endpointId);
   if (endpoint === undefined) return null;
   try {
-    const parsed = endpoint.secrets
+    const parsed = signersOf(endpoint)
       .filter(({ expiresAtMs }) => expiresAtMs === null || expiresAtMs > atMs)
-      .map(({ text }) => parseSecret(text));
+      .map(({ scheme, text }) => (scheme === 'v1a' ? parsePrivateKey(text) : parseSecret(text)));
     const keys = parsed.flatMap((each) => (each.ok ? each.key : []));
     return keys.length > 0 ? keys : null;
   } catch (error) {
