@@ -22,6 +22,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 
 {{- define "posthorn.image" -}}
 {{- printf "%s-%s:%s" .root.Values.image.repository .component (.root.Values.image.tag | default .root.Chart.AppVersion) -}}
+{{- with get .root.Values.image.digests .component }}{{ printf "@%s" . }}{{ end -}}
 {{- end -}}
 
 {{/* Each component is given only the secrets that it reads; what it cannot do without it asks for itself, when it starts. */}}
