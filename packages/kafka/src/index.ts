@@ -14,6 +14,7 @@ export type {
   SlotUnderWay,
   TrackedRecord,
 } from './consumer.ts';
+export { type AccessOperation, type AccessRule, grantAccess } from './grant-access.ts';
 export { createConsumer } from './group-consumer.ts';
 export { KafkaRefusedError } from './name-refusals.ts';
 export type { OutboundRecord, ProduceAck, ProduceErrorCode, ProduceReport } from './outbound.ts';

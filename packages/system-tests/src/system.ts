@@ -4,6 +4,7 @@ import { runSetup } from '@posthorn/scripts/setup';
 import { databaseUrl, freePort, kafkaBrokers } from '@posthorn/testkit';
 import { type Api, createApi } from './api.ts';
 import { inheritedEnvironment } from './inherited-environment.ts';
+import { type Securing, secureSystem } from './secure-system.ts';
 import { type ServiceProcess, startService } from './service-process.ts';
 
 export type ServiceName = 'ingest' | 'dispatcher' | 'worker' | 'recorder';
@@ -14,6 +15,8 @@ export interface SystemOptions {
   readonly tiers?: string;
   /** The default retry schedule. */
   readonly schedule?: string;
+  /** Kafka and Postgres over TLS, each service under a name of its own with the rights of the guide; where there is such a pair. */
+  readonly secured?: boolean;
   /** Set for every service. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Set for one service, over the rest. */
@@ -46,6 +49,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   const operatorKey = `phk_op_${randomBytes(24).toString('hex')}`;
   const topicPrefix = `sys-${randomBytes(4).toString('hex')}.`;
   const database = options.environment?.DATABASE_URL ?? (await databaseUrl());
+  const securing: Securing = await secureSystem(options.secured ?? false, topicPrefix);
   const shared: Record<string, string> = {
     KAFKA_BROKERS: kafkaBrokers().join(','),
     KAFKA_TOPIC_PREFIX: topicPrefix,
@@ -65,13 +69,14 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       name,
       {
         ...shared,
+        ...securing(name),
         ...(name === 'ingest' ? { PORT: String(port), OPERATOR_KEY: operatorKey } : {}),
         ...options.perService?.[name],
       },
     ]),
   ) as Record<ServiceName, Record<string, string>>;
 
-  await runSetup(ROOT, { ...inheritedEnvironment(), ...shared });
+  await runSetup(ROOT, { ...inheritedEnvironment(), ...shared, ...securing('setup') });
   const running = new Map<ServiceName, ServiceProcess>();
   const start = async (name: ServiceName): Promise<ServiceProcess> => {
     const service = await startService(name, environments[name]);

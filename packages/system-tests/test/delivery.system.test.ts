@@ -27,7 +27,7 @@ beforeAll(async () => {
     OTEL_BSP_SCHEDULE_DELAY: '100',
     TRACE_SAMPLE_PERCENT: '0',
   };
-  system = await startSystem({ environment: tracing });
+  system = await startSystem({ environment: tracing, secured: true });
 });
 
 afterAll(async () => {
