@@ -245,7 +245,7 @@ function typeFilters(eventType: string): string[] {
 const endpointColumns = (sql: Sql) => sql`
   e.endpoint_id, e.tenant_id, e.url, e.description, v.event_types, v.labels, v.filter, e.scope, e.retry_schedule_ms,
   e.attempt_timeout_ms, e.max_concurrency, e.max_per_sec, e.max_retry_ms, e.state, e.state_reason, e.pause_mode,
-  e.method, e.sealed_headers, e.metadata, e.auth, e.sealed_auth, e.tls, e.sealed_tls, e.revision, e.created_at, e.updated_at,
+  e.method, e.sealed_headers, e.metadata, e.auth, e.sealed_auth, e.tls, e.sealed_tls, e.verified_url, e.verified_at, e.revision, e.created_at, e.updated_at,
   (select coalesce(jsonb_agg(e.secret_expires_at[place] order by place)
      filter (where coalesce(e.secret_expires_at[place] > now(), true)), '{}')
    from generate_series(1, jsonb_array_length(e.sealed_secrets)) as place) as secrets_expire_at,

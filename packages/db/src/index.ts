@@ -57,5 +57,6 @@ export * from './service-rights.ts';
 export * from './set-aside.ts';
 export * from './tenant-load.ts';
 export * from './tenants.ts';
+export * from './verify-endpoint.ts';
 export * from './walk-record.ts';
 export * from './within-tenant.ts';

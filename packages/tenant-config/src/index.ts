@@ -14,6 +14,7 @@ export {
 } from './match-endpoints.ts';
 export {
   AUTH_FIELD,
+  authHeaderOf,
   type OAuth2ClientCredentials,
   type ReceiverAuth,
   type ReceiverTls,

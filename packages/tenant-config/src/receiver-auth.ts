@@ -49,3 +49,22 @@ export function readAuth(text: string): ReceiverAuth {
 }
 
 export const readTls = (text: string): ReceiverTls => JSON.parse(text) as ReceiverTls;
+
+/** The header that carries it; null where a token has to be had first. `basic` is RFC 7617 in UTF-8. */
+export function authHeaderOf(auth: ReceiverAuth): readonly [name: string, value: string] | null {
+  switch (auth.type) {
+    case 'bearer':
+      return ['authorization', `Bearer ${auth.token}`];
+    case 'api_key':
+      return [auth.header.toLowerCase(), auth.value];
+    case 'basic':
+      return [
+        'authorization',
+        `Basic ${Buffer.from(`${auth.username}:${auth.password}`).toString('base64')}`,
+      ];
+    case 'oauth2_client_credentials':
+      return null;
+    default:
+      return auth satisfies never;
+  }
+}

@@ -17,6 +17,7 @@ export interface Gauged {
   checksWaiting(): number;
   compiledSchemas(): number;
   testsWaiting(): number;
+  handshakes(): number;
   databaseQuestions(): number;
   postgresUp(): boolean;
   kafkaUp(): boolean;
@@ -117,6 +118,11 @@ function registerGauges(metrics: Metrics, gauged: Gauged): void {
     'posthorn_ingest_tests_waiting_requests',
     'Tests of webhooks that wait for their outcome.',
     gauged.testsWaiting,
+  );
+  metrics.gaugeOf(
+    'posthorn_ingest_handshakes_requests',
+    'Receivers that are being asked whether they want webhooks.',
+    gauged.handshakes,
   );
   metrics.gaugeOf(
     'posthorn_ingest_database_questions',

@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { topicNames } from '@posthorn/contracts';
 import { type Database, openDatabase } from '@posthorn/db';
+import { egressAgent, type GuardedAgent } from '@posthorn/egress';
 import { createJournalWriter, type JournalWriter } from '@posthorn/journal';
 import {
   type Admin,
@@ -25,6 +27,7 @@ import {
   type TenantConfigs,
 } from '@posthorn/tenant-config';
 import { createRateWindow, type RateWindow } from './accept/rate-window.ts';
+import { actWithin } from './access/act-within.ts';
 import { createPayloadChecks, type PayloadChecks } from './check-payload/payload-checks.ts';
 import type { IngestConfig } from './config.ts';
 import type { IngestMetrics } from './metrics.ts';
@@ -35,6 +38,7 @@ import {
   MAX_QUESTIONS,
   type QuestionGate,
 } from './question-gate.ts';
+import { createHandshakes, type Handshakes } from './resources/webhooks/verification/handshake.ts';
 import { openStore, type Store } from './store.ts';
 import { createNearLimits } from './watch/tell-near-limits.ts';
 import { createKafkaWatch, type KafkaWatch } from './watch/watch-kafka.ts';
@@ -47,6 +51,8 @@ export interface IngestOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
 }
+
+const CHALLENGE_BYTES = 32;
 
 interface Databases {
   readonly database: Database;
@@ -66,6 +72,9 @@ interface Brokers {
 
 /** What outlives a request: connections, caches, and what watches them. */
 export interface Resources extends Databases, Brokers {
+  /** The way out, for handshakes alone. */
+  readonly agent: GuardedAgent;
+  readonly handshakes: Handshakes;
   readonly questions: QuestionGate;
   readonly claimQuestions: QuestionGate;
   readonly store: Store;
@@ -83,10 +92,19 @@ export function openResources(options: IngestOptions, ingestMetrics: IngestMetri
   const { database, lookups } = databases;
   const questions = createQuestionGate(MAX_QUESTIONS);
   const store = openStore(database, lookups, questions);
-  const near = createNearLimits({ keep: store.quotas.keepWarnings, clock, log });
+  const keep: Store['quotas']['keepWarnings'] = (quota, events) =>
+    actWithin(null, () => store.quotas.keepWarnings(quota, events));
+  const near = createNearLimits({ keep, clock, log });
   const rate = createRateWindow({ onNear: near.tell });
+  const agent = egressAgent(config);
   return {
     ...databases,
+    agent,
+    handshakes: createHandshakes({
+      agent,
+      origin: config.verificationOrigin,
+      makeChallenge: () => randomBytes(CHALLENGE_BYTES).toString('base64url'),
+    }),
     ...openBrokers(options, ingestMetrics),
     questions,
     claimQuestions: createQuestionGate(MAX_CLAIM_QUESTIONS, MAX_CLAIM_QUESTIONS_OF_TENANT),

@@ -3,6 +3,7 @@ import { hashKey, OPERATOR_TENANT_ID, topicSpecs } from '@posthorn/contracts';
 import { refuseUnsafeTopics } from '@posthorn/kafka';
 import { createAdminPart, createLifecycle, type Lifecycle, type Logger, type Part } from '@posthorn/runtime';
 import type { TenantConfigs } from '@posthorn/tenant-config';
+import { actWithin } from './access/act-within.ts';
 import type { IngestConfig } from './config.ts';
 import { createApp } from './http/app.ts';
 import { createIngestMetrics } from './metrics.ts';
@@ -25,7 +26,7 @@ export function createIngest(options: IngestOptions): Ingest {
   const app = createApp(wireApp(options, resources, ingestMetrics, isReady));
   const { database, lookups, claims, store, configs, client, admin, producer, journal, kafka, postgres } =
     resources;
-  const { catalogue, payloadChecks } = resources;
+  const { catalogue, payloadChecks, agent } = resources;
   // Stopped from the end: first no request is taken any more, then those under way end, then connections close.
   const parts: Part[] = [
     { name: 'tracing', stop: () => options.tracing.stop() },
@@ -45,11 +46,15 @@ export function createIngest(options: IngestOptions): Ingest {
       start: () => refuseUnsafeTopics(client, topicSpecs(config)),
       stop: () => admin.close(),
     },
-    { name: 'operator key', start: () => addOperatorKey(store, config, log) },
+    {
+      name: 'operator key',
+      start: () => actWithin(null, () => addOperatorKey(store, config, log)),
+    },
     { name: 'postgres watch', start: () => postgres.start(), stop: () => postgres.stop() },
     { name: 'tenant configuration', start: () => startConfigs(configs), stop: () => configs.stop() },
     { name: 'event types', start: () => catalogue.start(), stop: () => catalogue.stop() },
     { name: 'payload checks', stop: () => payloadChecks.stop() },
+    { name: 'agent', stop: () => agent.close() },
     { name: 'producer', start: () => producer.start(), stop: () => producer.stop() },
     { name: 'journal', stop: () => journal.stop() },
     { name: 'kafka watch', start: () => kafka.start(), stop: () => kafka.stop() },

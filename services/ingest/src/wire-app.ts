@@ -56,6 +56,7 @@ export function wireApp(
     payloadChecks,
     keyRing: config.keyRing,
     signatureHeaderPrefix: config.signatureHeaderPrefix,
+    verification: { mustAgree: config.endpointVerification === 'required', handshakes: resources.handshakes },
     urlFault: (url) => {
       const check = checkUrl(url, policy);
       return check.ok ? null : check.detail;
@@ -75,6 +76,7 @@ export function wireApp(
     keptInKafka: keptInKafka(topicSpecs(config)),
     maxConnections: config.maxConnections,
     trustedProxies: config.trustedProxies,
+    loopName: config.loopName,
     allowedOrigins: config.allowedOrigins,
   };
 }
@@ -118,6 +120,7 @@ function gaugeFrom(
     checksWaiting: () => payloadChecks.size,
     compiledSchemas: () => payloadChecks.compiledSchemas,
     testsWaiting: () => outcomeWaits.waiting,
+    handshakes: () => resources.handshakes.underWay,
     databaseQuestions: () => resources.questions.underWay + resources.claimQuestions.underWay,
     postgresUp: () => postgres.up,
     kafkaUp: () => kafka.up,

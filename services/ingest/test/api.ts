@@ -8,7 +8,7 @@ import {
   mintKey,
   parseTiers,
 } from '@posthorn/contracts';
-import { type Database, openDatabase, type Quotas } from '@posthorn/db';
+import { type Database, EVERY_TENANT, openDatabase, type Quotas } from '@posthorn/db';
 import type { OutboundRecord, ProduceAck } from '@posthorn/kafka';
 import { createLogger, createMetrics, createTracing, systemClock } from '@posthorn/runtime';
 import { deriveKeys, parseKeyRing } from '@posthorn/secrets';
@@ -22,6 +22,7 @@ import { createSignalledList, databaseUrl, type SignalledList } from '@posthorn/
 import { createAdmitOnce } from '../src/accept/once/admit-once.ts';
 import { openClaims } from '../src/accept/once/claims.ts';
 import { createRateWindow } from '../src/accept/rate-window.ts';
+import { actWithin } from '../src/access/act-within.ts';
 import { createKeys } from '../src/access/auth.ts';
 import { createPortalTokens } from '../src/access/portal-token.ts';
 import { createPayloadChecks } from '../src/check-payload/payload-checks.ts';
@@ -50,11 +51,12 @@ export interface CallOptions {
 
 /**
  * The API over a Postgres of its own, with nothing but Kafka replaced: what would be written there is caught. Answers
- * are held to their schemas.
+ * are held to their schemas; Postgres is asked with the rights that ingest has.
  */
 export interface TestApi {
   readonly app: App;
   readonly parts: AppParts;
+  /** As the owner of the tables. */
   readonly database: Database;
   readonly configs: TenantConfigs;
   readonly operatorKey: string;
@@ -67,7 +69,10 @@ export interface TestApi {
 }
 
 export async function startApi(change: (parts: AppParts) => AppParts = (parts) => parts): Promise<TestApi> {
-  const database = openDatabase({ url: await databaseUrl(), pool: 4, applicationName: 'api-test' });
+  const url = await databaseUrl();
+  const owner = openDatabase({ url, pool: 4, applicationName: 'api-test' });
+  const role = { role: 'posthorn_ingest', tenant: EVERY_TENANT };
+  const database = openDatabase({ url, pool: 4, applicationName: 'api-test', ...role });
   const log = createLogger('ingest', 'silent');
   const keyRing = parseKeyRing(randomBytes(32).toString('base64'));
   const configs = createTenantConfigs({
@@ -102,6 +107,7 @@ export async function startApi(change: (parts: AppParts) => AppParts = (parts) =
     catalogue,
     payloadChecks,
     rate: createRateWindow(),
+    verification: { mustAgree: false, handshakes: { shake: async () => ({ kind: 'busy' }) } },
     // Nothing records here what comes of a test.
     outcomeWaits: createOutcomeWaits({
       clock: systemClock,
@@ -124,13 +130,13 @@ export async function startApi(change: (parts: AppParts) => AppParts = (parts) =
     }),
     shedder: createLoadShedder({ maxRequests: 100, maxBytes: 50_000_000 }),
     keyRing,
+    signatureHeaderPrefix: 'webhook',
     urlFault: (url) => (/^https?:\/\/[a-z0-9.-]+\.example(:\d+)?(\/|$)/.test(url) ? null : 'may not be used'),
     countDeadLetters: () => 0,
     reportDatabaseDown: () => undefined,
     send: async (record): Promise<ProduceAck> => {
       sent.push(record);
       return { partition: record.partition, offset: sent.items.length, appendTimeMs: null };
-    signatureHeaderPrefix: 'webhook',
     },
     journal: async (entry) => journaled.push(entry),
     checks: [],
@@ -146,6 +152,7 @@ export async function startApi(change: (parts: AppParts) => AppParts = (parts) =
     tiers: parseTiers(DEFAULT_TIERS),
     keptInKafka: [{ topic: 'events', retentionMs: 7 * 86_400_000 }],
     maxConnections: 10,
+    loopName: 'posthorn',
     checkAnswers: true,
     log,
     clock: systemClock,
@@ -153,11 +160,13 @@ export async function startApi(change: (parts: AppParts) => AppParts = (parts) =
   const app = createApp(parts);
   await app.ready();
   const operatorKey = mintKey('operator').key;
-  await store.addOperatorKey({ keyId: 'key_test_operator', keyHash: hashKey(operatorKey) });
+  await actWithin(null, () =>
+    store.addOperatorKey({ keyId: 'key_test_operator', keyHash: hashKey(operatorKey) }),
+  );
   return {
     app,
     parts,
-    database,
+    database: owner,
     configs,
     operatorKey,
     sent,
@@ -167,10 +176,8 @@ export async function startApi(change: (parts: AppParts) => AppParts = (parts) =
     async createTenant(tenantId, quotas = {}) {
       const key = mintKey('tenant');
       const actor = { keyId: 'key_test_operator', name: null, ip: null, requestId: 'req_test' };
-      const created = await store.tenants.create(
-        { tenantId, name: '', lanes: [FIRST_LANE], quotas },
-        key,
-        actor,
+      const created = await actWithin(null, () =>
+        store.tenants.create({ tenantId, name: '', lanes: [FIRST_LANE], quotas }, key, actor),
       );
       if (created.kind !== 'created') throw new Error(`${tenantId} is there already`);
       return { tenantId, key: key.key };
@@ -180,7 +187,7 @@ export async function startApi(change: (parts: AppParts) => AppParts = (parts) =
       await configs.stop();
       await catalogue.stop();
       await payloadChecks.stop();
-      await database.close();
+      await Promise.all([database.close(), owner.close()]);
     },
   };
 }

@@ -16,6 +16,7 @@ type Changes = Pick<
   | 'deleteEndpoint'
   | 'pauseEndpoint'
   | 'resumeEndpoint'
+  | 'verifyEndpoint'
   | 'rotateSecret'
   | 'endSecretGrace'
   | 'endpointStats'
@@ -88,7 +89,9 @@ export function createFakeEngine(tables: Tables): FakeEngine {
       answer(() => ({ ...put(found, { state: 'deleted' }, actor, 'deleted'), row: null })),
     pauseEndpoint: (found, pauseMode, actor) =>
       answer(() => put(found, { state: 'paused', stateReason: 'person', pauseMode }, actor, 'paused')),
-    resumeEndpoint: (found, actor) =>
+    verifyEndpoint: (found, { url }, actor) =>
+      answer(() => put(found, { verifiedUrl: url }, actor, 'verified')),
+    resumeEndpoint: (found, _rule, actor) =>
       answer(() => {
         if (found.state === 'active') return { kind: 'changed' as const, change: null, row: found };
         return put(found, ACTIVE, actor, 'resumed');

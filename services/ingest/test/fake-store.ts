@@ -132,6 +132,8 @@ function endpointsOf({ tenants, webhooks, createdAt, nextChange, answer }: FakeT
           labels: { ...endpoint.labels },
           filter: endpoint.filter ?? null,
           secretsExpireAt: [null],
+          verifiedUrl: null,
+          verifiedAt: null,
           revision: change,
           retryScheduleMs: endpoint.retryScheduleMs && [...endpoint.retryScheduleMs],
           state: wanted.enabled === false ? 'disabled' : 'active',

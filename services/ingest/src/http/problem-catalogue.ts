@@ -192,6 +192,18 @@ export const PROBLEMS = {
     when: 'The webhook is disabled (`detail` says by what): it can be neither paused nor resumed, and nothing is replayed to it.',
     remedy: 'Enable it first: `PATCH /webhooks/:id` with `{"enabled": true}`.',
   },
+  webhook_unverified: {
+    status: 409,
+    title: 'The receiver has not agreed to get requests',
+    when: 'This installation asks receivers before anything is sent to them (`ENDPOINT_VERIFICATION`), and the webhook’s URL has not agreed.',
+    remedy: 'Have it asked: `POST /webhooks/:id/verify`.',
+  },
+  verification_failed: {
+    status: 422,
+    title: 'The receiver did not agree to get requests',
+    when: 'The receiver of the webhook did not answer the handshake as docs/guides/endpoint-verification.md asks; `detail` says what it did.',
+    remedy: 'Mend the receiver, then ask again.',
+  },
   too_many_keys: {
     status: 409,
     title: 'There are too many keys',
@@ -360,6 +372,13 @@ export const PROBLEMS = {
     title: 'Too many requests are under way',
     when: 'Too many requests, too many bytes of them, or too many of this tenant alone are under way; or too many questions wait for Postgres.',
     remedy: 'Send it again after `Retry-After`, with a growing delay.',
+  },
+  loop_detected: {
+    status: 508,
+    title: 'The request came back to where it was sent',
+    when: 'It carries the header `cdn-loop` (RFC 8586) with the name of this system (`LOOP_NAME`): a webhook leads to this API.',
+    remedy:
+      'Point the webhook elsewhere. A client of your own that hands on the headers of a webhook leaves this one out.',
   },
 } as const satisfies Record<string, ProblemEntry>;
 

@@ -6,7 +6,7 @@ import type { AppParts } from '../../http/app.ts';
 import { isProblem, type Problem, problem, sendProblem } from '../../http/problem.ts';
 import { entityTag, staleWebhook } from './entity-tag.ts';
 import { findWebhook, unknownWebhook } from './find-webhook.ts';
-import type { EndpointChange, StaleEndpoint } from './store.ts';
+import type { EndpointChange, StaleEndpoint, UnverifiedEndpoint } from './store.ts';
 import { viewWebhook } from './view-webhook.ts';
 
 export type ChangeRequest = FastifyRequest<{ Params: { webhook_id: string } }>;
@@ -14,7 +14,7 @@ export type ChangeRequest = FastifyRequest<{ Params: { webhook_id: string } }>;
 export type Apply = (
   found: EndpointRow,
   actor: Actor,
-) => Promise<EndpointChange | StaleEndpoint | Problem | null>;
+) => Promise<EndpointChange | StaleEndpoint | UnverifiedEndpoint | Problem | null>;
 
 /**
  * Finds the webhook, makes the change with its audit row, and answers when every replica works with it. `shown` is what
@@ -34,6 +34,7 @@ export async function answerChange(
   const changed = found && (await apply(found, actor));
   if (!found || !changed) return sendProblem(reply, unknownWebhook(endpointId));
   if (isProblem(changed)) return sendProblem(reply, changed);
+  if (changed.kind === 'unverified') return sendProblem(reply, unverifiedWebhook(changed.row));
   if (changed.kind === 'stale') return sendProblem(reply, staleWebhook(changed.row));
   if (changed.change !== null) {
     const open = await confirmChange(parts.tenants, changed.change, { webhook_id: endpointId, ...shown });
@@ -46,3 +47,9 @@ export async function answerChange(
 
 export const disabledWebhook = ({ stateReason }: EndpointRow): Problem =>
   problem('webhook_disabled', `it is disabled (${stateReason ?? 'person'}): enable it first`);
+
+const unverifiedWebhook = ({ url, endpointId }: EndpointRow): Problem =>
+  problem(
+    'webhook_unverified',
+    `${url} has not agreed to get requests: POST /v1/webhooks/${endpointId}/verify first`,
+  );

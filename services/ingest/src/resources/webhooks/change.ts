@@ -33,7 +33,7 @@ export function changeWebhook(app: App, parts: AppParts): void {
     headers: IfMatch,
     body: webhookChanges(parts.urlFault),
     answers: { 200: Webhook },
-    problems: [...CHANGE_PROBLEMS, 'webhook_disabled'],
+    problems: [...CHANGE_PROBLEMS, 'webhook_disabled', 'webhook_unverified'],
   });
   app.patch('/webhooks/:webhook_id', declared, async (request, reply) =>
     applyFields(parts, request, reply, request.body, {}),
@@ -52,7 +52,7 @@ export function replaceWebhook(app: App, parts: AppParts): void {
     headers: IfMatch,
     body: webhookReplacement(parts.urlFault),
     answers: { 200: Webhook },
-    problems: [...CHANGE_PROBLEMS, 'precondition_required', 'webhook_disabled'],
+    problems: [...CHANGE_PROBLEMS, 'precondition_required', 'webhook_disabled', 'webhook_unverified'],
   });
   app.put('/webhooks/:webhook_id', declared, async (request, reply) =>
     request.headers['if-match'] === undefined
@@ -102,7 +102,8 @@ export async function applyFields(
       const refused = refuse(request, found, { ...found, ...whole }, given);
       if (refused) return refused;
       const judged = expected ?? (touchesSecrets(whole) ? new Set([found.revision]) : null);
-      const to = { fields: whole, enabled, paused, expected: judged };
+      const { mustAgree } = parts.verification;
+      const to = { fields: whole, enabled, paused, expected: judged, mustAgree };
       const changed = await parts.store.changeEndpoint(found, to, actor);
       if (changed?.kind !== 'stale' || expected !== null || tries === MAX_TRIES) return changed;
       found = changed.row;

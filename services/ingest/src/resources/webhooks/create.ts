@@ -13,6 +13,7 @@ import { isProblem, type Problem, problem, sendProblem } from '../../http/proble
 import { entityTag } from './entity-tag.ts';
 import { authProblem, labelsProblem, stateProblem } from './judge-change.ts';
 import { type NewWebhook, newWebhook } from './schema.ts';
+import type { Sealing } from './seal-auth.ts';
 import { toChanges, UNSET } from './to-changes.ts';
 import { viewWebhook, WebhookWithSecret } from './view-webhook.ts';
 
@@ -62,7 +63,8 @@ export async function makeWebhook(
   const endpointId = mintEndpointId(parts.clock.nowMs());
   const endpoint = toEndpoint(parts, { tenantId, endpointId, body, secret });
   if (isProblem(endpoint)) return sendProblem(reply, endpoint);
-  const wanted = { enabled, paused };
+  const { mustAgree } = parts.verification;
+  const wanted = { enabled, paused, mustAgree };
   const made = await parts.store.createEndpoint(tenantId, { ...endpoint, scope }, wanted, actorOf(request));
   if (made.kind === 'unknown_tenant') return sendProblem(reply, unknownTenant(tenantId));
   if (made.kind === 'too_many') return sendProblem(reply, tooMany(made.limit));
@@ -83,7 +85,7 @@ interface Wanted {
   readonly secret: string;
 }
 
-function toEndpoint(parts: Pick<AppParts, 'keyRing' | 'urlFault'>, wanted: Wanted) {
+function toEndpoint(parts: Pick<AppParts, keyof Sealing>, wanted: Wanted) {
   const { tenantId, endpointId, body, secret } = wanted;
   const changes = toChanges(parts, { ...UNSET, publicKeys: [], tenantId, endpointId }, body);
   if (isProblem(changes)) return changes;

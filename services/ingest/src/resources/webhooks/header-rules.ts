@@ -20,6 +20,7 @@ const VALUE = /^[\u0021-\u007e]([\u0020-\u007e]*[\u0021-\u007e])?$/;
  */
 const RESERVED: ReadonlySet<string> = new Set([
   'accept-encoding',
+  'cdn-loop',
   'connection',
   'date',
   'expect',

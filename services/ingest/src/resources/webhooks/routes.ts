@@ -9,15 +9,18 @@ import { testWebhook } from './send-test.ts';
 import { pauseWebhook, resumeWebhook } from './state.ts';
 import { webhookStats } from './stats.ts';
 import { testFilter } from './test-filter.ts';
+import { type Verification, verifyWebhook } from './verification/verify.ts';
 
 export interface WebhookParts {
   readonly keyRing: KeyRing;
-  /** Why a URL may not be an endpoint, without asking DNS; null when it may. */
   /** What the names of our headers begin with. */
   readonly signatureHeaderPrefix: string;
+  /** Why a URL may not be an endpoint, without asking DNS; null when it may. */
   readonly urlFault: (url: string) => string | null;
   /** Of requests that wait for what comes of a test. */
   readonly outcomeWaits: OutcomeWaits;
+  /** Of receivers, before anything is sent to them. */
+  readonly verification: Verification;
 }
 
 export function webhookRoutes(app: App, parts: AppParts): void {
@@ -32,6 +35,7 @@ export function webhookRoutes(app: App, parts: AppParts): void {
   rotateSecret(app, parts);
   endGrace(app, parts);
   testWebhook(app, parts);
+  verifyWebhook(app, parts);
   webhookStats(app, parts);
   testFilter(app, parts);
 }

@@ -39,11 +39,13 @@ export function resumeWebhook(app: App, parts: AppParts): void {
     params: WebhookParams,
     body: NoBody,
     answers: { 200: Webhook },
-    problems: PROBLEMS,
+    problems: [...PROBLEMS, 'webhook_unverified'],
   });
   app.post('/webhooks/:webhook_id/resume', declared, async (request, reply) =>
     answerChange(parts, request, reply, 'webhook resumed', async (found, actor) =>
-      found.state === 'disabled' ? disabledWebhook(found) : parts.store.resumeEndpoint(found, actor),
+      found.state === 'disabled'
+        ? disabledWebhook(found)
+        : parts.store.resumeEndpoint(found, parts.verification, actor),
     ),
   );
 }

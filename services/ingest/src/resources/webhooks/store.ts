@@ -14,17 +14,19 @@ import {
   inTransaction,
   type NewEndpoint,
   type PauseMode,
-  type PoolSql,
+  recordVerification,
   rollupStats,
   rotateSecret,
   type SecretRotation,
   type Sql,
   takeChange,
   updateEndpoint,
+  type Verification,
 } from '@posthorn/db';
 import { changeOf, redact } from '../../access/redact.ts';
 import { changedFields } from './changed-fields.ts';
 import type { Expected } from './entity-tag.ts';
+import { isUnverified, UNVERIFIED, type VerificationRule } from './verification/judge-state.ts';
 import { type WantedState, wantedStates } from './wanted-states.ts';
 
 export interface EndpointChange {
@@ -41,6 +43,12 @@ export interface StaleEndpoint {
   readonly row: EndpointRow;
 }
 
+/** It would get events, and its URL has not agreed to get any. */
+export interface UnverifiedEndpoint {
+  readonly kind: 'unverified';
+  readonly row: EndpointRow;
+}
+
 export type CreatedEndpoint =
   | { readonly kind: 'created'; readonly change: number; readonly row: EndpointRow }
   | Exclude<CreateEndpointResult, { kind: 'created' }>;
@@ -50,22 +58,32 @@ export interface WebhookStore {
   createEndpoint(
     tenantId: string,
     endpoint: NewEndpoint,
-    wanted: WantedState,
+    wanted: WantedState & VerificationRule,
     actor: Actor,
   ): Promise<CreatedEndpoint>;
   /** Null when it was deleted meanwhile; so for all that follow. */
   changeEndpoint(
     found: EndpointRow,
-    to: WantedState & { readonly fields: EndpointChanges; readonly expected: Expected },
+    to: WantedState & VerificationRule & { readonly fields: EndpointChanges; readonly expected: Expected },
     actor: Actor,
-  ): Promise<EndpointChange | StaleEndpoint | null>;
+  ): Promise<EndpointChange | StaleEndpoint | UnverifiedEndpoint | null>;
   deleteEndpoint(
     found: EndpointRow,
     expected: Expected,
     actor: Actor,
   ): Promise<EndpointChange | StaleEndpoint | null>;
   pauseEndpoint(found: EndpointRow, mode: PauseMode, actor: Actor): Promise<EndpointChange | null>;
-  resumeEndpoint(found: EndpointRow, actor: Actor): Promise<EndpointChange | null>;
+  resumeEndpoint(
+    found: EndpointRow,
+    rule: VerificationRule,
+    actor: Actor,
+  ): Promise<EndpointChange | StaleEndpoint | UnverifiedEndpoint | null>;
+  /** Notes that its URL agreed, and lets events through if nothing else kept them out; stale with another URL. */
+  verifyEndpoint(
+    found: EndpointRow,
+    verification: Verification,
+    actor: Actor,
+  ): Promise<EndpointChange | StaleEndpoint | null>;
   rotateSecret(
     found: EndpointRow,
     rotation: SecretRotation,
@@ -76,7 +94,7 @@ export interface WebhookStore {
   endpointStats(found: EndpointRow, windowsMs: readonly number[], nowMs: number): Promise<EndpointStats[]>;
 }
 
-export function openWebhookStore(pool: PoolSql): WebhookStore {
+export function openWebhookStore(pool: Sql): WebhookStore {
   return {
     createEndpoint: (tenantId, endpoint, wanted, actor) =>
       inTransaction(pool, async (sql) => {
@@ -86,13 +104,18 @@ export function openWebhookStore(pool: PoolSql): WebhookStore {
         await audit(sql, { tenantId, endpointId }, actor, 'created', { after: redact({ ...endpoint }) });
         const row = (await findEndpoint(sql, tenantId, endpointId))!;
         const set = await setStates(sql, row, wanted, actor);
-        return { kind: 'created', change: result.change, row: set?.row ?? row };
+        const made = await holdBack(sql, set?.row ?? row, wanted, actor);
+        return { kind: 'created', change: result.change, row: made };
       }),
     changeEndpoint: (found, { fields, expected, ...wanted }, actor) =>
       meant(pool, found, expected, async (sql, now) => {
+        const opens = wantedStates(now.state, wanted).some(({ to }) => to.state === 'active');
+        if (opens && isUnverified({ ...now, ...fields }, wanted)) return { kind: 'unverified', row: now };
         const updated = await setFields(sql, now, fields, actor);
         if (!updated?.row) return null;
-        return (await setStates(sql, updated.row, wanted, actor)) ?? updated;
+        const set = (await setStates(sql, updated.row, wanted, actor)) ?? updated;
+        const row = set.row ?? updated.row;
+        return row.url === now.url ? set : { ...set, row: await holdBack(sql, row, wanted, actor) };
       }),
     deleteEndpoint: (found, expected, actor) =>
       meant(pool, found, expected, async (sql, now) => {
@@ -103,8 +126,21 @@ export function openWebhookStore(pool: PoolSql): WebhookStore {
       inTransaction(pool, (sql) =>
         setState(sql, found, { state: 'paused', reason: 'person', pauseMode }, actor, 'paused'),
       ),
-    resumeEndpoint: (found, actor) =>
-      inTransaction(pool, (sql) => setState(sql, found, { state: 'active', reason: null }, actor, 'resumed')),
+    resumeEndpoint: (found, rule, actor) =>
+      meant(pool, found, null, async (sql, now) =>
+        now.state === 'paused' && isUnverified(now, rule)
+          ? { kind: 'unverified', row: now }
+          : setState(sql, now, ACTIVE, actor, 'resumed'),
+      ),
+    verifyEndpoint: (found, verification, actor) =>
+      meant(pool, found, null, async (sql, now) => {
+        const noted = await recordVerification(sql, now.tenantId, now.endpointId, verification);
+        if (noted === null) return { kind: 'stale', row: now };
+        await audit(sql, now, actor, 'verified', { detail: { ...verification } });
+        if (now.state === 'paused' && now.stateReason === UNVERIFIED.reason)
+          return setState(sql, now, ACTIVE, actor, 'resumed');
+        return { kind: 'changed', ...noted, row: await findEndpoint(sql, now.tenantId, now.endpointId) };
+      }),
     rotateSecret: (found, rotation, actor) =>
       inTransaction(pool, async (sql) => {
         const rotated = await rotateSecret(sql, found.tenantId, found.endpointId, rotation);
@@ -124,15 +160,15 @@ export function openWebhookStore(pool: PoolSql): WebhookStore {
   };
 }
 
-type Work = (sql: Sql, now: EndpointRow) => Promise<EndpointChange | null>;
+const ACTIVE = { state: 'active', reason: null } as const;
 
 /** Works on the endpoint as it is now, if it is what the change was meant for. */
-function meant(
-  pool: PoolSql,
+function meant<T>(
+  pool: Sql,
   { tenantId, endpointId }: EndpointRow,
   expected: Expected,
-  work: Work,
-): Promise<EndpointChange | StaleEndpoint | null> {
+  work: (sql: Sql, now: EndpointRow) => Promise<T>,
+): Promise<T | StaleEndpoint | null> {
   return inTransaction(pool, async (sql) => {
     // Taken first: it makes concurrent changes wait, so what is judged here holds until this one commits.
     await takeChange(sql);
@@ -168,6 +204,18 @@ async function setStates(
     last = await setState(sql, now, to, actor, verb);
   }
   return last;
+}
+
+/** One that would get events now, though its URL has not agreed, is kept from them. */
+async function holdBack(
+  sql: Sql,
+  row: EndpointRow,
+  rule: VerificationRule,
+  actor: Actor,
+): Promise<EndpointRow> {
+  if (row.state !== 'active' || !isUnverified(row, rule)) return row;
+  const held = await setState(sql, row, UNVERIFIED, actor, 'paused');
+  return held?.row ?? row;
 }
 
 async function setState(

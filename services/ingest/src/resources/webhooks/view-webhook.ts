@@ -46,6 +46,13 @@ const shown = {
   previous_secrets: Type.Array(Type.Object({ expires_at: Nullable(Time) }), {
     description: 'Secrets before the current one that sign as well, until their grace period ends.',
   }),
+  verified_at: Nullable(
+    Type.String({
+      format: 'date-time',
+      description:
+        'When the receiver at this URL agreed to get requests; null where it did not, or was not asked.',
+    }),
+  ),
   created_at: Time,
   updated_at: Time,
 };
@@ -62,6 +69,9 @@ export const WEBHOOK_EXAMPLE: Static<typeof Shown> = {
   filter: { payload: { order: { total: { $gte: 100 } } } },
   method: 'POST',
   headers: { 'x-region': MASKED_VALUE },
+  signatures: ['v1', 'v1a'],
+  public_key: 'whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=',
+  previous_public_keys: [],
   auth: { type: 'bearer', token: MASKED_VALUE },
   tls: null,
   metadata: { team: 'billing' },
@@ -69,9 +79,6 @@ export const WEBHOOK_EXAMPLE: Static<typeof Shown> = {
   attempt_timeout_ms: null,
   max_concurrency: 5,
   max_per_sec: null,
-  signatures: ['v1', 'v1a'],
-  public_key: 'whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=',
-  previous_public_keys: [],
   max_retry_seconds: null,
   enabled: true,
   paused: false,
@@ -79,6 +86,7 @@ export const WEBHOOK_EXAMPLE: Static<typeof Shown> = {
   state_reason: null,
   pause_mode: null,
   previous_secrets: [],
+  verified_at: null,
   created_at: AT,
   updated_at: AT,
 };
@@ -109,6 +117,12 @@ export function viewWebhook(row: EndpointRow): Static<typeof Webhook> {
     filter: row.filter,
     method: row.method,
     headers: Object.fromEntries(Object.keys(row.sealedHeaders).map((name) => [name, MASKED_VALUE])),
+    signatures: row.signatures,
+    public_key: row.publicKeys[0]?.publicKey ?? null,
+    previous_public_keys: row.publicKeys.slice(1).map(({ publicKey, expiresAt }) => ({
+      public_key: publicKey,
+      expires_at: toTime(expiresAt),
+    })),
     auth: row.auth as GivenAuth | null,
     tls: row.tls,
     metadata: row.metadata,
@@ -117,12 +131,6 @@ export function viewWebhook(row: EndpointRow): Static<typeof Webhook> {
     max_concurrency: row.maxConcurrency,
     max_per_sec: row.maxPerSec,
     max_retry_seconds: row.maxRetryMs === null ? null : row.maxRetryMs / 1_000,
-    signatures: row.signatures,
-    public_key: row.publicKeys[0]?.publicKey ?? null,
-    previous_public_keys: row.publicKeys.slice(1).map(({ publicKey, expiresAt }) => ({
-      public_key: publicKey,
-      expires_at: toTime(expiresAt),
-    })),
     enabled: row.state !== 'disabled',
     paused: row.state === 'paused',
     state: row.state,

@@ -106,6 +106,7 @@ export function createHandshakes(options: HandshakeOptions): Handshakes {
       body,
       deadlineMs: HANDSHAKE_DEADLINE_MS,
       maxResponseBytes: MAX_ANSWER_BYTES,
+      onBehalfOf: candidate.tenantId,
       ...(candidate.tls === undefined ? {} : { tls: candidate.tls }),
     });
   }
