@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { migrate, openDatabase } from '@posthorn/db';
+import { grantServiceRights, migrate, openDatabase } from '@posthorn/db';
 import postgres from 'postgres';
 
 const MIGRATIONS = join(import.meta.dirname, '..', '..', 'packages', 'db', 'migrations');
+/** What the roles of services may do is part of the template as well. */
+const RIGHTS = ['service-rights.ts', 'grant-rights.ts'].map((name) => join(MIGRATIONS, '..', 'src', name));
 /** Any number that nothing else locks: only one run makes the template. */
 const LOCK = 7_404_679;
 
@@ -33,6 +35,7 @@ async function applyMigrations(url: string): Promise<void> {
   const database = openDatabase({ url, pool: 1, applicationName: 'posthorn-tests' });
   try {
     await migrate(database.sql);
+    await grantServiceRights(database.sql, 'posthorn_');
   } finally {
     await database.close();
   }
@@ -42,6 +45,7 @@ async function fingerprint(): Promise<string> {
   const names = (await readdir(MIGRATIONS).catch(() => [])).sort();
   const hash = createHash('sha256');
   for (const name of names) hash.update(`${name}\0`).update(await readFile(join(MIGRATIONS, name)));
+  for (const file of RIGHTS) hash.update(await readFile(file));
   return hash.digest('hex').slice(0, 12);
 }
 

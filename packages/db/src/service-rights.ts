@@ -41,7 +41,8 @@ export const TABLE_RIGHTS: Readonly<Record<string, Readonly<Partial<Record<Servi
   endpoint_health: { ingest: ['select', 'delete'], recorder: KEEP },
   event_types: { ingest: CHANGE, dispatcher: READ },
   event_type_versions: { ingest: ADD, dispatcher: READ },
-  event_catalogue: { ingest: READ, dispatcher: READ },
+  // Locked by whoever changes the catalogue; a trigger writes it.
+  event_catalogue: { ingest: ['select', 'update(revision)'], dispatcher: READ },
   cancellations: {
     ingest: ['select', 'insert', 'delete'],
     dispatcher: READ,

@@ -39,16 +39,19 @@ import {
   type PortalGuard,
   processActor,
   type SetAsideRow,
+  type Sql,
   type TenantDeadLetters,
   within,
+  withinTenant,
 } from '@posthorn/db';
+import { actingTenant } from './access/act-within.ts';
 import { createQuestionGate, MAX_QUESTIONS, type QuestionGate } from './question-gate.ts';
 import { type AnalyticsStore, openAnalyticsStore } from './resources/analytics/store.ts';
 import { type AuditStore, openAuditStore } from './resources/audit-log/store.ts';
 import { type CancellationStore, openCancellationStore } from './resources/cancellations/store.ts';
 import { type EventTypeStore, openEventTypeStore } from './resources/event-types/store.ts';
 import { type ExpungeStore, openExpungeStore } from './resources/events/expunge-store.ts';
-import { type Jobs, openJobs } from './resources/jobs/start-job.ts';
+import { createCountGate, type Jobs, openJobs } from './resources/jobs/start-job.ts';
 import { type KeyStore, openKeyStore } from './resources/keys/store.ts';
 import { type LaneStore, openLaneStore } from './resources/lanes/store.ts';
 import { openPlanStore, type PlanStore } from './resources/plans/store.ts';
@@ -133,36 +136,41 @@ type Common = Omit<
   | 'deadLetterCounts'
 >;
 
-/** `lookups` has connections of its own: a key is found, and dead letters are counted, while all others are taken. */
+/**
+ * Every question is asked in the name of whoever acts (access/act-within.ts): a tenant's sees that tenant's rows alone.
+ * `lookups` has connections of its own, for what is asked of all tenants and stands before every request: a key is
+ * found, and dead letters are counted, while all others are taken.
+ */
 export function openStore(
-  { sql }: Pick<Database, 'sql'>,
+  { sql: pool }: Pick<Database, 'sql'>,
   lookups: Pick<Database, 'sql'>,
   gate: QuestionGate = createQuestionGate(MAX_QUESTIONS),
 ): Store {
-  const bounded = <T extends object>(questions: T): T => askThrough(gate, questions);
+  const bounded = <T extends object>(open: (sql: Sql) => T): T => askThrough(gate, pool, open);
+  const counts = createCountGate();
   return {
-    ...bounded(openWebhookStore(sql)),
-    ...bounded(openJobs(sql)),
-    ...bounded(openCommon(sql)),
-    tenants: bounded(openTenantStore(sql)),
-    lanes: bounded(openLaneStore(sql)),
-    cancellations: bounded(openCancellationStore(sql)),
-    plans: bounded(openPlanStore(sql)),
-    quotas: bounded(openQuotaStore(sql)),
-    keys: bounded(openKeyStore(sql)),
-    portalTokens: bounded(openPortalTokenStore(sql)),
-    auditLog: bounded(openAuditStore(sql)),
-    record: bounded(openRecordStore(sql)),
-    expunges: bounded(openExpungeStore(sql)),
-    analytics: bounded(openAnalyticsStore(sql)),
-    eventTypes: bounded(openEventTypeStore(sql)),
+    ...bounded(openWebhookStore),
+    ...bounded((sql) => openJobs(sql, counts)),
+    ...bounded(openCommon),
+    tenants: bounded(openTenantStore),
+    lanes: bounded(openLaneStore),
+    cancellations: bounded(openCancellationStore),
+    plans: bounded(openPlanStore),
+    quotas: bounded(openQuotaStore),
+    keys: bounded(openKeyStore),
+    portalTokens: bounded(openPortalTokenStore),
+    auditLog: bounded(openAuditStore),
+    record: bounded(openRecordStore),
+    expunges: bounded(openExpungeStore),
+    analytics: bounded(openAnalyticsStore),
+    eventTypes: bounded(openEventTypeStore),
     findApiKey: (keyHash) => within(KEY_LOOKUP_TIMEOUT_MS, findApiKey(lookups.sql, keyHash)),
     findPortalGuard: (tenantId) => within(KEY_LOOKUP_TIMEOUT_MS, findPortalGuard(lookups.sql, tenantId)),
     deadLetterCounts: () => within(STORE_TIMEOUT_MS, deadLetterCounts(lookups.sql)),
   };
 }
 
-const openCommon = (sql: PoolSql): Common => ({
+const openCommon = (sql: Sql): Common => ({
   addOperatorKey: (key) => addOperatorKey(sql, key),
   countOperatorKeys: () => countOperatorKeys(sql),
   findTenant: (tenantId) => findTenantWithQuotas(sql, tenantId),
@@ -187,7 +195,7 @@ const openCommon = (sql: PoolSql): Common => ({
 });
 
 /** The key that the configuration names. */
-const addOperatorKey = (pool: PoolSql, { keyId, keyHash }: Omit<MintedKey, 'key'>): Promise<void> =>
+const addOperatorKey = (pool: Sql, { keyId, keyHash }: Omit<MintedKey, 'key'>): Promise<void> =>
   inTransaction(pool, async (sql) => {
     const actor = processActor('ingest');
     if (!(await insertApiKey(sql, { keyId, keyHash, kind: 'operator', tenantId: null }))) return;
@@ -195,13 +203,21 @@ const addOperatorKey = (pool: PoolSql, { keyId, keyHash }: Omit<MintedKey, 'key'
   });
 
 /** Each question gets the time of one. */
-function askThrough<T extends object>(gate: QuestionGate, questions: T): T {
-  const entries = Object.entries(questions).map(([name, question]) => [
+function askThrough<T extends object>(gate: QuestionGate, pool: PoolSql, open: (sql: Sql) => T): T {
+  const ofAll = open(pool) as Questions;
+  const ask = (name: string, given: unknown[]): Promise<unknown> => {
+    const tenantId = actingTenant();
+    if (tenantId === null) return ofAll[name]!(...given);
+    return withinTenant(pool, tenantId, (sql) => (open(sql) as Questions)[name]!(...given));
+  };
+  const entries = Object.keys(ofAll).map((name) => [
     name,
-    (...given: unknown[]) => gate.ask(STORE_TIMEOUT_MS, async () => question(...given)),
+    (...given: unknown[]) => gate.ask(STORE_TIMEOUT_MS, async () => ask(name, given)),
   ]);
   return Object.fromEntries(entries) as T;
 }
+
+type Questions = Readonly<Record<string, (...given: unknown[]) => Promise<unknown>>>;
 
 /** SQLSTATE classes of a server that is away, full, stopping or out of time. */
 const AWAY_STATE = /^(08|40|53|57|58)[0-9A-Z]{3}$/;

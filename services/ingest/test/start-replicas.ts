@@ -12,6 +12,7 @@ import {
   startFaultProxy,
   topicPrefix,
 } from '@posthorn/testkit';
+import { actWithin } from '../src/access/act-within.ts';
 import { readServiceConfig } from '../src/config.ts';
 import { createIngest, type Ingest } from '../src/service.ts';
 import { openStore } from '../src/store.ts';
@@ -81,7 +82,8 @@ export async function startReplicas(): Promise<Replicas> {
       const tenantId = `tenant-${made}`;
       const key = mintKey('tenant');
       const tenant = { tenantId, name: '', lanes: [1], quotas };
-      const created = await openStore(database, database).tenants.create(tenant, key, processActor('test'));
+      const create = () => openStore(database, database).tenants.create(tenant, key, processActor('test'));
+      const created = await actWithin(null, create);
       if (created.kind !== 'created') throw new Error(`${tenantId} is there already`);
       return { tenantId, key: key.key };
     },

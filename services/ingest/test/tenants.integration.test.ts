@@ -1,5 +1,6 @@
 import { RATE_SLOT_MS } from '@posthorn/db';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { actWithin } from '../src/access/act-within.ts';
 import { startApi, type TestApi } from './api.ts';
 
 let api: TestApi;
@@ -305,15 +306,17 @@ describe('quotas', () => {
 
 describe('a warning of a rate near its limit', () => {
   const keep = (percent = 80) =>
-    api.parts.store.quotas.keepWarnings('max_events_per_sec', [
-      {
-        eventId: crypto.randomUUID(),
-        type: 'posthorn.quota.warning',
-        dedupeKey: crypto.randomUUID(),
-        tenantId,
-        payload: { percent },
-      },
-    ]);
+    actWithin(null, () =>
+      api.parts.store.quotas.keepWarnings('max_events_per_sec', [
+        {
+          eventId: crypto.randomUUID(),
+          type: 'posthorn.quota.warning',
+          dedupeKey: crypto.randomUUID(),
+          tenantId,
+          payload: { percent },
+        },
+      ]),
+    );
 
   it('is kept once while the rate stays there, by whichever replica, and again after it was away', async () => {
     await create();

@@ -4,6 +4,7 @@ import type { HealthCheck } from '@posthorn/runtime';
 import type { EventCatalogue, TenantConfigs } from '@posthorn/tenant-config';
 import Fastify from 'fastify';
 import type { AcceptParts } from '../accept/accept-event.ts';
+import { actWithin } from '../access/act-within.ts';
 import { refuseActorName } from '../access/actor.ts';
 import type { Keys } from '../access/auth.ts';
 import type { TenantLookups } from '../access/authorise.ts';
@@ -43,6 +44,7 @@ import { OPERATIONAL_EVENTS } from './openapi/operational-events.ts';
 import { documentRoutes } from './openapi/serve.ts';
 import { isProblem, problem, sendProblem } from './problem.ts';
 import { readJsonBody } from './read-json.ts';
+import { refuseLoops } from './refuse-loops.ts';
 import { refuseRepeated } from './refuse-repeated.ts';
 import type { LoadShedder } from './shed-load.ts';
 import { checkingSerializer, plainSerializer, validatorCompiler } from './validation.ts';
@@ -80,6 +82,8 @@ export interface AppParts extends AcceptParts, WebhookParts, PortalTokenParts {
   readonly maxConnections: number;
   /** Addresses and blocks whose `X-Forwarded-For` is believed; none where it is left out. */
   readonly trustedProxies?: readonly string[];
+  /** What this system calls itself in `cdn-loop`. */
+  readonly loopName: string;
   /** Origins whose pages may call the API from a browser; none where it is left out. */
   readonly allowedOrigins?: readonly string[];
   /** How long a request may take to arrive: for tests, which have no time to wait for the real ones. */
@@ -169,6 +173,7 @@ export function createApi(parts: AppParts): Api {
     if (refused) sendProblem(reply, refused);
     else done();
   });
+  refuseLoops(app, parts.loopName);
   answerErrors(app, parts);
   observeRequests(app, parts);
   void app.register(async (scope) => {
@@ -213,6 +218,7 @@ function apiRoutes(app: App, parts: AppParts): void {
   requireAccess(app);
   refuseCodings(app);
   meterBodies(app);
+  actAsCaller(app);
   tenantRoutes(app, parts);
   laneRoutes(app, parts);
   webhookRoutes(app, parts);
@@ -259,4 +265,9 @@ function requireAccess(app: App): void {
     if (refused) sendProblem(reply, refused);
     else done();
   });
+}
+
+/** Once the body is there: the stream that brings it knows nothing of the request. */
+function actAsCaller(app: App): void {
+  app.addHook('preHandler', (request, _reply, done) => actWithin(request.caller.tenantId, done));
 }

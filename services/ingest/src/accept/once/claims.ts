@@ -12,9 +12,11 @@ import {
   releaseClaim,
   removeExpiredClaims,
   renewClaim,
+  type Sql,
   storeAnswer,
   takeOverClaim,
   within,
+  withinTenant,
 } from '@posthorn/db';
 import {
   createQuestionGate,
@@ -53,17 +55,27 @@ export function openClaims(
   gate: QuestionGate = createQuestionGate(MAX_CLAIM_QUESTIONS, MAX_CLAIM_QUESTIONS_OF_TENANT),
 ): Claims {
   const ask = <T>(query: Promise<T>): Promise<T> => within(CLAIM_TIMEOUT_MS, query);
+  // What every event with a key goes through has its tenant in the row and asks in one round trip. What shows or takes
+  // over what is there is kept to the tenant's rows by Postgres too.
+  const ofTenant = <T>(tenantId: string, query: (own: Sql) => Promise<T>): Promise<T> =>
+    withinTenant(sql, tenantId, query);
   return {
     insert: (claim) => gate.ask(CLAIM_TIMEOUT_MS, () => insertClaim(sql, claim), claim.tenantId),
-    find: (tenantId, names) => gate.ask(CLAIM_TIMEOUT_MS, () => findClaims(sql, tenantId, names), tenantId),
-    removeExpired: (tenantId, names) => ask(removeExpiredClaims(sql, tenantId, names)),
-    takeOver: (claim, lease) => ask(takeOverClaim(sql, claim, lease)),
-    renew: (claim, lease) => ask(renewClaim(sql, claim, lease)),
+    find: (tenantId, names) =>
+      gate.ask(
+        CLAIM_TIMEOUT_MS,
+        () => ofTenant(tenantId, (own) => findClaims(own, tenantId, names)),
+        tenantId,
+      ),
+    removeExpired: (tenantId, names) =>
+      ask(ofTenant(tenantId, (own) => removeExpiredClaims(own, tenantId, names))),
+    takeOver: (claim, lease) => ask(ofTenant(claim.tenantId, (own) => takeOverClaim(own, claim, lease))),
+    renew: (claim, lease) => ask(ofTenant(claim.tenantId, (own) => renewClaim(own, claim, lease))),
     storeAnswer: (claim, answer) => ask(storeAnswer(sql, claim, answer)),
     release: (claim) => ask(releaseClaim(sql, claim)),
     leave: (claim) => ask(leaveClaim(sql, claim)),
     findRevision: async (tenantId, eventId) =>
-      (await ask(findEvent(sql, tenantId, eventId)))?.revision ?? null,
+      (await ask(ofTenant(tenantId, (own) => findEvent(own, tenantId, eventId))))?.revision ?? null,
     findRecordedOffset: (partition) => ask(findRecordedOffset(sql, eventsTopic, partition)),
   };
 }

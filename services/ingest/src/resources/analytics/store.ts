@@ -1,9 +1,9 @@
-import { type PoolSql, queryRollups, type RollupGroup, type RollupQuery } from '@posthorn/db';
+import { queryRollups, type RollupGroup, type RollupQuery, type Sql } from '@posthorn/db';
 
 export interface AnalyticsStore {
   queryRollups(query: RollupQuery): Promise<RollupGroup[]>;
 }
 
-export const openAnalyticsStore = (sql: PoolSql): AnalyticsStore => ({
+export const openAnalyticsStore = (sql: Sql): AnalyticsStore => ({
   queryRollups: (query) => queryRollups(sql, query),
 });

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { type AuditReader, exportEntries, viewAuditEntry } from '@posthorn/audit';
 import type { AuditFilter, AuditRow } from '@posthorn/db';
+import { keepActing } from '../../access/act-within.ts';
 import type { Caller } from '../../access/caller.ts';
 import { type ListOwner, tenantOfList } from '../../access/tenant-of.ts';
 import type { App, AppParts } from '../../http/app.ts';
@@ -107,7 +108,7 @@ function exportRoute(app: App, parts: AppParts): void {
     const { auditLog } = parts.store;
     const { seq: end } = await auditLog.head();
     const wish = { filter: toFilter(owner, query), format, reader: readerOf(caller), end };
-    const lines = Readable.from(exportEntries(auditLog.page, wish), { objectMode: false });
+    const lines = Readable.from(exportEntries(keepActing(auditLog.page), wish), { objectMode: false });
     reply.raw.setTimeout(EXPORT_STALL_MS, () => lines.destroy(new Error('the reader stalled')));
     reply.type(format === 'csv' ? 'text/csv; charset=utf-8; header=present' : 'application/x-ndjson');
     reply.header('content-disposition', `attachment; filename="audit-log.${format}"`);

@@ -3,9 +3,9 @@ import {
   type AuditHead,
   type AuditPage,
   type AuditRow,
-  type PoolSql,
   pageAuditLog,
   readAuditHead,
+  type Sql,
 } from '@posthorn/db';
 
 export interface AuditStore {
@@ -13,7 +13,7 @@ export interface AuditStore {
   head(): Promise<AuditHead>;
 }
 
-export const openAuditStore = (pool: PoolSql): AuditStore => ({
+export const openAuditStore = (pool: Sql): AuditStore => ({
   page: (filter, page) => pageAuditLog(pool, filter, page),
   head: () => readAuditHead(pool),
 });

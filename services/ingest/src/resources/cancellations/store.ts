@@ -5,7 +5,7 @@ import {
   insertAuditEntry,
   insertCancellation,
   inTransaction,
-  type PoolSql,
+  type Sql,
 } from '@posthorn/db';
 
 /** A change commits together with its audit row: `actor` is who asked. */
@@ -14,7 +14,7 @@ export interface CancellationStore {
   insert(tenantId: string, scope: CancellationScope, actor: Actor): Promise<CancellationResult | null>;
 }
 
-export const openCancellationStore = (pool: PoolSql): CancellationStore => ({
+export const openCancellationStore = (pool: Sql): CancellationStore => ({
   insert: (tenantId, scope, actor) =>
     inTransaction(pool, async (sql) => {
       const inserted = await insertCancellation(sql, tenantId, scope);

@@ -17,7 +17,6 @@ import {
   lockCatalogue,
   type NewEventType,
   type PlaceInList,
-  type PoolSql,
   type Sql,
   updateEventType,
 } from '@posthorn/db';
@@ -52,7 +51,7 @@ export type StepRefusal = 'too_many' | 'conflict';
 
 type VersionAdded = Awaited<ReturnType<typeof insertEventTypeVersion>>;
 
-export function openEventTypeStore(pool: PoolSql): EventTypeStore {
+export function openEventTypeStore(pool: Sql): EventTypeStore {
   return {
     list: (filter, place) => listEventTypes(pool, filter, place),
     listVersions: (name) => listEventTypeVersions(pool, name),

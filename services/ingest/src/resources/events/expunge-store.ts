@@ -6,7 +6,7 @@ import {
   insertAuditEntry,
   inTransaction,
   listExpunges,
-  type PoolSql,
+  type Sql,
   startExpunge,
 } from '@posthorn/db';
 
@@ -17,7 +17,7 @@ export interface ExpungeStore {
   list(tenantId: string, limit: number): Promise<ExpungeRow[]>;
 }
 
-export const openExpungeStore = (pool: PoolSql): ExpungeStore => ({
+export const openExpungeStore = (pool: Sql): ExpungeStore => ({
   event: (tenantId, eventId, actor) =>
     inTransaction(pool, async (sql) => {
       const expunged = await expungeEvent(sql, tenantId, eventId);

@@ -11,7 +11,6 @@ import {
   type JobPlace,
   listJobs,
   type MissingCandidate,
-  type PoolSql,
   pageDeadLetters,
   pageMissingEvents,
   type ReplayJobFilters,
@@ -67,10 +66,9 @@ const MAX_COUNTS = 3;
 const MAX_COUNTS_OF_TENANT = 1;
 const COUNT_TIMEOUT_MS = 10_000;
 
-export function openJobs(
-  pool: PoolSql,
-  counts: QuestionGate = createQuestionGate(MAX_COUNTS, MAX_COUNTS_OF_TENANT),
-): Jobs {
+export const createCountGate = (): QuestionGate => createQuestionGate(MAX_COUNTS, MAX_COUNTS_OF_TENANT);
+
+export function openJobs(pool: Sql, counts: QuestionGate): Jobs {
   const count = (tenantId: string, kind: ReplayJobKind, filters: ReplayJobFilters): Promise<number> =>
     kind === 'missing'
       ? counts.ask(COUNT_TIMEOUT_MS, () => countMissing(pool, tenantId, filters), tenantId)

@@ -12,7 +12,6 @@ import {
   listApiKeys,
   lockLastingAdminKeys,
   type NewApiKey,
-  type PoolSql,
   revokeApiKey,
   type Sql,
   updateApiKey,
@@ -34,7 +33,7 @@ export interface KeyStore {
 /** `gone`: revoked meanwhile. `last_admin`: no admin key without an end would be left. */
 export type RefusedKeyChange = 'gone' | 'last_admin';
 
-export function openKeyStore(pool: PoolSql): KeyStore {
+export function openKeyStore(pool: Sql): KeyStore {
   return {
     list: (filter, page) => listApiKeys(pool, filter, page),
     find: (keyId) => findApiKeyEntry(pool, keyId),

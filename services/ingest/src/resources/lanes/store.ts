@@ -4,7 +4,7 @@ import {
   insertAuditEntry,
   inTransaction,
   type LanesChange,
-  type PoolSql,
+  type Sql,
   setLanes,
 } from '@posthorn/db';
 import { changeOf } from '../../access/redact.ts';
@@ -15,7 +15,7 @@ export interface LaneStore {
   set(tenantId: string, lanes: readonly number[], actor: Actor): Promise<LanesChange | null>;
 }
 
-export const openLaneStore = (pool: PoolSql): LaneStore => ({
+export const openLaneStore = (pool: Sql): LaneStore => ({
   set: (tenantId, lanes, actor) =>
     inTransaction(pool, async (sql) => {
       const before = await findTenant(sql, tenantId);

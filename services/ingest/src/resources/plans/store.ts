@@ -9,9 +9,9 @@ import {
   type PlanChange,
   type PlanRemoval,
   type PlanRow,
-  type PoolSql,
   putPlan,
   removePlan,
+  type Sql,
   type TooManyLanes,
 } from '@posthorn/db';
 
@@ -24,7 +24,7 @@ export interface PlanStore {
   remove(planId: string, actor: Actor): Promise<PlanRemoval | null>;
 }
 
-export function openPlanStore(pool: PoolSql): PlanStore {
+export function openPlanStore(pool: Sql): PlanStore {
   return {
     list: (place) => listPlans(pool, place),
     find: (planId) => findPlan(pool, planId),

@@ -4,8 +4,8 @@ import {
   databaseTime,
   insertAuditEntry,
   inTransaction,
-  type PoolSql,
   revokePortalTokens,
+  type Sql,
 } from '@posthorn/db';
 
 export interface PortalTokenStore {
@@ -15,7 +15,7 @@ export interface PortalTokenStore {
   revoke(tenantId: string, actor: Actor): Promise<Date | null>;
 }
 
-export function openPortalTokenStore(pool: PoolSql): PortalTokenStore {
+export function openPortalTokenStore(pool: Sql): PortalTokenStore {
   return {
     issue: (tenantId, tokenId, after, actor) =>
       inTransaction(pool, async (sql) => {

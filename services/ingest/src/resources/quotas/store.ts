@@ -7,7 +7,6 @@ import {
   inTransaction,
   type NewOperationalEvent,
   noteNearQuota,
-  type PoolSql,
   type QuotaChanges,
   type QuotasChange,
   type RateUse,
@@ -37,7 +36,7 @@ export interface QuotaStore {
   keepWarnings(quota: string, events: readonly NewOperationalEvent[]): Promise<number>;
 }
 
-export function openQuotaStore(sql: PoolSql): QuotaStore {
+export function openQuotaStore(sql: Sql): QuotaStore {
   return {
     update: (tenantId, quotas, actor) =>
       inTransaction(sql, (transaction) => update(transaction, tenantId, quotas, actor)),

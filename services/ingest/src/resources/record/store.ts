@@ -13,8 +13,8 @@ import {
   findOpenCircuits,
   findWholeEvent,
   type OpenCircuit,
-  type PoolSql,
   type RequestMoment,
+  type Sql,
   searchAttempts,
   searchDeliveries,
   searchEvents,
@@ -49,7 +49,7 @@ export interface RecordStore {
   ): Promise<{ load: TenantLoad; circuit: OpenCircuit | null }>;
 }
 
-export function openRecordStore(sql: PoolSql): RecordStore {
+export function openRecordStore(sql: Sql): RecordStore {
   return {
     searchDeliveries: (tenantId, filter, page) => searchDeliveries(sql, tenantId, filter, page),
     searchAttempts: (tenantId, filter, page) => searchAttempts(sql, tenantId, filter, page),

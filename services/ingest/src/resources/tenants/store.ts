@@ -12,7 +12,7 @@ import {
   listTenants,
   type NewTenant,
   type PlaceInList,
-  type PoolSql,
+  type Sql,
   type TenantChanges,
   type TenantCreation,
   type TenantFilter,
@@ -33,7 +33,7 @@ export interface TenantStore {
   remove(tenantId: string, actor: Actor): Promise<number | null>;
 }
 
-export function openTenantStore(pool: PoolSql): TenantStore {
+export function openTenantStore(pool: Sql): TenantStore {
   return {
     create: (tenant, key, actor) =>
       inTransaction(pool, async (sql) => {
