@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, test } from 'vitest';
-import { generateSecret, parseSecret, type SigningKey } from './keys.ts';
+import { generatePrivateKey, generateSecret, parseSecret, type SigningKey } from './keys.ts';
 import type { ReceivedHeaders } from './read-received.ts';
 import { sign } from './sign.ts';
 import { verify } from './verify.ts';
@@ -156,3 +156,43 @@ describe('verify refuses', () => {
     expect(reasonFor(headers, body, [secret, 'whsec_short'])).toBe('invalid_secret');
   });
 });
+
+test('whatever comes as headers and body, verify gives a result and never throws', () => {
+  const { secret } = setup();
+  const value = fc.oneof(fc.string({ unit: 'binary', maxLength: 300 }), fc.array(fc.string()));
+  const headers = fc.record({
+    'webhook-id': value,
+    'webhook-timestamp': fc.oneof(value, fc.constant(`${NOW.nowSeconds}`)),
+    'webhook-signature': fc.oneof(
+      value,
+      fc.string({ unit: 'binary', maxLength: 200 }).map((text) => `v1,${text} v1a,${text}`),
+      fc.base64String({ maxLength: 120 }).map((text) => `v1,${text} v1a,${text}`),
+    ),
+  });
+  const keys = [secret, generatePrivateKey()];
+  fc.assert(
+    fc.property(headers, fc.string({ unit: 'binary' }), (received, body) => {
+      expect(verify(received, body, keys, NOW).ok).toBe(false);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
+  'a clock at %d lets nothing through',
+  (nowSeconds) => {
+    const { headers, body, secret } = setup();
+    expect(verify(headers, body, [secret], { nowSeconds }).ok).toBe(false);
+    expect(verify(headers, body, [secret], { ...NOW, toleranceSeconds: Number.NaN }).ok).toBe(false);
+  },
+);
+
+test.each(['', 'Acme', '-a', 'a-', 'a--b', 'a b', 'a\r\nx', '9a', 'a'.repeat(33)])(
+  'headers are not named after %j',
+  (headerPrefix) => {
+    const { headers, body, secret, key } = setup();
+    expect(() => verify(headers, body, [secret], { ...NOW, headerPrefix })).toThrow(RangeError);
+    const input = { id: 'dlv_1', timestampSeconds: NOW.nowSeconds, body, keys: [key] };
+    expect(() => sign(input, { headerPrefix })).toThrow(RangeError);
+  },
+);

@@ -16,7 +16,7 @@ interface HeaderList {
 
 /**
  * Checks a received webhook as the entry for Node does, with Web Crypto: in Deno, Bun, Workers and browsers. `headers`
- * may be the request's own `Headers`. Those join what came twice with ", ", which no id and no timestamp can be.
+ * may be the request's own `Headers`, which join what came twice with ", ".
  * @throws {RangeError} on a header prefix that is none; on nothing that was received.
  */
 export async function verify(
@@ -62,9 +62,10 @@ const isHeaderList = (headers: ReceivedHeaders | HeaderList): headers is HeaderL
   typeof (headers as HeaderList).forEach === 'function';
 
 function toRecord(headers: HeaderList): ReceivedHeaders {
-  const record: Record<string, string> = {};
+  const record: Record<string, string | string[]> = {};
   headers.forEach((value, name) => {
-    record[name] = value;
+    // None of ours has one in it: it came twice.
+    record[name] = value.includes(', ') ? [value] : value;
   });
   return record;
 }
