@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { runStep, SetupError, secondsSince } from './step.mjs';
+import { checkFetched } from './toolchain-hashes.mjs';
 
 const NODE_VERSION = '24.21.0';
 const NODE_MAJOR = 24;
@@ -80,11 +81,20 @@ export async function fetchToolchain(dir) {
   await mkdir(dir, { recursive: true });
   await writeFile(join(dir, 'package.json'), '{ "private": true }\n');
   const [npm, ...npmArgs] = npmCommand();
-  const flags = ['--no-audit', '--no-fund', '--no-save', '--loglevel=error', '--prefix', dir];
+  const flags = [
+    '--no-audit',
+    '--no-fund',
+    '--no-save',
+    '--ignore-scripts',
+    '--loglevel=error',
+    '--prefix',
+    dir,
+  ];
   await runStep('Cannot fetch Node and pnpm', npm, [...npmArgs, 'install', ...flags, ...wanted], {
     cwd: dir,
     missing: NO_NPM,
   });
+  checkFetched(dir);
   const toolchain = locate(dir);
   await runStep('The fetched Node does not run', toolchain.node, ['--version'], { cwd: dir });
   await runStep('The fetched pnpm does not run', toolchain.pnpm, ['--version'], { cwd: dir });
