@@ -55,13 +55,16 @@ export interface GuardedAgentOptions {
 export interface AgentStats {
   readonly origins: number;
   readonly openConnections: number;
+  readonly maxConnections: number;
   readonly idleConnections: number;
   readonly waitingRequests: number;
+  readonly maxWaiting: number;
   readonly requestsInFlight: number;
   /** Addresses to which as many connections are open as may be. */
   readonly fullAddresses: number;
   readonly evictedOrigins: number;
   readonly tlsIdentities: number;
+  readonly maxTlsIdentities: number;
   readonly names: ResolverStats;
 }
 
@@ -232,8 +235,10 @@ class Agent implements GuardedAgent {
   /** With a place taken, which is given back unless a connection comes of it. */
   async #open(origin: Origin, destination: Destination, deadlineAtMs: number): Promise<Acquired> {
     const startedAtMs = this.#monotonicMs();
+    const dialledAtMs = performance.now();
     const dialled = await this.#judgeAndDial(destination, Math.max(1, deadlineAtMs - startedAtMs));
     if (!dialled.ok) {
+      this.#refusals.learn(dialled, performance.now() - dialledAtMs);
       this.#connections.freePlace(origin, null);
       if (dialled.crowdedAt === undefined) {
         this.#onEvent({ kind: 'connection_refused', failure: dialled.failure });
@@ -255,16 +260,12 @@ class Agent implements GuardedAgent {
     const dialled = verdict.allowed
       ? await dial(destination, this.#dialOptions, deadlineMs)
       : notDialled(destination, verdict);
-    if (dialled.ok) return dialled;
-    if (dialled.detail === CONNECTION_REFUSED && dialled.failure === 'connect')
-      this.#refusals.note(dialled.phases);
-    if (dialled.failure !== 'blocked') return dialled;
+    if (dialled.ok || dialled.failure !== 'blocked') return dialled;
     this.#onEvent({ kind: 'blocked', why: dialled.why ?? 'special_address' });
     const { dnsMs } = dialled.phases;
-    const wasAsked = verdict.allowed || dnsMs === null;
-    const remainingMs = Math.max(0, deadlineMs - (performance.now() - startedAtMs));
-    const { isInTime, phases } = await this.#refusals.imitate(wasAsked ? dnsMs : undefined, remainingMs);
-    return isInTime ? { ...dialled, phases } : { ...dialled, ...TIMED_OUT, phases };
+    const imitated = this.#refusals.draw(verdict.allowed || dnsMs === null ? dnsMs : undefined, deadlineMs);
+    await this.#refusals.wait(startedAtMs + imitated.endsAfterMs);
+    return { ...dialled, ...(imitated.isInTime ? {} : TIMED_OUT), phases: imitated.phases, imitated };
   }
 
   #release(origin: Origin, connection: Connection): void {
@@ -279,12 +280,15 @@ class Agent implements GuardedAgent {
     return {
       origins,
       openConnections: open,
+      maxConnections: this.#connections.limits.maxConnections,
       idleConnections: idle,
       waitingRequests: this.#waiting,
+      maxWaiting: this.#maxWaiting,
       requestsInFlight: this.#inFlight,
       fullAddresses: this.#connections.places.full,
       evictedOrigins: this.#connections.evictedOrigins,
       tlsIdentities: this.#dialOptions.secureContexts.size,
+      maxTlsIdentities: this.#dialOptions.secureContexts.maxIdentities,
       names: this.#dialOptions.resolver.stats(),
     };
   }

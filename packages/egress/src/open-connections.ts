@@ -25,7 +25,7 @@ export interface Limits {
 export class OpenConnections {
   /** Taken and given back by whoever dials. */
   readonly places: AddressPlaces;
-  readonly #limits: Limits;
+  readonly limits: Limits;
   readonly #origins = new Map<string, Origin>();
   /** All idle connections, the longest idle first. */
   readonly #idle = new Set<Connection>();
@@ -34,7 +34,7 @@ export class OpenConnections {
   evictedOrigins = 0;
 
   constructor(limits: Limits) {
-    this.#limits = limits;
+    this.limits = limits;
     this.places = new AddressPlaces(limits.connectionsPerAddress);
   }
 
@@ -48,7 +48,7 @@ export class OpenConnections {
     // The order of a Map is that of insertion: reinserting keeps the least recently used in front.
     if (known !== undefined) this.#origins.delete(key);
     this.#origins.set(key, origin);
-    if (this.#origins.size > this.#limits.maxOrigins) this.#forgetOldest();
+    if (this.#origins.size > this.limits.maxOrigins) this.#forgetOldest();
     return origin;
   }
 
@@ -63,8 +63,8 @@ export class OpenConnections {
 
   /** Reserves the right to open one connection; where to wait if there is none. */
   takePlace(origin: Origin): 'taken' | Set<() => void> {
-    if (origin.open >= this.#limits.connectionsPerOrigin) return origin.waiting;
-    if (this.#open >= this.#limits.maxConnections && !this.#closeLongestIdle()) return this.#crowded;
+    if (origin.open >= this.limits.connectionsPerOrigin) return origin.waiting;
+    if (this.#open >= this.limits.maxConnections && !this.#closeLongestIdle()) return this.#crowded;
     origin.open++;
     this.#open++;
     return 'taken';

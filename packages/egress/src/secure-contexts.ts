@@ -9,7 +9,7 @@ const MIN_VERSION = 'TLSv1.2';
  */
 export class SecureContexts {
   readonly #operatorAuthorities: readonly string[];
-  readonly #maxIdentities: number;
+  readonly maxIdentities: number;
   readonly #ofIdentities = new Map<string, SecureContext>();
   #shared: SecureContext | undefined;
   /** How many were made, the shared one included: each costs what the parsing of its authorities does. */
@@ -17,7 +17,7 @@ export class SecureContexts {
 
   constructor(operatorAuthorities: readonly string[], maxIdentities: number) {
     this.#operatorAuthorities = operatorAuthorities;
-    this.#maxIdentities = maxIdentities;
+    this.maxIdentities = maxIdentities;
   }
 
   get size(): number {
@@ -34,7 +34,7 @@ export class SecureContexts {
     // The order of a Map is that of insertion: reinserting keeps the least recently used in front.
     if (known !== undefined) this.#ofIdentities.delete(identity.id);
     this.#ofIdentities.set(identity.id, context);
-    if (this.#ofIdentities.size > this.#maxIdentities) {
+    if (this.#ofIdentities.size > this.maxIdentities) {
       this.#ofIdentities.delete(this.#ofIdentities.keys().next().value!);
     }
     return context;

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
+import { createAuthority } from '@posthorn/testkit';
 import { describe, expect, test } from 'vitest';
 import {
   createTlsIdentity,
@@ -9,8 +9,10 @@ import {
   type TlsIdentityParts,
 } from './tls-identity.ts';
 
-const pem = (name: string) => readFileSync(new URL(`../test/certificates/${name}`, import.meta.url), 'utf8');
-const [ca, cert, key] = [pem('private-authority.crt'), pem('client.crt'), pem('client.key')];
+const authority = createAuthority();
+const ca = authority.certificate;
+const { certificate: cert, key } = authority.issue({ name: 'client' });
+const other = createAuthority().certificate;
 
 function madeOf(parts: TlsIdentityParts) {
   const check = createTlsIdentity(parts);
@@ -20,10 +22,7 @@ function madeOf(parts: TlsIdentityParts) {
 
 test.each<[string, TlsIdentityParts]>([
   ['authorities', { ca }],
-  [
-    'several authorities, with comments between',
-    { ca: `# ours\n${ca}\n# theirs\r\n${pem('authority.crt')}` },
-  ],
+  ['several authorities, with comments between', { ca: `# ours\n${ca}\n# theirs\r\n${other}` }],
   ['a client certificate with its key', { cert, key }],
   ['a chain', { cert: cert + ca, key }],
   ['all', { ca, cert, key }],
@@ -128,7 +127,7 @@ test('a thousand blocks that never end are refused without looking for their end
 
 describe('its id', () => {
   test('is the same for the same parts and another for any other', () => {
-    const all: TlsIdentityParts[] = [{ ca }, { cert, key }, { ca, cert, key }, { ca: pem('authority.crt') }];
+    const all: TlsIdentityParts[] = [{ ca }, { cert, key }, { ca, cert, key }, { ca: other }];
     const ids = all.map((parts) => madeOf(parts).id);
     expect(new Set(ids).size).toBe(all.length);
     expect(all.map((parts) => madeOf({ ...parts }).id)).toEqual(ids);

@@ -1,5 +1,7 @@
 import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
+import { isCertificate } from './read-authorities.ts';
+import { readPem } from './read-pem.ts';
 
 export interface TlsIdentityParts {
   /** Authorities (PEM) that alone are trusted, in place of those of the system and the operator. */
@@ -29,8 +31,6 @@ const MOST_RSA_BITS = 4_096;
 const CURVES: ReadonlySet<string> = new Set(['prime256v1', 'secp384r1', 'secp521r1']);
 /** RFC 1421 section 4.6.1.1, as OpenSSL still writes it into `RSA PRIVATE KEY` blocks. */
 const TRADITIONALLY_ENCRYPTED = 'Proc-Type: 4,ENCRYPTED';
-const BEGIN = '-----BEGIN ';
-const DASHES = '-----';
 
 /**
  * Whom we trust and who we are in TLS with one receiver. Only `createTlsIdentity` makes these. The PEM texts are private
@@ -78,7 +78,7 @@ function faultOfCertificates(part: 'ca' | 'cert', text: string): TlsIdentityFaul
   if (blocks.some(({ label }) => label !== 'CERTIFICATE'))
     return fault('has something else than certificates');
   if (blocks.length > MAX_CERTIFICATES) return fault(`has more than ${MAX_CERTIFICATES} certificates`);
-  return blocks.every(({ pem }) => parseCertificate(pem) !== null)
+  return blocks.every(({ pem }) => isCertificate(pem))
     ? null
     : fault('has a certificate that cannot be read');
 }
@@ -139,32 +139,4 @@ function faultOfAlgorithm({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject
   const bits = asymmetricKeyDetails?.modulusLength ?? 0;
   const isFit = bits >= LEAST_RSA_BITS && bits <= MOST_RSA_BITS;
   return isFit ? null : `is an RSA key of ${bits} bits: ${LEAST_RSA_BITS} to ${MOST_RSA_BITS} are taken`;
-}
-
-function parseCertificate(pem: string): X509Certificate | null {
-  try {
-    return new X509Certificate(pem);
-  } catch {
-    return null;
-  }
-}
-
-interface PemBlock {
-  readonly label: string;
-  readonly pem: string;
-}
-
-/** Text around the blocks is a comment (RFC 7468 section 2); null when one is not complete. */
-function readPem(text: string): PemBlock[] | null {
-  const blocks: PemBlock[] = [];
-  for (let from = text.indexOf(BEGIN); from !== -1; from = text.indexOf(BEGIN, from + 1)) {
-    const labelEnd = text.indexOf(DASHES, from + BEGIN.length);
-    const label = text.slice(from + BEGIN.length, labelEnd);
-    const end = `-----END ${label}-----`;
-    const to = text.indexOf(end, labelEnd);
-    if (labelEnd === -1 || to === -1) return null;
-    blocks.push({ label, pem: text.slice(from, to + end.length) });
-    from = to;
-  }
-  return blocks;
 }

@@ -1,16 +1,24 @@
 import type tls from 'node:tls';
+import { type Authority, createAuthority, type Subject } from '@posthorn/testkit';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createTlsIdentity, type TlsIdentity, type TlsIdentityParts } from '../src/index.ts';
-import { pem } from './certificates.ts';
 import { OK, respond, startRawReceiver } from './raw-receiver.ts';
 import { setupAgent } from './setup-agent.ts';
 
 const lookup = async () => [{ address: '127.0.0.1', ttlSeconds: 60 }];
-const extraAuthorities = [pem('authority.crt')];
-const ca = pem('private-authority.crt');
-const client = { cert: pem('client.crt'), key: pem('client.key') };
-const publicTls = { cert: pem('receiver.crt'), key: pem('receiver.key') };
-const privateTls = { cert: pem('private-receiver.crt'), key: pem('receiver.key') };
+const [publicly, privately] = [createAuthority(), createAuthority()];
+const extraAuthorities = [publicly.certificate];
+const ca = privately.certificate;
+
+function issuedBy(authority: Authority, subject: Subject) {
+  const { certificate: cert, key } = authority.issue(subject);
+  return { cert, key };
+}
+
+const server = { name: 'receiver', names: ['hooks.example'], addresses: ['127.0.0.1'] };
+const client = issuedBy(privately, { name: 'posthorn client' });
+const publicTls = issuedBy(publicly, server);
+const privateTls = issuedBy(privately, server);
 const asksForCertificate: tls.TlsOptions = { ...privateTls, ca, requestCert: true, rejectUnauthorized: true };
 
 function identity(parts: TlsIdentityParts): TlsIdentity {
@@ -82,7 +90,7 @@ describe('a client certificate', () => {
     const { receiver, url } = await startNamingReceiver({ ...asksForCertificate, minVersion: 'TLSv1.3' });
     const { receiver: other, url: otherUrl } = await startNamingReceiver({
       ...asksForCertificate,
-      ca: pem('authority.crt'),
+      ca: publicly.certificate,
       minVersion: 'TLSv1.3',
     });
     await using setup = setupAgent({ lookup });
