@@ -86,6 +86,7 @@ test('only the main file of a service reads the environment', () => {
 /** Beside ingest, which answers people, and the one place that classifies receivers' answers. */
 const OTHERS_WITH_STATUSES = {
   'packages/runtime/src/health.ts': 'the admin server answers probes',
+  'services/worker/src/attempt/read-token.ts': 'tells tokens from what else their servers answer',
   'packages/egress/src/exchange.ts': 'tells interim and impossible answers from final ones',
 };
 

@@ -15,6 +15,7 @@ export type FailureClass =
   | 'rate_limited'
   | 'gone'
   | 'invalid_endpoint'
+  | 'auth'
   | 'circuit_open';
 
 export type Outcome =
@@ -42,6 +43,7 @@ export const FAILURE_KIND: Readonly<Record<FailureClass, 'transient' | 'permanen
   rate_limited: 'transient',
   gone: 'permanent',
   invalid_endpoint: 'permanent',
+  auth: 'transient',
   circuit_open: 'transient',
 };
 
@@ -63,6 +65,7 @@ export const RECEIVER_SIGN: Readonly<Record<FailureClass, 'down' | 'up' | 'nothi
   rate_limited: 'nothing',
   gone: 'nothing',
   invalid_endpoint: 'nothing',
+  auth: 'nothing',
   circuit_open: 'nothing',
 };
 

@@ -53,7 +53,13 @@ describe('how requests were made', () => {
     const first = await create();
     const sealedHeaders = { 'x-token': 'v1.sealed', authorization: 'v1.sealed' };
     const { change } = (await updateEndpoint(sql, 'acme', endpointId, { method: 'PUT', sealedHeaders }))!;
-    const original = { url: 'https://first.example/hook', method: 'POST', headerNames: [], tlsParts: [] };
+    const original = {
+      url: 'https://first.example/hook',
+      method: 'POST',
+      headerNames: [],
+      tlsParts: [],
+      signatures: ['v1'],
+    };
     expect(await at(first)).toEqual(original);
     expect(await at(change! - 1)).toEqual(original);
     const changed = { ...original, method: 'PUT', headerNames: ['authorization', 'x-token'] };

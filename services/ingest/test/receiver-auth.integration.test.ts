@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { openSecret } from '@posthorn/secrets';
+import { createAuthority } from '@posthorn/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startApi, type TestApi } from './api.ts';
 
@@ -11,12 +11,12 @@ const CANARY = 'canary-of-a-credential';
 const URL_HERE = 'https://hooks.example/a';
 const URL_ELSEWHERE = 'https://other.example/a';
 
-const certificate = (name: string): string =>
-  readFileSync(new URL(`../../../packages/egress/test/certificates/${name}`, import.meta.url), 'utf8');
+const authority = createAuthority();
+const client = authority.issue({ name: 'posthorn' });
 const TLS = {
-  ca: certificate('private-authority.crt'),
-  client_certificate: certificate('client.crt'),
-  client_key: certificate('client.key'),
+  ca: authority.certificate,
+  client_certificate: client.certificate,
+  client_key: client.key,
 };
 const BEARER = { type: 'bearer', token: CANARY };
 const OAUTH2 = {
@@ -205,7 +205,7 @@ describe('certificates of a webhook', () => {
     [{ ca: 'no PEM' }, '/tls/ca'],
     [{ client_certificate: TLS.client_certificate }, '/tls/client_key'],
     [{ client_key: TLS.client_key }, '/tls/client_certificate'],
-    [{ ...TLS, client_key: certificate('receiver.key') }, '/tls/client_key'],
+    [{ ...TLS, client_key: authority.issue({ name: 'another' }).key }, '/tls/client_key'],
     [{ ca: TLS.client_key }, '/tls/ca'],
     [{ ...TLS, client_key: '***' }, '/tls/client_key'],
     [{}, '/tls'],

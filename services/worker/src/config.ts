@@ -5,20 +5,21 @@ import {
   parseTiers,
   SCHEDULE_PRESETS,
 } from '@posthorn/contracts';
+import { egressGrammar } from '@posthorn/egress';
 import {
   adminConfig,
   type ConfigOf,
   databaseConfig,
   type Environment,
+  egressConfig,
   flag,
   integer,
   kafkaConfig,
   layoutConfig,
-  list,
   parsed,
   readConfig,
-  telemetryConfig,
   signatureConfig,
+  telemetryConfig,
 } from '@posthorn/runtime';
 import { secretsConfig, type WithKeyRing, withKeyRing } from '@posthorn/secrets';
 
@@ -47,13 +48,9 @@ export const spec = {
   ...kafkaConfig,
   ...databaseConfig(4),
   ...layoutConfig(parseTiers, DEFAULT_TIERS),
-  ...secretsConfig,
   ...signatureConfig,
-  egressAllowedCidrs: list('EGRESS_ALLOWED_CIDRS', {
-    fallback: '',
-    expected: 'networks such as 127.0.0.0/8, comma-separated',
-    doc: 'Networks that endpoints may be in although they are private. Empty: public addresses only.',
-  }),
+  ...secretsConfig,
+  ...egressConfig(egressGrammar),
   retrySchedule: parsed(
     'RETRY_SCHEDULE',
     'waits such as 1s,4s,16s, or default, standard, aggressive, none',
@@ -244,6 +241,13 @@ export const spec = {
     max: 3_600_000,
     unit: 'ms',
     doc: 'Longest of these waits, and so the longest time from the end of a pause until what waited goes out.',
+  }),
+  maxCachedTokens: integer('MAX_CACHED_TOKENS', {
+    fallback: '10000',
+    min: 1,
+    max: 1_000_000,
+    unit: 'endpoints',
+    doc: 'Endpoints with OAuth2 whose access tokens this worker holds in memory; beyond it the least recently used are forgotten, and asked for anew.',
   }),
   sendTraceparent: flag('SEND_TRACEPARENT', {
     fallback: 'false',

@@ -1,6 +1,7 @@
 import { acceptedAtMs, type DeadLetterReason, type Outcome } from '@posthorn/contracts';
 import type { ProduceReport } from '@posthorn/kafka';
 import type { Clock, Metrics } from '@posthorn/runtime';
+import type { TokenReply } from './attempt/read-token.ts';
 import type { MoveReason } from './intake/move-records.ts';
 import type { CircuitMode } from './schedule/breaker.ts';
 import type { AsideReason, CancelReason } from './settle/made.ts';
@@ -27,6 +28,8 @@ export interface WorkerMetrics {
   passedOver(): void;
   writeRetried(): void;
   produced(report: ProduceReport): void;
+  /** A token endpoint was asked for a token. */
+  tokenAsked(outcome: TokenReply['kind']): void;
 }
 
 const DURATION_SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60];
@@ -100,6 +103,11 @@ export function createWorkerMetrics(metrics: Metrics, clock: Clock): WorkerMetri
     'posthorn_worker_write_retries_total',
     'Writes to Kafka that were asked again because they were not acknowledged.',
   );
+  const tokenRequests = metrics.counter(
+    'posthorn_worker_token_requests_total',
+    'Requests to token endpoints, by what came of them.',
+    ['outcome'],
+  );
   const produced = metrics.counter(
     'posthorn_worker_produce_requests_total',
     'Produce requests, by how they ended.',
@@ -124,5 +132,6 @@ export function createWorkerMetrics(metrics: Metrics, clock: Clock): WorkerMetri
     passedOver: () => passedOver.inc(),
     writeRetried: () => writeRetries.inc(),
     produced: (report) => produced.inc({ outcome: report.outcome }),
+    tokenAsked: (outcome) => tokenRequests.inc({ outcome }),
   };
 }

@@ -4,9 +4,11 @@ import type { JournalStats } from '@posthorn/journal';
 import type { ConsumerStats, PartitionStats } from '@posthorn/kafka';
 import type { Metrics } from '@posthorn/runtime';
 import type { TenantConfigsStats } from '@posthorn/tenant-config';
+import type { TokensStats } from './attempt/tokens.ts';
 import type { WorkerConfig } from './config.ts';
 import type { OverflowStats } from './intake/consume-lanes.ts';
 import type { RepeatsStats } from './intake/repeats.ts';
+import { observeNames } from './observe-egress.ts';
 import { observeScheduler, observeTurns } from './observe-scheduler.ts';
 import type { Breaker } from './schedule/breaker.ts';
 import type { SchedulerStats } from './schedule/scheduler.ts';
@@ -25,6 +27,7 @@ export interface Observed {
   readonly intake: { stats(): OverflowStats };
   readonly repeats: { stats(): RepeatsStats };
   readonly mover: { readonly underWay: number };
+  readonly tokens: { stats(): TokensStats };
   readonly config: Pick<
     WorkerConfig,
     | 'topicPrefix'
@@ -37,6 +40,9 @@ export interface Observed {
     | 'maxLaneSlots'
     | 'maxBufferedBytes'
     | 'breakerMaxEndpoints'
+    | 'maxCachedTokens'
+    | 'egressDnsMaxNames'
+    | 'egressDnsMaxLookups'
   >;
 }
 
@@ -48,6 +54,8 @@ export function observeWorker(metrics: Metrics, observed: Observed): void {
   observeRepeats(metrics, observed);
   observeConnections(metrics, observed);
   observeReceivers(metrics, observed);
+  observeTokens(metrics, observed);
+  observeNames(metrics, observed);
 }
 
 function observeLanes(metrics: Metrics, { consumer, config }: Observed): void {
@@ -212,6 +220,29 @@ function observeReceivers(metrics: Metrics, { breaker, gone, config }: Observed)
     'posthorn_worker_gone_endpoints',
     'Endpoints that answered 410 and whose configuration does not say so yet.',
     () => gone.size,
+  );
+}
+
+function observeTokens(metrics: Metrics, { tokens, config }: Observed): void {
+  metrics.gaugeOf(
+    'posthorn_worker_cached_tokens',
+    'Endpoints with OAuth2 whose token, or the failure to get it, is remembered.',
+    () => tokens.stats().entries,
+  );
+  metrics.gaugeOf(
+    'posthorn_worker_max_cached_tokens',
+    'Bound of endpoints whose tokens are remembered.',
+    () => config.maxCachedTokens,
+  );
+  metrics.gaugeOf(
+    'posthorn_worker_token_requests_in_flight',
+    'Requests to token endpoints under way.',
+    () => tokens.stats().asking,
+  );
+  metrics.counterOf(
+    'posthorn_worker_token_evictions_total',
+    'Tokens forgotten for want of room.',
+    () => tokens.stats().evicted,
   );
 }
 

@@ -6,10 +6,12 @@ import type { Clock, Logger, Tracing } from '@posthorn/runtime';
 import { deriveKeys } from '@posthorn/secrets';
 import type { TenantConfigs } from '@posthorn/tenant-config';
 import { type AttemptSteps, attempt } from './attempt/attempt.ts';
+import { createAuthorisedSend } from './attempt/authorise.ts';
 import { createRequestBuilder } from './attempt/build-request.ts';
 import { createGoneEndpoints, type GoneEndpoints } from './attempt/gone-endpoints.ts';
 import { createEndpointLoader } from './attempt/load-endpoint.ts';
-import { createSend } from './attempt/send.ts';
+import { createSendRequest, type SendRequest } from './attempt/send.ts';
+import { createTokens, type Tokens } from './attempt/tokens.ts';
 import type { WorkerConfig } from './config.ts';
 import { consumeLanes, type LaneConsumer } from './intake/consume-lanes.ts';
 import type { DeliveryWork } from './intake/delivery-work.ts';
@@ -59,6 +61,7 @@ export interface Pipeline {
   readonly breaker: Breaker;
   readonly circuits: CircuitReport;
   readonly gone: GoneEndpoints;
+  readonly tokens: Tokens;
   start(): void;
   stop(): void;
   /** Waits for attempts and moves under way; false when some of them are still not settled. */
@@ -95,10 +98,12 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       starter.wake();
     },
   });
+  const send = createSendRequest(options.agent, options.log);
+  const tokens = openTokens(options, send);
   const repeats = createRepeats({ clock, maxRepeats: config.maxRepeats, keptMs: config.repeatsKeptMs });
   const steps: AttemptSteps = {
     ...options,
-    ...createSteps(options, acknowledger, repeats),
+    ...createSteps(options, { acknowledger, repeats, send, tokens }),
     load: loader.load,
     breaker,
     gone,
@@ -122,7 +127,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     onRoom: () => intake.onMoveRoom(),
   });
   const intake = openIntake(options, { scheduler, repeats, mover, starter });
-  const parts = { intake, repeats, mover, scheduler, starter, acknowledger, breaker, circuits, gone };
+  const parts = { intake, repeats, mover, scheduler, starter, acknowledger, breaker, circuits, gone, tokens };
   return { ...parts, ...controls(options, parts, stopped) };
 }
 
@@ -206,12 +211,15 @@ function openIntake(
   });
 }
 
+interface StepParts extends Pick<Pipeline, 'acknowledger' | 'repeats' | 'tokens'> {
+  readonly send: SendRequest;
+}
+
 function createSteps(
   options: PipelineOptions,
-  acknowledger: Acknowledger,
-  repeats: Repeats,
+  { acknowledger, repeats, send, tokens }: StepParts,
 ): Pick<AttemptSteps, 'build' | 'send' | 'settle'> {
-  const { config, log, agent } = options;
+  const { config } = options;
   const { build } = createRequestBuilder({
     userAgent: USER_AGENT,
     headerPrefix: config.signatureHeaderPrefix,
@@ -227,7 +235,7 @@ function createSteps(
     policy: waitPolicy(config),
     repeats,
   });
-  return { build, send: createSend(agent, log), settle };
+  return { build, send: createAuthorisedSend(send, tokens, options.clock), settle };
 }
 
 /**
@@ -237,6 +245,12 @@ function createSteps(
 async function produceInsideFence(options: PipelineOptions, record: OutboundRecord): Promise<ProduceAck> {
   if (!options.mayAct()) throw new ProduceError('not_accepted', 'the fence is closed');
   return options.produce(record);
+}
+
+/** A token endpoint is a receiver that nobody trusts either: its requests go the same way. */
+function openTokens({ config, clock, log, metrics }: PipelineOptions, ask: SendRequest): Tokens {
+  const { maxCachedTokens: maxTokens } = config;
+  return createTokens({ ask, clock, log, maxTokens, onAsked: metrics.tokenAsked });
 }
 
 function openBreaker({ config, log, metrics }: PipelineOptions, circuits: CircuitReport): Breaker {

@@ -9,7 +9,9 @@ import { createWorkerMetrics } from '../metrics.ts';
 import { createBreaker, type Verdict } from '../schedule/breaker.ts';
 import type { Conclusion } from '../settle/made.ts';
 import { type AttemptSteps, attempt } from './attempt.ts';
-import { createSend } from './send.ts';
+import { createAuthorisedSend } from './authorise.ts';
+import { createSendRequest } from './send.ts';
+import { createTokens } from './tokens.ts';
 
 const judged = (verdict: Verdict, steps: AttemptSteps): AttemptSteps => ({
   ...steps,
@@ -36,7 +38,7 @@ function setup(over: Partial<AttemptSteps> = {}) {
   const log = createLogger('worker', 'info', { write: (line: string) => void lines.push(JSON.parse(line)) });
   const steps: AttemptSteps = {
     load: () => ({ kind: 'ready', tenant: makeTenant([]), endpoint: makeEndpoint() }),
-    build: () => ({ kind: 'request', request: { target: { origin: 'http://x' } } as never }),
+    build: () => ({ kind: 'request', request: { target: { origin: 'http://x' } } as never, grant: null }),
     send: async () => response,
     breaker: {
       judge: () => ({ kind: 'closed' }),
@@ -56,6 +58,18 @@ function setup(over: Partial<AttemptSteps> = {}) {
   };
   return { steps, clock, conclusions, lines, metrics, circuit, gone };
 }
+
+const sendBy = (
+  send: (request: OutboundRequest) => Promise<SendResult>,
+  log = createLogger('worker', 'silent'),
+) => createAuthorisedSend(createSendRequest({ send }, log), createTokens(NO_TOKENS), createFakeClock(NOW));
+const NO_TOKENS = {
+  ask: () => Promise.reject(new Error('no token is to be asked for')),
+  clock: createFakeClock(NOW),
+  log: createLogger('worker', 'silent'),
+  maxTokens: 1,
+  onAsked: () => {},
+};
 
 test('a slot is loaded, built, sent, classified and settled', async () => {
   const { steps, conclusions, metrics } = setup();
@@ -116,7 +130,7 @@ test('no request starts when the fence closed while the configuration was loaded
 test('an endpoint that no request can be made of counts as a failed attempt', async () => {
   const { steps, conclusions } = setup({
     build: () => ({ kind: 'invalid', detail: 'no URL' }),
-    send: createSend({ send: () => Promise.reject(new Error('nothing is to be sent')) }, setup().steps.log),
+    send: sendBy(() => Promise.reject(new Error('nothing is to be sent'))),
   });
   await attempt(steps, makeSlot().slot);
   expect(conclusions).toMatchObject([
@@ -151,7 +165,7 @@ test('a blocked address is named to operators only', async () => {
     sentAnyBytes: false,
     timing,
   };
-  const send = createSend({ send: async () => blocked }, steps.log);
+  const send = sendBy(async () => blocked, steps.log);
   await attempt({ ...steps, send }, makeSlot().slot);
   expect(lines).toMatchObject([{ level: 'warn', origin: 'http://x', reason: '10.0.0.1 is private' }]);
   expect(conclusions).toMatchObject([
@@ -232,6 +246,7 @@ test.each([
     build: (_slot, _endpoint, { mayWrite }) => ({
       kind: 'request',
       request: { target: { origin: 'http://x' }, mayWrite } as OutboundRequest,
+      grant: null,
     }),
     async send(built) {
       if (built.kind === 'request') asked.push(built.request.mayWrite!());

@@ -1,4 +1,6 @@
 import { generatePrivateKey, verify } from '@posthorn/signing';
+import { readAuth } from '@posthorn/tenant-config';
+import { createAuthority } from '@posthorn/testkit';
 import { expect, test } from 'vitest';
 import { makeEndpoint, makeSlot, NOW, SECRET } from '../../test/factories.ts';
 import { type AttemptFacts, createRequestBuilder, type RequestOptions } from './build-request.ts';
@@ -34,6 +36,52 @@ function headersOf({ built }: Pick<ReturnType<typeof build>, 'built'>): Record<s
   }
   return headers;
 }
+
+const AUTHORISED = [
+  [{ type: 'bearer', token: 'abc' }, 'authorization', 'Bearer abc'],
+  [{ type: 'basic', username: 'us', password: 'pä:ss' }, 'authorization', 'Basic dXM6cMOkOnNz'],
+  [{ type: 'api_key', header: 'x-api-key', value: 'abc' }, 'x-api-key', 'abc'],
+] as const;
+
+test.each(AUTHORISED)('a request says who sends it: %j', (auth, name, value) => {
+  const request = build({ endpoint: { auth } });
+  expect(headersOf(request)[name]).toBe(value);
+  expect(request.built).toMatchObject({ grant: null });
+});
+
+test('a request that needs a token says how it is had, and has no header for it yet', () => {
+  const auth = {
+    type: 'oauth2_client_credentials',
+    token_url: 'https://login.example/token',
+    client_id: 'a',
+    client_secret: 'b',
+  };
+  const request = build({ endpoint: { auth } });
+  expect(headersOf(request).authorization).toBeUndefined();
+  expect(request.built).toMatchObject({
+    grant: { request: { target: { origin: 'https://login.example' } } },
+  });
+  const { built } = build({ endpoint: { auth: { ...auth, token_url: 'nowhere' } } });
+  expect(built).toEqual({ kind: 'invalid', detail: 'the token URL is not an http(s) URL' });
+});
+
+test('a request with certificates of its own goes out with them, and not at all where they cannot be used', () => {
+  const tls = { ca: createAuthority().certificate };
+  const [first, second] = [build({ endpoint: { tls } }).built, build({ endpoint: { tls } }).built];
+  if (first.kind !== 'request' || second.kind !== 'request') throw new Error('no request');
+  expect(first.request.tls?.id).toBe(second.request.tls?.id);
+  expect(build({ endpoint: { tls: { ca: 'no PEM' } } }).built).toEqual({
+    kind: 'invalid',
+    detail: 'the certificates are not usable: ca is not PEM',
+  });
+});
+test('what only a later release knows of authentication is not left out: no request is made', () => {
+  const endpoint = Object.defineProperty({}, 'auth', {
+    enumerable: true,
+    get: () => readAuth('{"type":"later"}'),
+  });
+  expect(() => build({ endpoint })).toThrow('of a type that this release does not know');
+});
 
 test('a request carries the payload untouched, signed for the delivery and the moment of the attempt', () => {
   const request = build({ attempt: 4 });

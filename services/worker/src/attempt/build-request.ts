@@ -8,10 +8,17 @@ import { type OutboundRequest, parseTarget, type Target } from '@posthorn/egress
 import { makeSignatures, parsePrivateKey, parseSecret, type SigningKey } from '@posthorn/signing';
 import { type EndpointConfig, signersOf } from '@posthorn/tenant-config';
 import type { DeliverySlot } from '../intake/delivery-work.ts';
+import { type PreparedAuth, prepareAuth } from './prepare-auth.ts';
+import type { TokenGrant } from './token-grant.ts';
 
 /** `invalid`: no request can be made of this endpoint, and none ever will. */
 export type Built =
-  | { readonly kind: 'request'; readonly request: OutboundRequest }
+  | {
+      readonly kind: 'request';
+      readonly request: OutboundRequest;
+      /** How the token is had that the request still needs; null where it needs none. */
+      readonly grant: TokenGrant | null;
+    }
   | { readonly kind: 'invalid'; readonly detail: string };
 
 export interface RequestBuilder {
@@ -29,6 +36,8 @@ export interface AttemptFacts {
 
 export interface RequestOptions {
   readonly userAgent: string;
+  /** What the names of our headers begin with. */
+  readonly headerPrefix: string;
   /** For endpoints without a deadline of their own. */
   readonly attemptTimeoutMs: number;
   readonly maxResponseBytes: number;
@@ -36,8 +45,6 @@ export interface RequestOptions {
   readonly sendTraceparent: boolean;
 }
 
-  /** What the names of our headers begin with. */
-  readonly headerPrefix: string;
 /** What an endpoint's configuration comes to: parsed when it is first used, kept as long as the configuration. */
 type Prepared = Ready | { readonly kind: 'invalid'; readonly detail: string };
 
@@ -45,6 +52,7 @@ interface Ready {
   readonly kind: 'ready';
   readonly target: Target;
   readonly headers: EndpointConfig['headers'];
+  readonly auth: PreparedAuth;
   readonly keys: readonly ExpiringKey[];
   /** Those that sign, until the next of them has expired. */
   signing: readonly SigningKey[];
@@ -57,15 +65,15 @@ interface ExpiringKey {
 }
 
 export function createRequestBuilder(options: RequestOptions): RequestBuilder {
+  const names = requestHeaderNames(options.headerPrefix);
   const prepared = new WeakMap<EndpointConfig, Prepared>();
 
   function prepare(endpoint: EndpointConfig): Prepared {
     let known = prepared.get(endpoint);
     if (known === undefined) {
-      known = prepareEndpoint(endpoint);
+      known = prepareEndpoint(endpoint, options);
       prepared.set(endpoint, known);
     }
-  const names = requestHeaderNames(options.headerPrefix);
     return known;
   }
 
@@ -80,12 +88,15 @@ export function createRequestBuilder(options: RequestOptions): RequestBuilder {
         request: {
           target: ready.target,
           method: endpoint.method,
-          headers: buildHeaders(options, slot, attempt, ready.headers, keys),
+          headers: buildHeaders(names, options, slot, attempt, ready.headers, keys),
           body: slot.work.payload,
           deadlineMs: endpoint.attemptTimeoutMs ?? options.attemptTimeoutMs,
           maxResponseBytes: options.maxResponseBytes,
+          onBehalfOf: slot.work.tenantId,
+          tls: ready.auth.tls,
           mayWrite: attempt.mayWrite,
         },
+        grant: ready.auth.grant,
       };
     },
   };
@@ -97,8 +108,8 @@ function prepareEndpoint(endpoint: EndpointConfig, { headerPrefix, userAgent }: 
   const target = parseTarget(endpoint.url);
   if (target === null) return { kind: 'invalid', detail: 'the URL is not an http(s) URL' };
   const keys: ExpiringKey[] = [];
-  for (const { text, expiresAtMs } of endpoint.secrets) {
-    const parsed = parseSecret(text);
+  for (const { scheme, text, expiresAtMs } of signersOf(endpoint)) {
+    const parsed = scheme === 'v1a' ? parsePrivateKey(text) : parseSecret(text);
     if (!parsed.ok) return { kind: 'invalid', detail: `the signing secret is not usable: ${parsed.reason}` };
     keys.push({ key: parsed.key, expiresAtMs: expiresAtMs ?? Number.POSITIVE_INFINITY });
   }
@@ -120,6 +131,7 @@ function keysAt(ready: Ready, nowMs: number): readonly SigningKey[] {
 }
 
 function buildHeaders(
+  names: RequestHeaderNames,
   options: RequestOptions,
   slot: DeliverySlot,
   attempt: AttemptFacts,

@@ -8,10 +8,14 @@ export type Answered = Exclude<Sent, { kind: 'withheld' }>;
 /** What a receiver can make us wait by Retry-After, at most. */
 export const MAX_RETRY_AFTER_MS = 3_600_000;
 
+/** Whether a receiver did not take what says who sends. */
+export const refusesSender = (status: number): boolean => status === 401;
+
 /** What came of a request: the one place where outcomes are told apart. */
 export function classify(sent: Answered, nowMs: number): Outcome {
   if (sent.kind === 'failure') return classifyFailedSend(sent);
   if (sent.kind === 'invalid') return failed('invalid_endpoint', null, sent.detail);
+  if (sent.kind === 'unauthorised') return failed('auth', null, sent.detail);
   const { status } = sent;
   if (status >= 200 && status < 300) return { kind: 'success', status };
   const failure = failureOfStatus(status);

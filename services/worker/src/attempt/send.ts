@@ -1,18 +1,26 @@
-import type { GuardedAgent, SendResult } from '@posthorn/egress';
+import type { GuardedAgent, OutboundRequest, SendResult, SendTiming } from '@posthorn/egress';
 import type { Logger } from '@posthorn/runtime';
 import type { Built } from './build-request.ts';
 
+/** The token that the request needs could not be had: the receiver has seen nothing of it. */
+export interface UnauthorisedSend {
+  readonly kind: 'unauthorised';
+  readonly detail: string;
+  readonly timing: SendTiming;
+}
+
 /** What became of a built request; one that could not be built passes through. */
-export type Sent = SendResult | Extract<Built, { kind: 'invalid' }>;
+export type Sent = SendResult | UnauthorisedSend | Extract<Built, { kind: 'invalid' }>;
 export type Send = (built: Built) => Promise<Sent>;
 
+export type SendRequest = (request: OutboundRequest) => Promise<SendResult>;
+
 /** Sends through the guarded agent: every address checked, one deadline, no redirects, a capped response. */
-export function createSend(agent: Pick<GuardedAgent, 'send'>, log: Logger): Send {
-  return async (built) => {
-    if (built.kind === 'invalid') return built;
-    const sent = await agent.send(built.request);
+export function createSendRequest(agent: Pick<GuardedAgent, 'send'>, log: Logger): SendRequest {
+  return async (request) => {
+    const sent = await agent.send(request);
     if (sent.kind === 'failure' && sent.failure === 'blocked') {
-      log.warn({ origin: built.request.target.origin, reason: sent.operatorDetail }, 'address blocked');
+      log.warn({ origin: request.target.origin, reason: sent.operatorDetail }, 'address blocked');
     }
     return sent;
   };
