@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SetupError } from './step.mjs';
 
@@ -36,7 +36,8 @@ export function checkFetched(dir) {
  * @returns {[string, string | undefined][]}
  */
 function fetchedInto(dir) {
-  const noted = JSON.parse(readFileSync(join(dir, 'node_modules', '.package-lock.json'), 'utf8'));
+  const note = join(dir, 'node_modules', '.package-lock.json');
+  const noted = existsSync(note) ? JSON.parse(readFileSync(note, 'utf8')) : {};
   /** @type {[string, { version: string, integrity?: string }][]} */
   const packages = Object.entries(noted.packages ?? {});
   return packages.map(([path, { version, integrity }]) => [
