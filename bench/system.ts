@@ -65,7 +65,12 @@ export async function startSystem(bench: Bench, options: SystemOptions = {}): Pr
   const running: { service: RunningService; adminPort: number }[] = [];
   const start = async (name: string, over: Record<string, string> = {}): Promise<RunningService> => {
     const adminPort = await freePort();
-    const own = { ...environment, ...over, ADMIN_PORT: String(adminPort) };
+    const own = {
+      ...environment,
+      DATABASE_ROLE: `posthorn_${name}`,
+      ...over,
+      ADMIN_PORT: String(adminPort),
+    };
     const service = await startService(name, own, bench.dir, checkout);
     const entry = { service, adminPort };
     running.push(entry);

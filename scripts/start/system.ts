@@ -118,6 +118,10 @@ async function startInfra(options: SystemOptions, onSpawn: OnSpawn): Promise<rea
   return [kafka.value, postgres.value];
 }
 
+/** On a Postgres of our own, where the set-up job may make roles. */
+const withRole = (name: ServiceName): NodeJS.ProcessEnv =>
+  process.env.DATABASE_URL ? {} : { DATABASE_ROLE: `posthorn_${name}` };
+
 type ServiceStart = { readonly logDir: string; readonly env: NodeJS.ProcessEnv; readonly onSpawn: OnSpawn };
 
 async function startServices(options: SystemOptions, { logDir, env, onSpawn }: ServiceStart) {
@@ -128,7 +132,7 @@ async function startServices(options: SystemOptions, { logDir, env, onSpawn }: S
   failure.promise.catch(() => {});
   let stopping = false;
   const launch = (name: ServiceName) => {
-    const service = startService(name, { root, logDir, env, onLine });
+    const service = startService(name, { root, logDir, env: { ...withRole(name), ...env }, onLine });
     running.set(name, service);
     onSpawn(name, service.pid);
     service.ended.then((why) => {

@@ -69,6 +69,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       name,
       {
         ...shared,
+        DATABASE_ROLE: `posthorn_${name}`,
         ...securing(name),
         ...(name === 'ingest' ? { PORT: String(port), OPERATOR_KEY: operatorKey } : {}),
         ...options.perService?.[name],

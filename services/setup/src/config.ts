@@ -6,12 +6,19 @@ import {
   kafkaConfig,
   layoutConfig,
   readConfig,
+  text,
 } from '@posthorn/runtime';
 
 export const spec = {
   ...kafkaConfig,
   ...databaseConfig(2),
   ...layoutConfig(parseTiers, DEFAULT_TIERS),
+  databaseRolePrefix: text('DATABASE_ROLE_PREFIX', {
+    fallback: 'posthorn_',
+    pattern: /^([a-z_][a-z0-9_]{0,40})?$/,
+    expected: 'up to 41 of a-z, 0-9 and "_", or nothing',
+    doc: "Put before `ingest`, `dispatcher`, `worker` and `recorder`, it names the database roles that the set-up job makes and whose rights it sets: another one for every installation on a server. Empty: roles are nobody's business but yours.",
+  }),
   waitTimeoutMs: integer('SETUP_WAIT_TIMEOUT_MS', {
     fallback: '30000',
     min: 0,

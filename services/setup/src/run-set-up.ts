@@ -9,7 +9,7 @@ const USAGE = `Brings Postgres and Kafka to what this release needs. Safe to run
 Usage: node services/setup/src/main.ts [all|migrate|topics]
 
   all       migrations, then topics (default)
-  migrate   apply migrations and make record partitions
+  migrate   apply migrations, make record partitions, set the rights of the services' database roles
   topics    create missing topics and check the settings of all
 
 Configuration comes from the environment: DATABASE_URL, KAFKA_BROKERS, KAFKA_TOPIC_PREFIX, LANES,

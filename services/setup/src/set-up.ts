@@ -3,6 +3,7 @@ import { DatabaseRefusedError, openDatabase } from '@posthorn/db';
 import { connectKafka, createAdmin, KafkaRefusedError } from '@posthorn/kafka';
 import { type Clock, databaseOptions, kafkaConnection } from '@posthorn/runtime';
 import { applyMigrations } from './apply-migrations.ts';
+import { applyRights } from './apply-rights.ts';
 import { applyTopics } from './apply-topics.ts';
 import type { SetupConfig } from './config.ts';
 import { waitFor } from './wait-for.ts';
@@ -37,6 +38,7 @@ async function setUpPostgres(config: SetupConfig, clock: Clock, say: (line: stri
       isFinal: isRefusal,
     });
     await applyMigrations(database, clock.nowMs(), say);
+    await applyRights(database, config.databaseRolePrefix, say);
   } finally {
     await database.close();
   }

@@ -53,6 +53,7 @@ test('brings an empty Postgres and Kafka to what the release needs, and changes 
   expect(second.out).toEqual([
     expect.stringMatching(/^migrations are up to date/),
     'record partitions are there',
+    'rights of database roles are set',
     `topics there before: ${TOPICS}`,
     `topics checked (${TOPICS})`,
   ]);

@@ -43,7 +43,12 @@ export async function startTarget({ kafkaBrokers, databaseUrl, logFile }: FuzzGr
     SECRETS_KEY: randomBytes(32).toString('base64'),
   };
   await runSetup(ROOT, { ...inheritedEnvironment(), ...shared });
-  const environment = { ...shared, PORT: String(port), OPERATOR_KEY: operatorKey };
+  const environment = {
+    ...shared,
+    DATABASE_ROLE: 'posthorn_ingest',
+    PORT: String(port),
+    OPERATOR_KEY: operatorKey,
+  };
   const service = await startService('ingest', environment, logFile === undefined ? {} : { logFile });
   const url = `http://127.0.0.1:${port}`;
   const seeded = await seed(url, operatorKey);
