@@ -101,7 +101,7 @@ const securedAt = (secured: SecuredListeners | undefined): string[] =>
 
 const MODULES = 'org.apache.kafka.common.security';
 
-function securedSettings(secured: SecuredListeners): Record<string, string> {
+function securedSettings(secured: SecuredListeners): Record<string, string | number> {
   const certificates = 'listener.name.certificates';
   const accounts = 'listener.name.accounts';
   const tls = (listener: string, keystore: string) => ({
@@ -120,6 +120,8 @@ function securedSettings(secured: SecuredListeners): Record<string, string> {
     [`${certificates}.ssl.client.auth`]: 'required',
     [`${certificates}.ssl.principal.mapping.rules`]: 'RULE:^CN=([^,]+).*$/$1/',
     [`${accounts}.sasl.enabled.mechanisms`]: 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
+    // Long-lived connections must say again who they are: kafkajs does so ten seconds before the time is up.
+    [`${accounts}.connections.max.reauth.ms`]: 13_000,
     [`${accounts}.plain.sasl.jaas.config`]: `${MODULES}.plain.PlainLoginModule required ${users};`,
     [`${accounts}.scram-sha-256.sasl.jaas.config`]: scram,
     [`${accounts}.scram-sha-512.sasl.jaas.config`]: scram,

@@ -128,7 +128,7 @@ export async function refuseUnsafeTopics(client: KafkaClient, specs: readonly To
 
 /** False when somebody else made it meanwhile. One by one: createTopics fails as a whole when one of several exists. */
 async function createTopic(admin: KafkaJsAdmin, spec: TopicSpec): Promise<boolean> {
-  return admin.createTopics({
+  const made = admin.createTopics({
     timeout: CREATE_TIMEOUT_MS,
     waitForLeaders: false,
     topics: [
@@ -139,6 +139,10 @@ async function createTopic(admin: KafkaJsAdmin, spec: TopicSpec): Promise<boolea
         configEntries: Object.entries(spec.config).map(([name, value]) => ({ name, value })),
       },
     ],
+  });
+  return made.catch((cause: Error & { errors?: readonly Error[] }) => {
+    const [why = cause] = cause.errors ?? [];
+    throw new Error(`topic ${spec.name} could not be created: ${why.message}`, { cause });
   });
 }
 
@@ -165,7 +169,8 @@ async function checkTopics(admin: KafkaJsAdmin, specs: readonly TopicSpec[]): Pr
   const faults = specs
     .filter(({ name }) => !present.has(name))
     .map(
-      ({ name }) => `topic ${name} does not exist: create it (with its settings) before the services start`,
+      ({ name }) =>
+        `topic ${name} does not exist, or this service has no right to see it: create it (with its settings) before the services start`,
     );
   if (found.length === 0) return faults;
 

@@ -57,7 +57,7 @@ export function nameRefusals(socket: Socket, { host, port, ssl }: SocketTarget, 
   socket.once('end', () => {
     clearTimeout(handshake);
     if (readyAtMs === undefined || performance.now() - readyAtMs > FIRST_WORDS_MS) return;
-    const code = nameOfEnd(socket, ssl !== undefined, watch.hasSasl);
+    const code = nameOfEnd(socket, Boolean(ssl), watch.hasSasl);
     if (code !== undefined) socket.emit('error', refusal(code, 'closed by the broker'));
   });
 }

@@ -28,7 +28,7 @@ test('says in a sentence each what of a live topic breaks a promise', async () =
   expect(
     await admin.checkTopics([spec(name, { partitions: 3, replicationFactor: 2 }), spec(`${name}.none`)]),
   ).toEqual([
-    `topic ${name}.none does not exist: create it (with its settings) before the services start`,
+    `topic ${name}.none does not exist, or this service has no right to see it: create it (with its settings) before the services start`,
     `topic ${name} has 2 partitions, but 3 are expected`,
     `topic ${name} has 1 replicas, but 2 are promised`,
     `topic ${name} has cleanup.policy=compact, but delete is promised`,
