@@ -18,11 +18,11 @@ const call = (method: string, path: string, body?: unknown) =>
   api.call(method, `/v1/webhooks${path}`, body, { key });
 const create = (fields: object = {}) => call('POST', '', { url: 'https://hooks.example/a', ...fields });
 
-/** What the worker would sign with, by the public halves, and what the row says of them. */
+/** What the worker signs with, by the public halves. */
 async function keysOf(endpointId: string): Promise<string[]> {
-  await api.configs.poll();
-  const endpoint = api.configs.peek(tenantId)!.endpoints.get(endpointId)!;
-  return endpoint.signingKeys!.map(({ text }) => {
+  const found = await api.configs.get(tenantId);
+  if (found.kind !== 'found') throw new Error(found.kind);
+  return found.config.endpoints.get(endpointId)!.signingKeys!.map(({ text }) => {
     const parsed = parsePrivateKey(text);
     return parsed.ok ? parsed.key.publicKey : parsed.reason;
   });
