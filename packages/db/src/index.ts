@@ -49,6 +49,7 @@ export * from './replay-candidates.ts';
 export * from './replay-jobs.ts';
 export * from './replays.ts';
 export * from './rollups.ts';
+export * from './sealed-texts.ts';
 export * from './search-attempts.ts';
 export * from './search-deliveries.ts';
 export * from './search-events.ts';

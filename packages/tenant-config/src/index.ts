@@ -22,6 +22,7 @@ export {
   readTls,
   TLS_FIELD,
 } from './receiver-auth.ts';
+export { type SealedAnew, sealAnew } from './seal-anew.ts';
 export { type Signer, signersOf } from './signers.ts';
 export type { EndpointConfig, EndpointSecret, EndpointVersion, TenantConfig } from './tenant-config.ts';
 export { ED25519_KEY_FIELD, headerField, SIGNING_SECRET_FIELD, toTenantConfig } from './tenant-config.ts';

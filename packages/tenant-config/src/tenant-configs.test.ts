@@ -182,7 +182,7 @@ test("an endpoint's secrets and headers are opened when they are looked at", asy
       secretsExpireAtMs: [null, 5_000],
       sealedHeaders: { 'x-token': header },
     },
-    { ...endpoint('broken', ['v1.x.y.z']), sealedHeaders: { 'x-other': header } },
+    { ...endpoint('broken', ['v1.0123abcd.AAAA.AAAA']), sealedHeaders: { 'x-other': header } },
   ]);
   await configs.poll();
   const lookup = await configs.get('a');
@@ -193,6 +193,6 @@ test("an endpoint's secrets and headers are opened when they are looked at", asy
     { text: 'old', expiresAtMs: 5_000 },
   ]);
   expect(whole!.headers).toEqual([['x-token', 'value']]);
-  expect(() => broken!.secrets).toThrow('sealed with key x');
+  expect(() => broken!.secrets).toThrow('sealed with key 0123abcd');
   expect(() => broken!.headers).toThrow('belongs to another row');
 });

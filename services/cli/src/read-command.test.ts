@@ -24,6 +24,12 @@ describe('a command', () => {
     });
   });
 
+  test('re-encrypts, or only tries', () => {
+    expect(readCommand(['secrets', 'status'])).toEqual({ name: 'secrets status' });
+    expect(readCommand(['secrets', 'reencrypt'])).toEqual({ name: 'secrets reencrypt', dryRun: false });
+    expect(readCommand(['secrets', 'reencrypt', '--dry-run'])).toMatchObject({ dryRun: true });
+  });
+
   test('takes several pins', () => {
     const pins = ['--pin', `1:${HASH}`, '--pin', `20:${HASH}`];
     expect(readCommand(['audit', 'verify', ...pins])).toEqual({

@@ -20,9 +20,13 @@ Usage: posthorn <command> [options]
     --action ACTION        endpoint.updated, or all of a noun: 'endpoint.*'
     --since, --until TIME  RFC 3339
 
+  secrets status         print how many values are sealed with which key; ends with 1 when the key of some is missing
+  secrets reencrypt      seal with the first key of the ring what is sealed with another, or in the form of before
+    --dry-run              open all of it and change nothing
+
   --help                 print this
 
-Postgres comes from DATABASE_URL (docs/configuration.md).`;
+Postgres comes from DATABASE_URL, the key ring from SECRETS_KEYS (docs/configuration.md).`;
 
 export type Command =
   | { readonly name: 'help' }
@@ -41,7 +45,9 @@ export type Command =
       readonly action: string | undefined;
       readonly since: string | undefined;
       readonly until: string | undefined;
-    };
+    }
+  | { readonly name: 'secrets status' }
+  | { readonly name: 'secrets reencrypt'; readonly dryRun: boolean };
 
 const SCOPES = ['ingest', 'read', 'manage', 'admin'] as const satisfies readonly KeyScope[];
 const MAX_NAME_CHARS = 100;
@@ -52,6 +58,8 @@ const OPTIONS = {
   'audit head': [],
   'audit verify': ['pin'],
   'audit export': ['format', 'tenant', 'action', 'since', 'until'],
+  'secrets status': [],
+  'secrets reencrypt': ['dry-run'],
 } as const satisfies Record<Exclude<Command['name'], 'help'>, readonly string[]>;
 
 /** @throws Error that says what is wrong with the arguments. */
@@ -69,6 +77,7 @@ export function readCommand(args: readonly string[]): Command {
       action: { type: 'string' },
       since: { type: 'string' },
       until: { type: 'string' },
+      'dry-run': { type: 'boolean' },
     },
     allowPositionals: true,
   });
@@ -101,6 +110,10 @@ export function readCommand(args: readonly string[]): Command {
         since: values.since === undefined ? undefined : readTime('since', values.since),
         until: values.until === undefined ? undefined : readTime('until', values.until),
       };
+    case 'secrets status':
+      return { name };
+    case 'secrets reencrypt':
+      return { name, dryRun: values['dry-run'] ?? false };
     default:
       return name satisfies never;
   }

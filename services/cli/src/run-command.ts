@@ -1,9 +1,11 @@
 import { type Database, openDatabase } from '@posthorn/db';
 import { type Clock, databaseOptions, type Environment } from '@posthorn/runtime';
-import { readServiceConfig } from './config.ts';
+import { type CliConfig, readServiceConfig } from './config.ts';
 import { createOperatorKey } from './create-operator-key.ts';
 import { exportAuditLog } from './export-audit-log.ts';
 import { type Command, readCommand, USAGE } from './read-command.ts';
+import { reencryptSecrets } from './reencrypt-secrets.ts';
+import { tellSecretsStatus } from './tell-secrets-status.ts';
 import { printHead, verifyChain } from './verify-chain.ts';
 
 export interface Terminal {
@@ -16,13 +18,14 @@ export interface Terminal {
 /** What a command works with. */
 export interface Session {
   readonly database: Database;
+  readonly config: CliConfig;
   readonly terminal: Terminal;
   readonly clock: Clock;
   /** Who is at the terminal, as the machine knows him: for the audit log. */
   readonly user: string;
 }
 
-export interface Surroundings extends Omit<Session, 'database'> {
+export interface Surroundings extends Omit<Session, 'database' | 'config'> {
   readonly environment: Environment;
 }
 
@@ -44,7 +47,7 @@ export async function runCommand(args: readonly string[], surroundings: Surround
     const config = readServiceConfig(environment);
     const database = openDatabase(databaseOptions(config, 'posthorn-cli'));
     try {
-      return await run(command, { ...surroundings, database });
+      return await run(command, { ...surroundings, config, database });
     } finally {
       await database.close();
     }
@@ -64,6 +67,10 @@ function run(command: Exclude<Command, { name: 'help' }>, session: Session): Pro
       return verifyChain(session, command.pins);
     case 'audit export':
       return exportAuditLog(session, command);
+    case 'secrets status':
+      return tellSecretsStatus(session);
+    case 'secrets reencrypt':
+      return reencryptSecrets(session, command);
     default:
       return command satisfies never;
   }
