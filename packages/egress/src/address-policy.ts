@@ -1,7 +1,10 @@
-import { DEFAULT_DENIED_PORTS } from './denied-ports.ts';
+import { carriedIpv4, ipv4, parseTranslator } from './carried-ipv4.ts';
+import { parseHostPattern } from './host-pattern.ts';
 import type { Target } from './outbound.ts';
+import { parseOwnHosts } from './own-host.ts';
 import { type Address, type Cidr, isWithin, parseAddress, parseCidr } from './parse-address.ts';
-import { isLocalhost, isNameWithin, isReservedName } from './reserved-hosts.ts';
+import { parsePortRule } from './port-rule.ts';
+import { isLocalhost, isReservedName } from './reserved-hosts.ts';
 import {
   DENIED_IPV4,
   DENIED_IPV6,
@@ -10,117 +13,162 @@ import {
   IPV4_MAPPED,
   NAT64,
   PUBLIC_IPV6,
-  SIX_TO_FOUR,
 } from './special-blocks.ts';
 
 export interface AddressPolicyOptions {
   /** Blocks that the operator opens though they are not public, such as `127.0.0.0/8` for a receiver in a demo. */
   readonly allowedCidrs: readonly string[];
+  /** Blocks that the operator closes; they win over those that he opens. */
+  readonly deniedCidrs?: readonly string[];
+  /** Ports and ranges of them. None: all but `deniedPorts`. */
+  readonly allowedPorts?: readonly string[];
   /** Replaces the default list (`DEFAULT_DENIED_PORTS`). */
   readonly deniedPorts?: readonly number[];
   readonly httpsOnly?: boolean;
-  /** Hosts refused with all names beneath them, such as the one under which this system's own API is reached. */
+  /** `api.example.com`, `*.example.com`; an address is a block of one. */
   readonly deniedHosts?: readonly string[];
+  /** Where this system's own API is reached: a host or an address, with a port or for all of them. */
+  readonly ownHosts?: readonly string[];
+  /** Prefixes under which translators of the operator's network carry IPv4, beside the well-known `64:ff9b::/96`. */
+  readonly nat64Prefixes?: readonly string[];
 }
 
-export type Verdict = { readonly allowed: true } | { readonly allowed: false; readonly reason: string };
+/** Why something may not be called, for operators' metrics: few words, whatever tenants type in. */
+export type BlockReason =
+  | 'special_address'
+  | 'denied_address'
+  | 'own_host'
+  | 'denied_host'
+  | 'reserved_host'
+  | 'port'
+  | 'scheme';
+
+export type Verdict =
+  | { readonly allowed: true }
+  | { readonly allowed: false; readonly why: BlockReason; readonly reason: string };
 
 export type TargetFault = 'url_scheme' | 'url_port' | 'url_host_reserved' | 'url_address_blocked';
 
 export type TargetVerdict =
   | { readonly allowed: true }
-  | { readonly allowed: false; readonly code: TargetFault; readonly detail: string };
+  | {
+      readonly allowed: false;
+      readonly code: TargetFault;
+      readonly why: BlockReason;
+      readonly detail: string;
+    };
 
 /** What may be called. One policy judges URLs when they are registered and addresses when they are dialled. */
 export interface AddressPolicy {
   /** An address as text, strictly spelt. The reason is for operators. */
   judgeAddress(address: string): Verdict;
+  /** Whether this system's own API is at that port of an address that is allowed otherwise. */
+  isOwn(address: string, port: number): boolean;
   /** Protocol, port and host, without asking DNS. The detail may be shown to the tenant. */
   judgeTarget(target: Pick<Target, 'protocol' | 'hostname' | 'port'>): TargetVerdict;
 }
 
 const ALLOWED = { allowed: true } as const;
 
-/** @throws {RangeError} if a CIDR of the operator's is malformed. */
+/** @throws {RangeError} naming what of the operator's is malformed. */
 export function createAddressPolicy(options: AddressPolicyOptions): AddressPolicy {
-  const allowedCidrs = options.allowedCidrs.map(parseOperatorCidr);
-  const deniedPorts = new Set(options.deniedPorts ?? DEFAULT_DENIED_PORTS);
-  const deniedHosts = new Set(
-    (options.deniedHosts ?? []).map((host) => host.toLowerCase().replace(/\.$/, '')),
-  );
-  const loopbackIsOpen = allowedCidrs.some((cidr) => isWithin(IPV4_LOOPBACK, cidr));
+  const rules = parseRules(options);
+  const loopbackIsOpen = judgeParsed(IPV4_LOOPBACK, rules).allowed;
 
   function judgeAddress(text: string): Verdict {
     const address = parseAddress(text);
-    return address === null ? deny(`${text} is not an address`) : judgeParsed(address, allowedCidrs);
+    if (address === null) return deny('special_address', `${text} is not an address`);
+    return judgeParsed(address, rules);
   }
 
-  function judgeHost(hostname: string): TargetVerdict {
-    if (isNameWithin(hostname, deniedHosts)) return refuse('url_host_reserved', 'this host may not be used');
+  function isOwn(text: string, port: number): boolean {
+    if (!rules.own.hasAddresses) return false;
+    const address = parseAddress(text);
+    return address !== null && rules.own.hasAddress(unmapped(address), port);
+  }
+
+  function judgeHost({ hostname, port }: Pick<Target, 'hostname' | 'port'>): TargetVerdict {
+    if (rules.own.hasName(hostname, port) || isOwn(hostname, port)) {
+      return refuse('url_host_reserved', 'own_host', HOST_REFUSED);
+    }
+    if (rules.deniedHosts.some((isDenied) => isDenied(hostname))) {
+      return refuse('url_host_reserved', 'denied_host', HOST_REFUSED);
+    }
     if (parseAddress(hostname) !== null) {
-      if (judgeAddress(hostname).allowed) return ALLOWED;
-      return refuse('url_address_blocked', 'the address is not a public one');
+      const verdict = judgeAddress(hostname);
+      if (verdict.allowed) return ALLOWED;
+      const isPublic = verdict.why !== 'special_address';
+      return refuse('url_address_blocked', verdict.why, isPublic ? HOST_REFUSED : NOT_PUBLIC);
     }
     if (loopbackIsOpen && isLocalhost(hostname)) return ALLOWED;
     if (!isReservedName(hostname)) return ALLOWED;
-    return refuse('url_host_reserved', 'the host must be a public name with a dot in it');
+    return refuse('url_host_reserved', 'reserved_host', 'the host must be a public name with a dot in it');
   }
 
-  function judgeTarget({
-    protocol,
-    hostname,
-    port,
-  }: Pick<Target, 'protocol' | 'hostname' | 'port'>): TargetVerdict {
-    if (options.httpsOnly && protocol !== 'https:')
-      return refuse('url_scheme', 'the URL must start with https://');
-    if (port < 1 || port > 65_535 || deniedPorts.has(port)) {
-      return refuse('url_port', `port ${port} may not be used`);
+  function judgeTarget(target: Pick<Target, 'protocol' | 'hostname' | 'port'>): TargetVerdict {
+    if (options.httpsOnly && target.protocol !== 'https:') {
+      return refuse('url_scheme', 'scheme', 'the URL must start with https://');
     }
-    return judgeHost(hostname);
+    if (!rules.isPortAllowed(target.port)) {
+      return refuse('url_port', 'port', `port ${target.port} may not be used`);
+    }
+    return judgeHost(target);
   }
 
-  return { judgeAddress, judgeTarget };
+  return { judgeAddress, isOwn, judgeTarget };
 }
 
-function judgeParsed(address: Address, allowedCidrs: readonly Cidr[]): Verdict {
-  // The kernel dials a mapped address as the IPv4 it maps, so it is that address, also to the operator's blocks.
-  if (isWithin(address, IPV4_MAPPED)) return judgeParsed(lastIpv4(address), allowedCidrs);
-  if (allowedCidrs.some((cidr) => isWithin(address, cidr))) return ALLOWED;
-  return address.family === 4 ? judgeBlocks(address, DENIED_IPV4) : judgeIpv6(address);
+type Rules = ReturnType<typeof parseRules>;
+
+function parseRules(options: AddressPolicyOptions) {
+  const denied = options.deniedHosts ?? [];
+  const isLiteral = (text: string): boolean => parseAddress(text) !== null;
+  return {
+    allowed: options.allowedCidrs.map(parseOperatorCidr),
+    denied: [...(options.deniedCidrs ?? []), ...denied.filter(isLiteral)].map(parseOperatorCidr),
+    deniedHosts: denied.filter((text) => !isLiteral(text)).map(parseHostPattern),
+    own: parseOwnHosts(options.ownHosts ?? []),
+    isPortAllowed: parsePortRule(options.allowedPorts ?? [], options.deniedPorts),
+    translators: (options.nat64Prefixes ?? []).map(parseTranslator),
+  };
 }
 
-function judgeIpv6(address: Address): Verdict {
-  // What a gateway turns into IPv4 is judged by that IPv4; the operator's blocks don't open such detours.
-  if (isWithin(address, NAT64)) return judgeBlocks(lastIpv4(address), DENIED_IPV4);
-  if (isWithin(address, SIX_TO_FOUR)) {
-    const carried = judgeBlocks(ipv4At(address, 80n), DENIED_IPV4);
-    if (!carried.allowed) return carried;
+/** The kernel dials a mapped address as the IPv4 it maps, so it is that address, also to the operator's blocks. */
+function unmapped(address: Address): Address {
+  return isWithin(address, IPV4_MAPPED) ? ipv4(address.value) : address;
+}
+
+function judgeParsed(given: Address, rules: Rules): Verdict {
+  const address = unmapped(given);
+  if (rules.denied.some((cidr) => isWithin(address, cidr))) return DENIED_BY_OPERATOR;
+  if (address.family === 4) return judgeIpv4(address, rules);
+  // What carries IPv4 is held to it whatever else is open: the operator's blocks don't open such detours.
+  for (const carried of carriedIpv4(address, rules.translators)) {
+    if (rules.denied.some((cidr) => isWithin(carried, cidr))) return DENIED_BY_OPERATOR;
+    const verdict = judgeBlocks(carried, DENIED_IPV4);
+    if (!verdict.allowed) return verdict;
   }
-  if (isIsatap(address)) {
-    const carried = judgeBlocks(lastIpv4(address), DENIED_IPV4);
-    if (!carried.allowed) return carried;
-  }
-  if (!isWithin(address, PUBLIC_IPV6)) return deny('not in 2000::/3');
-  return judgeBlocks(address, DENIED_IPV6);
+  if (rules.allowed.some((cidr) => isWithin(address, cidr))) return ALLOWED;
+  if (isTranslated(address, rules)) return ALLOWED;
+  const verdict = judgeBlocks(address, DENIED_IPV6);
+  if (!verdict.allowed || isWithin(address, PUBLIC_IPV6)) return verdict;
+  return deny('special_address', 'not in 2000::/3');
+}
+
+function judgeIpv4(address: Address, rules: Rules): Verdict {
+  return rules.allowed.some((cidr) => isWithin(address, cidr)) ? ALLOWED : judgeBlocks(address, DENIED_IPV4);
+}
+
+/** Under a prefix of a translator nothing is but the IPv4, which has been judged. */
+function isTranslated(address: Address, { translators }: Rules): boolean {
+  return isWithin(address, NAT64) || translators.some((prefix) => isWithin(address, prefix));
 }
 
 function judgeBlocks(address: Address, blocks: readonly DeniedBlock[]): Verdict {
-  for (const { cidr, why } of blocks) if (isWithin(address, cidr)) return deny(why);
+  for (const { cidr, text, why } of blocks) {
+    if (isWithin(address, cidr)) return deny('special_address', `${why} (${text})`);
+  }
   return ALLOWED;
-}
-
-/** RFC 5214 section 6.1: an interface identifier 0000:5efe or 0200:5efe, then the IPv4, under any prefix. */
-function isIsatap(address: Address): boolean {
-  const marker = (address.value >> 32n) & 0xffff_ffffn;
-  return marker === 0x0000_5efen || marker === 0x0200_5efen;
-}
-
-function lastIpv4(address: Address): Address {
-  return ipv4At(address, 0n);
-}
-
-function ipv4At(address: Address, shift: bigint): Address {
-  return { family: 4, value: (address.value >> shift) & 0xffff_ffffn };
 }
 
 function parseOperatorCidr(text: string): Cidr {
@@ -134,10 +182,14 @@ function parseOperatorCidr(text: string): Cidr {
   return cidr;
 }
 
-function deny(reason: string): Verdict {
-  return { allowed: false, reason };
+const HOST_REFUSED = 'this host may not be used';
+const NOT_PUBLIC = 'the address is not a public one';
+const DENIED_BY_OPERATOR = deny('denied_address', 'denied by EGRESS_DENIED_CIDRS or EGRESS_DENIED_HOSTS');
+
+function deny(why: BlockReason, reason: string): Verdict {
+  return { allowed: false, why, reason };
 }
 
-function refuse(code: TargetFault, detail: string): TargetVerdict {
-  return { allowed: false, code, detail };
+function refuse(code: TargetFault, why: BlockReason, detail: string): TargetVerdict {
+  return { allowed: false, code, why, detail };
 }

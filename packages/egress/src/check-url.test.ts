@@ -164,15 +164,77 @@ describe('the policy', () => {
     expect(codeFor('https://example.com/', secure)).toBe('ok');
   });
 
-  test('can deny hosts of its own, with what is beneath them', () => {
+  test('refuses this system itself, with what is beneath it, at its port', () => {
+    const guarded = createAddressPolicy({
+      allowedCidrs: ['127.0.0.0/8'],
+      ownHosts: [
+        'API.posthorn.example.',
+        '8.8.8.8',
+        'both.example:8443',
+        '127.0.0.1:3000',
+        '[2606:4700::1]:80',
+      ],
+    });
+    for (const own of [
+      'https://api.posthorn.example/v1/events',
+      'https://API.Posthorn.example.:8443/',
+      'https://eu.api.posthorn.example/',
+      'https://8.8.8.8/',
+      'https://134744072:8443/',
+      'http://[::ffff:8.8.8.8]/',
+      'https://both.example:8443/',
+      'http://127.0.0.1:3000/',
+      'http://127.1:3000/',
+      'http://[::ffff:7f00:1]:3000/',
+      'http://[2606:4700:0::1]/',
+    ]) {
+      expect(codeFor(own, guarded), own).toBe('url_host_reserved');
+    }
+    for (const other of [
+      'https://posthorn.example/',
+      'https://notapi.posthorn.example/',
+      'https://both.example/',
+      'http://127.0.0.1:3001/',
+      'https://[2606:4700::1]/',
+    ]) {
+      expect(codeFor(other, guarded), other).toBe('ok');
+    }
+  });
+
+  test('refuses hosts by pattern', () => {
     const guarded = createAddressPolicy({
       allowedCidrs: [],
-      deniedHosts: ['API.posthorn.example.', '8.8.8.8'],
+      deniedHosts: ['*.corp.example', 'API.example.com.', '*-internal.*', 'bücher.example', '1.1.1.1'],
     });
-    expect(codeFor('https://api.posthorn.example/v1/events', guarded)).toBe('url_host_reserved');
-    expect(codeFor('https://eu.api.posthorn.example/', guarded)).toBe('url_host_reserved');
-    expect(codeFor('https://posthorn.example/', guarded)).toBe('ok');
-    expect(codeFor('https://8.8.8.8/', guarded)).toBe('url_host_reserved');
+    for (const denied of [
+      'a.corp.example',
+      'a.b.corp.example',
+      'api.example.com',
+      'db-internal.example.org',
+      'xn--bcher-kva.example',
+      'bücher.example',
+      '1.1.1.1',
+    ]) {
+      expect(codeFor(`https://${denied}/`, guarded), denied).toMatch(/^url_(host_reserved|address_blocked)$/);
+    }
+    for (const other of [
+      'corp.example',
+      'xcorp.example',
+      'eu.api.example.com',
+      'internal.example.org',
+      '1.1.1.2',
+    ]) {
+      expect(codeFor(`https://${other}/`, guarded), other).toBe('ok');
+    }
+  });
+
+  test('can allow some ports alone; a range opens none of those that are no web servers', () => {
+    const strictPorts = createAddressPolicy({ allowedCidrs: [], allowedPorts: ['443', '25', '6000-6999'] });
+    const open = [443, 25, 6001, 6999].map((port) => codeFor(`http://example.com:${port}/`, strictPorts));
+    expect(open).toEqual(['ok', 'ok', 'ok', 'ok']);
+    for (const port of [80, 442, 6000, 6379, 7000]) {
+      expect(codeFor(`http://example.com:${port}/`, strictPorts), String(port)).toBe('url_port');
+    }
   });
 
   test('can deny other ports than the usual', () => {

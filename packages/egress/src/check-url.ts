@@ -11,9 +11,14 @@ export type UrlCheck =
 
 export const MAX_URL_CHARACTERS = 2_048;
 
-/** WHATWG drops tabs and newlines and reads "\" as "/": what people see would not be what is called. */
-const MISLEADING = /[\u0000-\u0020\u007f\\]/;
+/**
+ * What people see would not be what is called: WHATWG drops tabs, newlines and letters without a width, reads "\" as
+ * "/", and drops slashes beyond the second, so that a host is where a path seems to be.
+ */
+const MISLEADING = /[\p{C}\p{Z}\\]|^https?:\/\/\//iu;
 const HTTP_SCHEME = /^https?:\/\//i;
+/** Also one that is empty: who writes `https://@example.com/` means to hide something. */
+const USER_INFO = /^[^/]*\/\/[^/?#]*@/;
 const ANY_SCHEME = /^[a-z][a-z0-9+.-]*:/i;
 const DEFAULT_PORT = { 'http:': 80, 'https:': 443 } as const;
 
@@ -25,7 +30,10 @@ const DEFAULT_PORT = { 'http:': 80, 'https:': 443 } as const;
 export function checkUrl(text: string, policy: AddressPolicy): UrlCheck {
   if (text.length > MAX_URL_CHARACTERS) return tooLong();
   if (MISLEADING.test(text))
-    return refuse('url_malformed', 'the URL has spaces, control characters or backslashes');
+    return refuse(
+      'url_malformed',
+      'the URL has spaces, invisible characters, backslashes or too many slashes',
+    );
   if (!HTTP_SCHEME.test(text)) {
     return ANY_SCHEME.test(text)
       ? refuse('url_scheme', 'the URL must start with http:// or https://')
@@ -34,10 +42,10 @@ export function checkUrl(text: string, policy: AddressPolicy): UrlCheck {
   const url = URL.parse(text);
   if (url === null) return refuse('url_malformed', 'the URL cannot be parsed');
   if (url.href.length > MAX_URL_CHARACTERS) return tooLong();
-  if (url.username !== '' || url.password !== '') {
+  if (USER_INFO.test(text)) {
     return refuse('url_credentials', 'the URL must not contain a user name or password');
   }
-  if (url.hash !== '') return refuse('url_fragment', 'the URL must not have a fragment (#…)');
+  if (text.includes('#')) return refuse('url_fragment', 'the URL must not have a fragment (#…)');
   const target = toTarget(url);
   if (target === null) return refuse('url_malformed', 'the host is not a valid name');
   const verdict = policy.judgeTarget(target);

@@ -16,6 +16,16 @@ export interface DnsLookupOptions {
   readonly servers?: readonly string[];
 }
 
+/** `192.0.2.53`, `192.0.2.53:5353`, `2001:db8::53`, `[2001:db8::53]:5353`. */
+export function isNameServer(text: string): boolean {
+  try {
+    new Resolver().setServers([text]);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Asks DNS itself (c-ares) rather than `getaddrinfo`: that blocks one of four threads which files and hashes need too,
  * so a tenant with slow name servers would slow everybody. It also tells the time to live and never reads a search

@@ -1,4 +1,5 @@
-import { describe, expect, test, vi } from 'vitest';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
 import { createAddressPolicy } from './address-policy.ts';
 import type { LookupAnswer } from './dns-lookup.ts';
 import { createResolver, type ResolverEvent, type ResolverOptions } from './resolve.ts';
@@ -32,7 +33,10 @@ const failing = (code: string) => Object.assign(new Error(code), { code });
 describe('a name', () => {
   test('gives all of its addresses, of both families', async () => {
     const { resolver, events } = setup({ 'a.example': ['8.8.8.8', '2606:4700::1'] });
-    expect(await resolver.resolve('a.example')).toEqual({ ok: true, addresses: ['8.8.8.8', '2606:4700::1'] });
+    expect(await resolver.resolve('a.example', 443)).toEqual({
+      ok: true,
+      addresses: ['8.8.8.8', '2606:4700::1'],
+    });
     expect(events).toMatchObject([{ kind: 'lookup', result: 'ok' }]);
   });
 
@@ -48,7 +52,7 @@ describe('a name', () => {
     'is refused for one bad address (%s) among good ones, and the tenant reads nothing of it',
     async (bad) => {
       const { resolver } = setup({ 'a.example': ['8.8.8.8', bad, '1.1.1.1'] });
-      const resolution = await resolver.resolve('a.example');
+      const resolution = await resolver.resolve('a.example', 443);
       expect(resolution).toMatchObject({ ok: false, failure: 'blocked', detail: 'connection refused' });
       expect(resolution).toMatchObject({ operatorDetail: expect.stringContaining(bad) });
     },
@@ -61,7 +65,7 @@ describe('a name', () => {
     ['ETIMEOUT', 'the DNS lookup timed out'],
   ])('that gives %s is a DNS failure', async (code, detail) => {
     const { resolver } = setup({ 'a.example': failing(code) });
-    expect(await resolver.resolve('a.example')).toEqual({
+    expect(await resolver.resolve('a.example', 443)).toEqual({
       ok: false,
       failure: 'dns',
       detail,
@@ -71,11 +75,11 @@ describe('a name', () => {
 
   test('without addresses, or whose lookup breaks, is a DNS failure too', async () => {
     const { resolver } = setup({ 'empty.example': [], 'broken.example': new Error('no code') });
-    expect(await resolver.resolve('empty.example')).toMatchObject({
+    expect(await resolver.resolve('empty.example', 443)).toMatchObject({
       failure: 'dns',
       operatorDetail: 'ENODATA',
     });
-    expect(await resolver.resolve('broken.example')).toMatchObject({
+    expect(await resolver.resolve('broken.example', 443)).toMatchObject({
       failure: 'dns',
       operatorDetail: 'EUNKNOWN',
     });
@@ -87,12 +91,15 @@ describe('a name', () => {
         },
       },
     ).resolver;
-    expect(await throwing.resolve('x.example')).toMatchObject({ failure: 'dns', operatorDetail: 'EBADNAME' });
+    expect(await throwing.resolve('x.example', 443)).toMatchObject({
+      failure: 'dns',
+      operatorDetail: 'EBADNAME',
+    });
   });
 
   test('whose lookup never ends is given up after the time budget', async () => {
     const { resolver } = setup({}, { lookup: () => new Promise(() => {}), timeoutMs: 10 });
-    expect(await resolver.resolve('slow.example')).toMatchObject({
+    expect(await resolver.resolve('slow.example', 443)).toMatchObject({
       failure: 'dns',
       operatorDetail: 'ETIMEOUT',
     });
@@ -103,23 +110,23 @@ describe('a name', () => {
 describe('an address', () => {
   test('is judged without asking anybody', async () => {
     const { resolver, asked } = setup({});
-    expect(await resolver.resolve('8.8.8.8')).toEqual({ ok: true, addresses: ['8.8.8.8'] });
-    expect(await resolver.resolve('127.0.0.1')).toMatchObject({ failure: 'blocked' });
-    expect(await resolver.resolve('::1')).toMatchObject({ failure: 'blocked' });
+    expect(await resolver.resolve('8.8.8.8', 443)).toEqual({ ok: true, addresses: ['8.8.8.8'] });
+    expect(await resolver.resolve('127.0.0.1', 443)).toMatchObject({ failure: 'blocked' });
+    expect(await resolver.resolve('::1', 443)).toMatchObject({ failure: 'blocked' });
     expect(asked).toEqual([]);
   });
 
   test('in another spelling is only a name, and never reaches a dialler as it is', async () => {
     const { resolver } = setup({ '127.1': ['127.0.0.1'] });
-    expect(await resolver.resolve('127.1')).toMatchObject({ failure: 'blocked' });
+    expect(await resolver.resolve('127.1', 443)).toMatchObject({ failure: 'blocked' });
   });
 });
 
 test('localhost is loopback without asking, and so allowed only where loopback is', async () => {
   const { resolver, asked } = setup({});
-  expect(await resolver.resolve('localhost')).toMatchObject({ failure: 'blocked' });
+  expect(await resolver.resolve('localhost', 443)).toMatchObject({ failure: 'blocked' });
   const open = setup({}, { policy: createAddressPolicy({ allowedCidrs: ['127.0.0.0/8'] }) });
-  expect(await open.resolver.resolve('app.localhost')).toEqual({ ok: true, addresses: ['127.0.0.1'] });
+  expect(await open.resolver.resolve('app.localhost', 443)).toEqual({ ok: true, addresses: ['127.0.0.1'] });
   expect([...asked, ...open.asked]).toEqual([]);
 });
 
@@ -131,12 +138,12 @@ describe('an answer is remembered', () => {
         ['1.1.1.1', 10],
       ],
     });
-    await resolver.resolve('a.example');
+    await resolver.resolve('a.example', 443);
     advance(9_999);
-    await resolver.resolve('a.example');
+    await resolver.resolve('a.example', 443);
     expect(asked).toHaveLength(1);
     advance(1);
-    await resolver.resolve('a.example');
+    await resolver.resolve('a.example', 443);
     expect(asked).toHaveLength(2);
   });
 
@@ -145,32 +152,32 @@ describe('an answer is remembered', () => {
       'none.example': [['8.8.8.8', 0]],
       'day.example': [['8.8.8.8', 86_400]],
     });
-    await resolver.resolve('none.example');
-    await resolver.resolve('day.example');
+    await resolver.resolve('none.example', 443);
+    await resolver.resolve('day.example', 443);
     advance(999);
-    await resolver.resolve('none.example');
+    await resolver.resolve('none.example', 443);
     expect(asked).toHaveLength(2);
     advance(59_001);
-    await resolver.resolve('none.example');
-    await resolver.resolve('day.example');
+    await resolver.resolve('none.example', 443);
+    await resolver.resolve('day.example', 443);
     expect(asked).toHaveLength(4);
   });
 
   test('and a bad one for five seconds, then judged anew', async () => {
     const { resolver, asked, advance, script } = setup({ 'a.example': ['10.0.0.1'] });
-    expect(await resolver.resolve('a.example')).toMatchObject({ failure: 'blocked' });
+    expect(await resolver.resolve('a.example', 443)).toMatchObject({ failure: 'blocked' });
     script['a.example'] = ['8.8.8.8'];
     advance(4_999);
-    expect(await resolver.resolve('a.example')).toMatchObject({ failure: 'blocked' });
+    expect(await resolver.resolve('a.example', 443)).toMatchObject({ failure: 'blocked' });
     advance(1);
-    expect(await resolver.resolve('a.example')).toMatchObject({ ok: true });
+    expect(await resolver.resolve('a.example', 443)).toMatchObject({ ok: true });
     expect(asked).toHaveLength(2);
   });
 
   test('by as many names as allowed, the least recently used forgotten', async () => {
     const script = Object.fromEntries(['a', 'b', 'c'].map((name) => [`${name}.example`, ['8.8.8.8']]));
     const { resolver, asked } = setup(script, { maxEntries: 2 });
-    for (const name of ['a', 'b', 'a', 'c', 'a', 'b']) await resolver.resolve(`${name}.example`);
+    for (const name of ['a', 'b', 'a', 'c', 'a', 'b']) await resolver.resolve(`${name}.example`, 443);
     expect(asked).toEqual(['a.example', 'b.example', 'c.example', 'b.example']);
     expect(resolver.stats().entries).toBe(2);
   });
@@ -178,16 +185,87 @@ describe('an answer is remembered', () => {
 
 test('who asks for a name that is being looked up shares the answer', async () => {
   const { resolver, asked } = setup({ 'a.example': ['8.8.8.8'] });
-  const both = await Promise.all([resolver.resolve('a.example'), resolver.resolve('a.example')]);
+  const both = await Promise.all([resolver.resolve('a.example', 443), resolver.resolve('a.example', 443)]);
   expect(both).toMatchObject([{ ok: true }, { ok: true }]);
   expect(asked).toHaveLength(1);
 });
 
-test('lookups at the same time are bounded', async () => {
-  const lookup = vi.fn(() => new Promise<never>(() => {}));
-  const { resolver } = setup({}, { lookup, maxInFlight: 2, timeoutMs: 10 });
-  const slow = [resolver.resolve('a.example'), resolver.resolve('b.example')];
-  expect(await resolver.resolve('c.example')).toMatchObject({ failure: 'dns', operatorDetail: 'EBUSY' });
-  expect(lookup).toHaveBeenCalledTimes(2);
-  await Promise.all(slow);
+describe('lookups under way', () => {
+  /** Names are answered when the test says so. */
+  function setupHeld(options: Partial<ResolverOptions>) {
+    const started: string[] = [];
+    const answers = new Map<string, (addresses: readonly LookupAnswer[]) => void>();
+    const lookup = (name: string) =>
+      new Promise<readonly LookupAnswer[]>((resolve) => {
+        started.push(name);
+        answers.set(name, resolve);
+      });
+    const { resolver } = setup({}, { lookup, timeoutMs: 60_000, ...options });
+    const answer = (name: string) => answers.get(name)!([{ address: '8.8.8.8', ttlSeconds: 60 }]);
+    return { resolver, started, answer };
+  }
+
+  test('are bounded; more wait, and beyond a bound of these are told so', async () => {
+    const { resolver, started, answer } = setupHeld({ maxInFlight: 1, maxWaiting: 1 });
+    const first = resolver.resolve('a.example', 443);
+    const second = resolver.resolve('b.example', 443);
+    expect(await resolver.resolve('c.example', 443)).toMatchObject({
+      failure: 'dns',
+      operatorDetail: 'EBUSY',
+    });
+    expect(started).toEqual(['a.example']);
+    expect(resolver.stats()).toMatchObject({ inFlight: 1, waiting: 1 });
+    answer('a.example');
+    await first;
+    await nextTurn();
+    expect(started).toEqual(['a.example', 'b.example']);
+    answer('b.example');
+    expect(await second).toMatchObject({ ok: true });
+    expect(resolver.stats()).toMatchObject({ inFlight: 0, waiting: 0 });
+  });
+
+  test('of one leave room for those of others, also for a name that he waits for', async () => {
+    const { resolver, started, answer } = setupHeld({ maxInFlight: 8 });
+    const flood = Array.from({ length: 50 }, (_, n) => resolver.resolve(`slow-${n}.example`, 443, 'greedy'));
+    await nextTurn();
+    expect(started).toEqual(['slow-0.example', 'slow-1.example']);
+    const other = resolver.resolve('slow-49.example', 443, 'modest');
+    await nextTurn();
+    expect(started).toContain('slow-49.example');
+    answer('slow-49.example');
+    expect(await other).toMatchObject({ ok: true });
+    expect(resolver.stats()).toMatchObject({ inFlight: 2, waiting: 48 });
+    for (let n = 0; n < 49; n++) {
+      await nextTurn();
+      answer(`slow-${n}.example`);
+    }
+    expect(await Promise.all(flood)).toHaveLength(50);
+    // What the other one had asked for meanwhile was remembered.
+    expect(started.filter((name) => name === 'slow-49.example')).toHaveLength(1);
+  });
+});
+
+describe('of an address at which this system is itself', () => {
+  const policy = createAddressPolicy({
+    allowedCidrs: ['127.0.0.0/8'],
+    ownHosts: ['127.0.0.1:3000', '8.8.8.8'],
+  });
+
+  test('only the port that it listens on is refused, whatever is remembered of the name', async () => {
+    const { resolver, asked } = setup({ 'a.example': ['127.0.0.1'] }, { policy });
+    expect(await resolver.resolve('a.example', 3001)).toMatchObject({ ok: true });
+    expect(await resolver.resolve('a.example', 3000)).toMatchObject({
+      failure: 'blocked',
+      why: 'own_host',
+      detail: 'connection refused',
+    });
+    expect(await resolver.resolve('localhost', 3000)).toMatchObject({ failure: 'blocked', why: 'own_host' });
+    expect(await resolver.resolve('a.example', 3001)).toMatchObject({ ok: true });
+    expect(asked).toEqual(['a.example']);
+  });
+
+  test('every port is where none is said, in any spelling', async () => {
+    const { resolver } = setup({ 'a.example': ['1.1.1.1', '::ffff:808:808'] }, { policy });
+    expect(await resolver.resolve('a.example', 443)).toMatchObject({ failure: 'blocked', why: 'own_host' });
+  });
 });

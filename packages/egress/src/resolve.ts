@@ -1,5 +1,6 @@
-import type { AddressPolicy } from './address-policy.ts';
+import type { AddressPolicy, BlockReason } from './address-policy.ts';
 import { createDnsLookup, type Lookup, type LookupAnswer } from './dns-lookup.ts';
+import { LookupShares } from './lookup-shares.ts';
 import { parseAddress } from './parse-address.ts';
 import { isLocalhost } from './reserved-hosts.ts';
 import { within } from './within.ts';
@@ -12,7 +13,14 @@ export type Resolution =
   | { readonly ok: true; readonly addresses: readonly VettedAddress[] }
   | {
       readonly ok: false;
-      readonly failure: 'dns' | 'blocked';
+      readonly failure: 'dns';
+      readonly detail: string;
+      readonly operatorDetail: string;
+    }
+  | {
+      readonly ok: false;
+      readonly failure: 'blocked';
+      readonly why: BlockReason;
       readonly detail: string;
       readonly operatorDetail: string;
     };
@@ -34,15 +42,27 @@ export interface ResolverOptions {
   /** How long a name that did not resolve, or resolved to a blocked address, is not asked for again. */
   readonly negativeTtlMs?: number;
   readonly timeoutMs?: number;
-  /** Names asked for at the same time. */
+  /** Names asked for at the same time; one asker has a quarter of these at most. */
   readonly maxInFlight?: number;
+  /** Who waits for one of these places. */
+  readonly maxWaiting?: number;
   readonly onEvent?: (event: ResolverEvent) => void;
 }
 
+export interface ResolverStats {
+  readonly entries: number;
+  readonly inFlight: number;
+  readonly waiting: number;
+  /** Questions answered from memory, since the start. */
+  readonly hits: number;
+  /** Names forgotten before their time, since the start. */
+  readonly evicted: number;
+}
+
 export interface Resolver {
-  /** Never rejects. */
-  resolve(hostname: string): Promise<Resolution>;
-  stats(): { readonly entries: number; readonly inFlight: number };
+  /** Never rejects. @param asker on whose behalf: lookups of one leave room for those of others. */
+  resolve(hostname: string, port: number, asker?: string): Promise<Resolution>;
+  stats(): ResolverStats;
 }
 
 interface Entry {
@@ -58,25 +78,52 @@ const DETAIL_BY_CODE: Readonly<Record<string, string>> = {
   ENODATA: 'the host name has no address',
   ETIMEOUT: 'the DNS lookup timed out',
 };
+const SHARE_OF_ONE = 0.25;
+const NOBODY = '';
 
 /** Turns names into addresses that may be dialled. One bad address among a name's answers refuses the name. */
 export function createResolver(options: ResolverOptions): Resolver {
   const { policy, monotonicMs = () => performance.now(), onEvent } = options;
-  const { maxEntries = 10_000, minTtlMs = 1_000, maxTtlMs = 60_000, negativeTtlMs = 5_000 } = options;
-  const { timeoutMs = 5_000, maxInFlight = 256, lookup = createDnsLookup() } = options;
-  const cache = new Map<string, Entry>();
+  const { minTtlMs = 1_000, maxTtlMs = 60_000, negativeTtlMs = 5_000 } = options;
+  const { timeoutMs = 5_000, maxInFlight = 256, maxWaiting = 10_000, lookup = createDnsLookup() } = options;
+  const cache = createCache(options.maxEntries ?? 10_000, monotonicMs);
   const inFlight = new Map<string, Promise<Resolution>>();
+  const shares = new LookupShares({
+    maxLookups: maxInFlight,
+    maxPerAsker: Math.max(1, Math.floor(maxInFlight * SHARE_OF_ONE)),
+    maxWaiting,
+  });
 
-  async function resolve(hostname: string): Promise<Resolution> {
-    if (parseAddress(hostname) !== null) return vet([{ address: hostname, ttlSeconds: 0 }], policy);
-    const cached = recall(hostname);
-    if (cached !== null) return cached;
-    const shared = inFlight.get(hostname);
+  async function resolve(hostname: string, port: number, asker = NOBODY): Promise<Resolution> {
+    const resolution =
+      cache.recall(hostname) ??
+      (await (isLiteral(hostname) ? vetLiteral(hostname) : askOnce(hostname, asker)));
+    return resolution.ok ? judgePort(resolution, port, policy) : resolution;
+  }
+
+  function vetLiteral(address: string): Resolution {
+    const resolution = vet([{ address, ttlSeconds: 0 }], policy);
+    cache.remember(address, { resolution, expiresAtMs: monotonicMs() + maxTtlMs });
+    return resolution;
+  }
+
+  /** Shared by whoever asks on behalf of the same one: others don't wait behind his lookups. */
+  function askOnce(hostname: string, asker: string): Promise<Resolution> {
+    const key = `${asker} ${hostname}`;
+    const shared = inFlight.get(key);
     if (shared !== undefined) return shared;
-    if (inFlight.size >= maxInFlight) return dnsFailure('EBUSY');
-    const asked = ask(hostname).finally(() => inFlight.delete(hostname));
-    inFlight.set(hostname, asked);
+    const asked = askInTurn(hostname, asker).finally(() => inFlight.delete(key));
+    inFlight.set(key, asked);
     return asked;
+  }
+
+  async function askInTurn(hostname: string, asker: string): Promise<Resolution> {
+    if (!(await shares.enter(asker))) return dnsFailure('EBUSY');
+    try {
+      return cache.recall(hostname) ?? (await ask(hostname));
+    } finally {
+      shares.leave(asker);
+    }
   }
 
   async function ask(hostname: string): Promise<Resolution> {
@@ -86,7 +133,8 @@ export function createResolver(options: ResolverOptions): Resolver {
       ? vet(answers, policy)
       : dnsFailure(typeof answers === 'string' ? answers : 'ETIMEOUT');
     const nowMs = monotonicMs();
-    remember(hostname, resolution, nowMs + lifetimeMs(resolution, Array.isArray(answers) ? answers : []));
+    const lastsMs = lifetimeMs(resolution, Array.isArray(answers) ? answers : []);
+    cache.remember(hostname, { resolution, expiresAtMs: nowMs + lastsMs });
     onEvent?.({
       kind: 'lookup',
       result: resolution.ok ? 'ok' : resolution.failure,
@@ -105,33 +153,62 @@ export function createResolver(options: ResolverOptions): Resolver {
     return Math.max(minTtlMs, shortest);
   }
 
-  function recall(hostname: string): Resolution | null {
-    const entry = cache.get(hostname);
-    if (entry === undefined) return null;
-    cache.delete(hostname);
-    if (entry.expiresAtMs <= monotonicMs()) return null;
-    cache.set(hostname, entry);
-    return entry.resolution;
-  }
+  return {
+    resolve,
+    stats: () => ({ ...cache.stats(), inFlight: shares.taken, waiting: shares.waiting }),
+  };
+}
 
-  function remember(hostname: string, resolution: Resolution, expiresAtMs: number): void {
-    cache.delete(hostname);
-    cache.set(hostname, { resolution, expiresAtMs });
-    if (cache.size > maxEntries) cache.delete(cache.keys().next().value!);
-  }
+const isLiteral = (hostname: string): boolean => parseAddress(hostname) !== null;
 
-  return { resolve, stats: () => ({ entries: cache.size, inFlight: inFlight.size }) };
+/** Least recently used first; expired entries go when they are asked for. */
+function createCache(maxEntries: number, monotonicMs: () => number) {
+  const entries = new Map<string, Entry>();
+  let hits = 0;
+  let evicted = 0;
+  return {
+    recall(hostname: string): Resolution | null {
+      const entry = entries.get(hostname);
+      if (entry === undefined) return null;
+      entries.delete(hostname);
+      if (entry.expiresAtMs <= monotonicMs()) return null;
+      entries.set(hostname, entry);
+      hits++;
+      return entry.resolution;
+    },
+    remember(hostname: string, entry: Entry): void {
+      entries.delete(hostname);
+      entries.set(hostname, entry);
+      if (entries.size <= maxEntries) return;
+      entries.delete(entries.keys().next().value!);
+      evicted++;
+    },
+    stats: () => ({ entries: entries.size, hits, evicted }),
+  };
+}
+
+/** Of its own addresses this system may be at one port alone: that is not for what is remembered of the name. */
+function judgePort(
+  resolution: Extract<Resolution, { ok: true }>,
+  port: number,
+  policy: AddressPolicy,
+): Resolution {
+  const own = resolution.addresses.find((address) => policy.isOwn(address, port));
+  return own === undefined ? resolution : blocked(own, 'own_host', 'this system itself');
 }
 
 function vet(answers: readonly LookupAnswer[], policy: AddressPolicy): Resolution {
   if (answers.length === 0) return dnsFailure('ENODATA');
   for (const { address } of answers) {
     const verdict = policy.judgeAddress(address);
-    if (verdict.allowed) continue;
-    const operatorDetail = `blocked address ${address}: ${verdict.reason}`;
-    return { ok: false, failure: 'blocked', detail: CONNECTION_REFUSED, operatorDetail };
+    if (!verdict.allowed) return blocked(address, verdict.why, verdict.reason);
   }
   return { ok: true, addresses: answers.map(({ address }) => address as VettedAddress) };
+}
+
+function blocked(address: string, why: BlockReason, reason: string): Resolution {
+  const operatorDetail = `blocked address ${address}: ${reason}`;
+  return { ok: false, failure: 'blocked', why, detail: CONNECTION_REFUSED, operatorDetail };
 }
 
 function dnsFailure(code: string): Resolution {

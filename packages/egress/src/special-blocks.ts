@@ -27,31 +27,53 @@ export const DENIED_IPV4 = parseAll([
   ['240.0.0.0/4', 'reserved and broadcast'],
 ]);
 
-/** All IPv6 that can be public unicast. What is not in here (loopback, unique local, link local, …) is denied. */
+/** All IPv6 that can be public unicast. What is not in here is denied, also where no block below says why. */
 export const PUBLIC_IPV6 = one('2000::/3');
 
-/** Special blocks within 2000::/3 (IANA registry). 2001::/23 contains Teredo, ORCHID, benchmarking, AMT and AS112. */
+/** Special blocks within 2000::/3 (IANA registry), and, so that operators read why, the best known ones beside it. */
 export const DENIED_IPV6 = parseAll([
-  ['2001::/23', 'IETF protocol assignments, Teredo'],
+  ['::/128', 'unspecified'],
+  ['::1/128', 'loopback'],
+  ['::/96', 'IPv4-compatible'],
+  ['::ffff:0:0:0/96', 'IPv4-translated'],
+  ['64:ff9b:1::/48', 'local translation between IPv4 and IPv6'],
+  ['100::/64', 'discard only'],
+  ['100:0:0:1::/64', 'dummy prefix'],
+  ['2001::/32', 'Teredo'],
+  ['2001::/23', 'IETF protocol assignments: benchmarking, ORCHID, DRIP, AMT, AS112, anycasts of protocols'],
   ['2001:db8::/32', 'documentation'],
   ['2620:4f:8000::/48', 'AS112 direct delegation'],
   ['3ffe::/16', 'former 6bone'],
   ['3fff::/20', 'documentation'],
+  ['5f00::/16', 'segment routing'],
+  [
+    'fc00::/7',
+    'unique local; cloud metadata at fd00:ec2::254, fd20:ce::254, fd00:c1::a9fe:a9fe, fd00:42::42',
+  ],
+  ['fe80::/10', 'link local; OpenStack metadata at fe80::a9fe:a9fe'],
+  ['fec0::/10', 'former site local'],
+  ['ff00::/8', 'multicast'],
 ]);
 
 export const IPV4_MAPPED = one('::ffff:0:0/96');
+export const IPV4_COMPATIBLE = one('::/96');
+/** RFC 2765 section 2.1, not to be taken for the mapped ones: `::ffff:0:a.b.c.d`. */
+export const IPV4_TRANSLATED = one('::ffff:0:0:0/96');
 export const NAT64 = one('64:ff9b::/96');
 export const SIX_TO_FOUR = one('2002::/16');
+export const TEREDO = one('2001::/32');
 
 export const IPV4_LOOPBACK = one('127.0.0.1/32');
 
 export interface DeniedBlock {
   readonly cidr: Cidr;
+  /** As written, for operators. */
+  readonly text: string;
   readonly why: string;
 }
 
 function parseAll(blocks: readonly (readonly [string, string])[]): readonly DeniedBlock[] {
-  return blocks.map(([text, why]) => ({ cidr: one(text), why }));
+  return blocks.map(([text, why]) => ({ cidr: one(text), text, why }));
 }
 
 function one(text: string): Cidr {
