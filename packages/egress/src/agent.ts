@@ -4,7 +4,7 @@ import type { AddressPolicy, BlockReason, TargetVerdict } from './address-policy
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { type Destination, type Dialled, type DialOptions, dial, NO_PHASES } from './dial.ts';
 import { type DialFailure, TIMED_OUT } from './dial-failure.ts';
-import { Refusals } from './imitate-refusal.ts';
+import { type Imitated, Refusals } from './imitate-refusal.ts';
 import { OpenConnections, type Origin } from './open-connections.ts';
 import type { DialPhases, OutboundRequest, SendFailure, SendResult } from './outbound.ts';
 import type { EgressProxy } from './proxy/parse-proxy-url.ts';
@@ -77,7 +77,11 @@ export interface GuardedAgent {
   close(): Promise<void>;
 }
 
-type NotHad = DialFailure & { readonly phases: DialPhases; readonly crowdedAt?: string };
+type NotHad = DialFailure & {
+  readonly phases: DialPhases;
+  readonly crowdedAt?: string;
+  readonly imitated?: Imitated;
+};
 type Acquired = Connection | NotHad;
 
 const DEFAULT_MAX_RESPONSE_BYTES = 64 * 1_024;
@@ -176,7 +180,9 @@ class Agent implements GuardedAgent {
       const phases = reusedConnection ? NO_PHASES : acquired.phases;
       if (!(acquired instanceof Connection)) {
         const totalMs = nowMs - startedAtMs;
-        return toFailure(acquired, { ...phases, firstByteMs: null, totalMs, reusedConnection });
+        const failed = toFailure(acquired, { ...phases, firstByteMs: null, totalMs, reusedConnection });
+        this.#refusals.learn(acquired, this.#monotonicMs() - startedAtMs);
+        return failed;
       }
       const exchanged = await acquired.exchange(request, maxBytes, Math.max(1, deadlineAtMs - nowMs));
       this.#release(origin, acquired);
@@ -235,10 +241,8 @@ class Agent implements GuardedAgent {
   /** With a place taken, which is given back unless a connection comes of it. */
   async #open(origin: Origin, destination: Destination, deadlineAtMs: number): Promise<Acquired> {
     const startedAtMs = this.#monotonicMs();
-    const dialledAtMs = performance.now();
     const dialled = await this.#judgeAndDial(destination, Math.max(1, deadlineAtMs - startedAtMs));
     if (!dialled.ok) {
-      this.#refusals.learn(dialled, performance.now() - dialledAtMs);
       this.#connections.freePlace(origin, null);
       if (dialled.crowdedAt === undefined) {
         this.#onEvent({ kind: 'connection_refused', failure: dialled.failure });

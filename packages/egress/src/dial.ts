@@ -1,6 +1,7 @@
 import net from 'node:net';
 import type { AddressPlaces } from './address-places.ts';
 import { CONNECT_TIMED_OUT, type Failed, fail, type Outcome } from './dial-failure.ts';
+import type { Imitated } from './imitate-refusal.ts';
 import { connectTcp, secure } from './open-socket.ts';
 import type { DialPhases, OutboundRequest } from './outbound.ts';
 import { connectThroughProxy } from './proxy/connect-through-proxy.ts';
@@ -18,7 +19,7 @@ type Reachable = VettedAddress | RemoteName;
 export type Dialled = { readonly phases: DialPhases } & (
   | { readonly ok: true; readonly socket: net.Socket; readonly address: string }
   // Crowded: nothing was tried, because as many connections to this address are open as may be.
-  | (Failed & { readonly crowdedAt?: string })
+  | (Failed & { readonly crowdedAt?: string; readonly imitated?: Imitated })
 );
 
 export interface DialOptions {
