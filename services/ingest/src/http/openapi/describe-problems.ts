@@ -4,7 +4,7 @@ import { PROBLEM_TYPE } from '../problem.ts';
 import { PROBLEMS, type ProblemCode } from '../problem-catalogue.ts';
 
 /** What any operation may answer, whatever it is about. */
-const ALWAYS: readonly ProblemCode[] = ['malformed_request', 'internal', 'overloaded'];
+const ALWAYS: readonly ProblemCode[] = ['malformed_request', 'internal', 'overloaded', 'loop_detected'];
 const WITH_KEY: readonly ProblemCode[] = ['unauthenticated', 'forbidden', 'database_unavailable'];
 const WITH_INPUT: readonly ProblemCode[] = ['invalid_request'];
 const WITH_BODY: readonly ProblemCode[] = [
