@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { topicNames, topicSpecs } from '@posthorn/contracts';
 import { openDatabase } from '@posthorn/db';
-import { createAddressPolicy, createGuardedAgent } from '@posthorn/egress';
+import { egressAgent } from '@posthorn/egress';
 import { createJournalWriter } from '@posthorn/journal';
 import {
   type Consumer,
@@ -14,7 +14,9 @@ import {
   type Clock,
   createAdminPart,
   createLifecycle,
+  databaseOptions,
   failpoint,
+  kafkaConnection,
   type Lifecycle,
   type Logger,
   type Metrics,
@@ -24,6 +26,7 @@ import {
 import { createTenantConfigs } from '@posthorn/tenant-config';
 import type { WorkerConfig } from './config.ts';
 import { createWorkerMetrics } from './metrics.ts';
+import { countEgress } from './observe-egress.ts';
 import { observeWorker } from './observe-worker.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';
 import { createReports } from './report/reports.ts';
@@ -130,12 +133,8 @@ export function createWorker(options: WorkerOptions): Worker {
 type Clients = ReturnType<typeof openClients>;
 
 function openClients({ config, log, clock, metrics: registry }: WorkerOptions, mayAct: () => boolean) {
-  const kafka = connectKafka({ brokers: [...config.kafkaBrokers], clientId: 'posthorn-worker' }, log);
-  const database = openDatabase({
-    url: config.databaseUrl,
-    pool: config.databasePool,
-    applicationName: 'posthorn-worker',
-  });
+  const kafka = connectKafka(kafkaConnection(config, 'posthorn-worker'), log);
+  const database = openDatabase(databaseOptions(config, 'posthorn-worker'));
   const metrics = createWorkerMetrics(registry, clock);
   const produceOptions = { deliveryTimeoutMs: PRODUCE_TIMEOUT_MS, onRequest: metrics.produced };
   // What happened stays true when the lanes are gone, and entries may come twice: no fence for the journal.
@@ -145,9 +144,7 @@ function openClients({ config, log, clock, metrics: registry }: WorkerOptions, m
     database,
     metrics,
     configs: createTenantConfigs({ database, keyRing: config.keyRing, log, clock }),
-    agent: createGuardedAgent({
-      policy: createAddressPolicy({ allowedCidrs: config.egressAllowedCidrs }),
-    }),
+    agent: egressAgent(config, countEgress(registry)),
     producer: createProducer(kafka, { ...produceOptions, mayStart: mayAct }),
     journalProducer,
     journal: createJournalWriter({
