@@ -83,6 +83,37 @@ test("an endpoint's method and headers are used, and what its receiver answers i
   expect(JSON.stringify(entriesOf(eventId))).not.toContain('of-the-receiver');
 });
 
+test('a request goes out with a token that was asked for, and none of it is in a topic or a log', async () => {
+  await world.addTenant('authorised');
+  const endpoint = await world.addEndpoint('authorised', receiver.url('/authorised'), {
+    auth: {
+      type: 'oauth2_client_credentials',
+      token_url: receiver.url('/token'),
+      client_id: 'posthorn',
+      client_secret: 'canary-of-the-client',
+    },
+  });
+  const token = JSON.stringify({ access_token: 'canary-of-the-token', token_type: 'Bearer', expires_in: 60 });
+  receiver.answer('/token', { body: token });
+  receiver.answer('/authorised', ({ headers }) => ({
+    status: 400,
+    body: `not with ${headers.authorization}`,
+  }));
+  const { eventId } = await world.post('authorised', [endpoint]);
+  const [arrival] = await receiver.waitForCount(1, '/authorised');
+  expect(arrival!.headers.authorization).toBe('Bearer canary-of-the-token');
+  await journaled(eventId, 1);
+  const body = Buffer.from('not with Bearer [redacted]').toString('base64');
+  expect(entriesOf(eventId)).toMatchObject([{ failure: 'http_4xx', responseBody: body }]);
+  const records = [...world.waiting.items, ...world.deadLetters.items].map(({ headers, value }) => [
+    headers,
+    String(value),
+  ]);
+  expect(JSON.stringify([world.entries.items, records, worker.lines])).not.toContain('canary-of');
+  const metrics = await (await worker.admin('/metrics')).text();
+  expect(metrics).toContain('posthorn_worker_token_requests_total{outcome="granted",service="worker"} 1');
+});
+
 test('a failing delivery walks its schedule tier by tier and ends in the dead letters', async () => {
   await world.addTenant('failing');
   const endpoint = await world.addEndpoint('failing', receiver.url('/failing'));

@@ -34,7 +34,7 @@ import {
 import { createLogger, createMetrics, createTracing, systemClock } from '@posthorn/runtime';
 import { parseKeyRing, sealSecret } from '@posthorn/secrets';
 import { generateSecret } from '@posthorn/signing';
-import { headerField, SIGNING_SECRET_FIELD } from '@posthorn/tenant-config';
+import { AUTH_FIELD, headerField, type ReceiverAuth, SIGNING_SECRET_FIELD } from '@posthorn/tenant-config';
 import { createSignalledList, databaseUrl, kafkaBrokers, topicPrefix } from '@posthorn/testkit';
 import { readServiceConfig } from '../src/config.ts';
 import { createWorker } from '../src/service.ts';
@@ -167,6 +167,8 @@ interface EndpointOptions {
   readonly method?: 'POST' | 'PUT';
   /** In the clear. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** In the clear. */
+  readonly auth?: ReceiverAuth;
 }
 
 async function addEndpoint(
@@ -189,6 +191,9 @@ async function addEndpoint(
     sealedSecrets: [seal(SIGNING_SECRET_FIELD, secret)],
     method: options.method ?? 'POST',
     sealedHeaders: Object.fromEntries(headers.map(([name, value]) => [name, seal(headerField(name), value)])),
+    ...(options.auth
+      ? { auth: { type: options.auth.type }, sealedAuth: seal(AUTH_FIELD, JSON.stringify(options.auth)) }
+      : {}),
     retryScheduleMs: options.retryScheduleMs ?? null,
     attemptTimeoutMs: options.attemptTimeoutMs ?? null,
   });

@@ -38,7 +38,12 @@ function setup(over: Partial<AttemptSteps> = {}) {
   const log = createLogger('worker', 'info', { write: (line: string) => void lines.push(JSON.parse(line)) });
   const steps: AttemptSteps = {
     load: () => ({ kind: 'ready', tenant: makeTenant([]), endpoint: makeEndpoint() }),
-    build: () => ({ kind: 'request', request: { target: { origin: 'http://x' } } as never, grant: null }),
+    build: () => ({
+      kind: 'request',
+      request: { target: { origin: 'http://x' } } as never,
+      grant: null,
+      secrets: [],
+    }),
     send: async () => response,
     breaker: {
       judge: () => ({ kind: 'closed' }),
@@ -247,6 +252,7 @@ test.each([
       kind: 'request',
       request: { target: { origin: 'http://x' }, mayWrite } as OutboundRequest,
       grant: null,
+      secrets: [],
     }),
     async send(built) {
       if (built.kind === 'request') asked.push(built.request.mayWrite!());

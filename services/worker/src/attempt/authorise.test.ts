@@ -60,11 +60,11 @@ function setup({
 
 const grant = { key: 'a' } as TokenGrant;
 const request = { headers: ['x-a', '1'], deadlineMs: 1_000 } as unknown as OutboundRequest;
-const built: Built = { kind: 'request', request, grant };
+const built: Built = { kind: 'request', request, grant, secrets: [] };
 
 test('a request that needs no token is sent as it is', async () => {
   const { send, sent, said } = setup({ statuses: [401] });
-  expect(await send({ kind: 'request', request, grant: null })).toEqual(answered(401));
+  expect(await send({ kind: 'request', request, grant: null, secrets: [] })).toEqual(answered(401));
   expect([sent.length, said]).toEqual([1, []]);
 });
 

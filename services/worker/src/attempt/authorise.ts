@@ -1,9 +1,14 @@
 import type { OutboundRequest, SendResult, SendTiming } from '@posthorn/egress';
 import type { Clock } from '@posthorn/runtime';
+import type { Built } from './build-request.ts';
 import { refusesSender } from './classify.ts';
+import { BEARER } from './read-token.ts';
+import { type Needles, needlesOf, scrubResponse } from './scrub-response.ts';
 import type { Send, SendRequest, Sent } from './send.ts';
 import type { TokenGrant } from './token-grant.ts';
 import type { Token, Tokens } from './tokens.ts';
+
+type Request = Extract<Built, { kind: 'request' }>;
 
 /**
  * Sends with a token where the endpoint wants one. A receiver that does not take it gets the request once more with a new
@@ -14,14 +19,16 @@ export function createAuthorisedSend(
   tokens: Pick<Tokens, 'get' | 'renew' | 'taken'>,
   clock: Pick<Clock, 'monotonicMs'>,
 ): Send {
-  async function sendWithToken(request: OutboundRequest, grant: TokenGrant): Promise<Sent> {
+  async function sendWithToken({ request, secrets }: Request, grant: TokenGrant): Promise<Sent> {
     const startedMs = clock.monotonicMs();
     const elapsedMs = (): number => clock.monotonicMs() - startedMs;
     const leftMs = (): number => request.deadlineMs - elapsedMs();
     const using = async ({ authorization }: Token): Promise<SendResult> => {
       const headers = [...(request.headers as readonly string[]), 'authorization', authorization];
       const deadlineMs = Math.max(1, leftMs());
-      return overall(await send({ ...request, headers, deadlineMs }), elapsedMs());
+      const sent = await send({ ...request, headers, deadlineMs });
+      const needles = [...needlesOf([authorization.slice(BEARER.length)]), ...secrets];
+      return overall(scrubResponse(sent, needles), elapsedMs());
     };
     const answer = await tokens.get(grant, request.deadlineMs);
     if (!answer.ok) return { kind: 'unauthorised', detail: answer.detail, timing: noPhases(elapsedMs()) };
@@ -38,9 +45,14 @@ export function createAuthorisedSend(
     return second;
   }
 
+  const sendAndScrub = async (request: OutboundRequest, secrets: Needles): Promise<Sent> =>
+    scrubResponse(await send(request), secrets);
+
   return (built) => {
     if (built.kind === 'invalid') return Promise.resolve(built);
-    return built.grant ? sendWithToken(built.request, built.grant) : send(built.request);
+    if (built.grant) return sendWithToken(built, built.grant);
+    const { request, secrets } = built;
+    return secrets.length === 0 ? send(request) : sendAndScrub(request, secrets);
   };
 }
 

@@ -9,6 +9,7 @@ import { makeSignatures, parsePrivateKey, parseSecret, type SigningKey } from '@
 import { type EndpointConfig, signersOf } from '@posthorn/tenant-config';
 import type { DeliverySlot } from '../intake/delivery-work.ts';
 import { type PreparedAuth, prepareAuth } from './prepare-auth.ts';
+import { type Needles, needlesOf } from './scrub-response.ts';
 import type { TokenGrant } from './token-grant.ts';
 
 /** `invalid`: no request can be made of this endpoint, and none ever will. */
@@ -18,6 +19,8 @@ export type Built =
       readonly request: OutboundRequest;
       /** How the token is had that the request still needs; null where it needs none. */
       readonly grant: TokenGrant | null;
+      /** What is not to be in the record where an answer repeats it. */
+      readonly secrets: Needles;
     }
   | { readonly kind: 'invalid'; readonly detail: string };
 
@@ -53,6 +56,7 @@ interface Ready {
   readonly target: Target;
   readonly headers: EndpointConfig['headers'];
   readonly auth: PreparedAuth;
+  readonly secrets: Needles;
   readonly keys: readonly ExpiringKey[];
   /** Those that sign, until the next of them has expired. */
   signing: readonly SigningKey[];
@@ -97,6 +101,7 @@ export function createRequestBuilder(options: RequestOptions): RequestBuilder {
           mayWrite: attempt.mayWrite,
         },
         grant: ready.auth.grant,
+        secrets: ready.secrets,
       };
     },
   };
@@ -118,7 +123,8 @@ function prepareEndpoint(endpoint: EndpointConfig, { headerPrefix, userAgent }: 
   // Taken when another prefix was in force: ours are the ones that count.
   const own = auth.header === null ? endpoint.headers : [...endpoint.headers, auth.header];
   const headers = own.filter(([name]) => !isOurHeader(headerPrefix, name));
-  return { kind: 'ready', target, headers, auth, keys, signing: [], signingUntilMs: 0 };
+  const secrets = needlesOf([...endpoint.headers.map(([, value]) => value), ...auth.secrets]);
+  return { kind: 'ready', target, headers, auth, secrets, keys, signing: [], signingUntilMs: 0 };
 }
 
 /** A secret that was replaced signs beside the new one until its grace is over, and not a moment longer. */

@@ -9,11 +9,13 @@ export interface PreparedAuth {
   readonly header: readonly [name: string, value: string] | null;
   readonly grant: TokenGrant | null;
   readonly tls: TlsIdentity | undefined;
+  /** What of it nobody is to read. */
+  readonly secrets: readonly string[];
 }
 
 export type AuthFault = { readonly kind: 'invalid'; readonly detail: string };
 
-const NONE: PreparedAuth = { kind: 'ready', header: null, grant: null, tls: undefined };
+const NONE: PreparedAuth = { kind: 'ready', header: null, grant: null, tls: undefined, secrets: [] };
 
 /**
  * @param ownHeaders what every request of ours says of its sender
@@ -41,14 +43,19 @@ export function prepareAuth(
     case undefined:
       return ready;
     case 'bearer':
-      return { ...ready, header: ['authorization', `Bearer ${auth.token}`] };
+      return { ...ready, header: ['authorization', `Bearer ${auth.token}`], secrets: [auth.token] };
     case 'api_key':
-      return { ...ready, header: [auth.header, auth.value] };
-    case 'basic':
-      return { ...ready, header: ['authorization', basicAuthorization(auth.username, auth.password)] };
+      return { ...ready, header: [auth.header, auth.value], secrets: [auth.value] };
+    case 'basic': {
+      const value = basicAuthorization(auth.username, auth.password);
+      const secrets = [value.slice('Basic '.length), auth.password];
+      return { ...ready, header: ['authorization', value], secrets };
+    }
     case 'oauth2_client_credentials': {
       const grant = prepareGrant(endpoint, auth, { ownHeaders, tls });
-      return grant ? { ...ready, grant } : { kind: 'invalid', detail: 'the token URL is not an http(s) URL' };
+      return grant
+        ? { ...ready, grant, secrets: [auth.client_secret] }
+        : { kind: 'invalid', detail: 'the token URL is not an http(s) URL' };
     }
     default:
       return auth satisfies never;

@@ -15,6 +15,8 @@ export const DEFAULT_LIFETIME_MS = 300_000;
 export const MAX_LIFETIME_MS = 24 * 3_600_000;
 export const MAX_TOKEN_CHARS = 8_192;
 
+export const BEARER = 'Bearer ';
+
 /** What a header can carry and nothing can be hidden in: RFC 6750 has less, but servers give more. */
 const TOKEN = /^[\u0021-\u007e]+$/;
 
@@ -47,7 +49,7 @@ export function readTokenReply(sent: SendResult, nowMs: number): TokenReply {
     return failed('malformed', 'the token is not of the type Bearer');
   return {
     kind: 'granted',
-    authorization: `Bearer ${token}`,
+    authorization: BEARER + token,
     lifetimeMs: readLifetime(answer.expires_in),
   };
 }
