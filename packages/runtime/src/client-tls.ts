@@ -24,7 +24,7 @@ export interface PemFiles {
 export function readClientTls(files: PemFiles, now: Date, faults: string[]): ClientTls {
   const ca = read(files.ca, faults, checkCertificates);
   const cert = read(files.cert, faults, (pem) => checkOwn(pem, now));
-  const key = read(files.key, faults, (pem) => void createPrivateKey(pem));
+  const key = read(files.key, faults, checkKey);
   if (files.cert.path !== '' && files.key.path === '')
     faults.push(`${files.key.env} is missing: ${files.cert.env} needs its private key`);
   if (files.key.path !== '' && files.cert.path === '')
@@ -49,19 +49,18 @@ function read({ env, path }: PemFile, faults: string[], check: (pem: string) => 
     check(pem);
     return pem;
   } catch (error) {
-    faults.push(`${env}=${path}: ${faultOf(error)}`);
+    // The words of the crypto library are for those who know its sources.
+    const why = error instanceof PemFault ? error.message : 'is not valid PEM';
+    faults.push(`${env}=${path}: ${why}`);
     return undefined;
   }
 }
 
 class PemFault extends Error {}
 
-/** The words of the crypto library are for those who know its sources. */
-function faultOf(error: unknown): string {
-  if (error instanceof PemFault) return error.message;
-  const { code, message } = error as NodeJS.ErrnoException;
-  const isEncrypted = code === 'ERR_MISSING_PASSPHRASE' || /passphrase|password/i.test(message);
-  return isEncrypted ? 'the key is encrypted: give it without a passphrase' : 'is not valid PEM';
+function checkKey(pem: string): void {
+  if (pem.includes('ENCRYPTED')) throw new PemFault('the key is encrypted: give it without a passphrase');
+  createPrivateKey(pem);
 }
 
 function checkCertificates(pem: string): void {

@@ -1,3 +1,5 @@
+import postgres from 'postgres';
+
 /** The secured side of the test run's Kafka and Postgres: paths of PEM files, addresses, accounts. */
 export interface SecuredInfra {
   readonly caFile: string;
@@ -18,4 +20,18 @@ export interface SecuredInfra {
 export function securedInfra(): SecuredInfra | undefined {
   const given = process.env.POSTHORN_SECURED_INFRA;
   return given ? (JSON.parse(given) as SecuredInfra) : undefined;
+}
+
+/** The same database for a role that Postgres takes over TLS alone. */
+export async function overTlsOnly(url: string, { password }: SecuredInfra): Promise<string> {
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  try {
+    await sql.unsafe(`create role tls_system superuser login password '${password}'`).catch(() => {});
+  } finally {
+    await sql.end();
+  }
+  const its = new URL(url);
+  its.username = 'tls_system';
+  its.password = encodeURIComponent(password);
+  return its.href;
 }
