@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Part } from './lifecycle.ts';
+import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 
 export type ComponentState = 'up' | 'down';
@@ -100,12 +101,15 @@ export async function startAdminServer(options: AdminOptions): Promise<AdminServ
 }
 
 /** The admin server in a service's list of parts; `port` is undefined before the start. */
-export function createAdminPart(options: AdminOptions): Part & { readonly port: number | undefined } {
+export function createAdminPart(
+  options: AdminOptions & { readonly log: Logger },
+): Part & { readonly port: number | undefined } {
   let server: AdminServer | undefined;
   return {
     name: 'admin server',
     async start() {
       server = await startAdminServer(options);
+      options.log.info({ port: server.port }, 'admin server listening');
     },
     stop: () => server?.stop(),
     get port() {

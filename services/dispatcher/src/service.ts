@@ -62,6 +62,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const admin = createAdminPart({
     host: config.adminHost,
     port: config.adminPort,
+    log,
     metrics: options.metrics,
     checks: [
       { name: 'kafka', required: true, isUp: () => phases.every(({ consumer }) => consumer.mayAct()) },

@@ -37,6 +37,7 @@ export function createIngest(options: IngestOptions): Ingest {
     createAdminPart({
       host: config.adminHost,
       port: config.adminPort,
+      log,
       metrics: options.metrics,
       checks: healthChecks(resources),
       isReady,

@@ -1,3 +1,4 @@
+import { parseKeyRing } from '@posthorn/secrets';
 import { createPortalTokens } from '../src/access/portal-token.ts';
 import { createApi } from '../src/http/app.ts';
 import { startApi, type TestApi } from './api.ts';
@@ -169,7 +170,7 @@ async function recordFailures(api: TestApi, tenantId: string, endpointId: string
 
 /** A token of another installation, for the same tenant and good otherwise. */
 export const forgePortalToken = (nowMs: number): Promise<string> =>
-  createPortalTokens(Buffer.alloc(32, 9)).issue({
+  createPortalTokens(parseKeyRing(Buffer.alloc(32, 9).toString('base64'))).issue({
     tokenId: 'ptk_forged',
     tenantId: 'other',
     scopes: ['read', 'manage'],

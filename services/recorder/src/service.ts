@@ -93,6 +93,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
   const admin = createAdminPart({
     host: config.adminHost,
     port: config.adminPort,
+    log,
     metrics: options.metrics,
     checks: healthChecks(database, consumer),
     isReady: () => lifecycle.mode === 'running',

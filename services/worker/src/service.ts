@@ -108,6 +108,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const admin = createAdminPart({
     host: config.adminHost,
     port: config.adminPort,
+    log,
     metrics: options.metrics,
     checks: [
       { name: 'kafka', required: true, isUp: () => consumer.mayAct() },
