@@ -14,6 +14,10 @@ export interface ConnectionOptions {
   readonly loopName: string | null;
 }
 
+/** How much of a response may be anything else than its body: chunks of one byte are six, and headers have their own limit. */
+const WIRE_BYTES_PER_BODY_BYTE = 16;
+const LEAST_WIRE_BYTES = 65_536;
+
 /** What a dial came to. */
 export interface Opened {
   readonly socket: Socket;
@@ -38,7 +42,9 @@ export class Connection {
   readonly #loopName: string | null;
   readonly #onClosed: (connection: Connection) => void;
   #served = 0;
-  #isBusy = false;
+  #exchange: Exchange | null = null;
+  /** Of the socket, at which the response under way has more around its body than any honest one. */
+  #mostBytesRead = 0;
   #isClosed = false;
 
   constructor(
@@ -66,9 +72,13 @@ export class Connection {
       headersTimeout: 0,
       bodyTimeout: 0,
     });
+    // Endless informational responses, chunk extensions or reason phrases call nothing of ours: only their bytes show.
+    socket.on('readable', () => {
+      if (this.#exchange !== null && socket.bytesRead > this.#mostBytesRead) this.#exchange.cutOff();
+    });
     // While busy, undici tells the exchange first: only it knows whether the request was written.
     socket.once('close', () => {
-      if (!this.#isBusy) this.close();
+      if (this.#exchange === null) this.close();
     });
   }
 
@@ -101,12 +111,14 @@ export class Connection {
     return new Promise((resolve) => {
       const limits = { maxResponseBytes, timeoutMs, mayWrite: request.mayWrite };
       const exchange = new Exchange(this.#socket, limits, this.#monotonicMs, (exchanged) => {
-        this.#isBusy = false;
+        this.#exchange = null;
         this.#served++;
         resolve(exchanged);
         if (exchanged.kind !== 'response' || exchanged.truncated) this.close();
       });
-      this.#isBusy = true;
+      this.#exchange = exchange;
+      this.#mostBytesRead =
+        this.#socket.bytesRead + LEAST_WIRE_BYTES + WIRE_BYTES_PER_BODY_BYTE * maxResponseBytes;
       const { target, method, body } = request;
       const headers = withLoopName(request.headers, this.#loopName);
       this.#client.dispatch({ path: target.path, method, headers, body }, exchange);

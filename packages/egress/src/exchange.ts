@@ -18,6 +18,7 @@ type Ended =
     }
   | { readonly kind: 'timeout'; readonly sent: boolean; readonly status: number | null }
   | { readonly kind: 'withheld' }
+  | { readonly kind: 'overlong' }
   | { readonly kind: 'bad_status'; readonly received: number }
   | {
       readonly kind: 'error';
@@ -118,8 +119,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
     else this.#end({ kind: 'error', error, sent: this.#sent, status: this.#status });
   }
 
-  #endWithResponse(): void {
-    const { truncated } = this.#body;
+  /** The receiver says more than any response has to: what is known of it by then stands. */
+  cutOff(): void {
+    if (this.#status === null) this.#end({ kind: 'overlong' });
+    else this.#endWithResponse(true);
+  }
+
+  #endWithResponse(truncated = this.#body.truncated): void {
     this.#end({
       kind: 'response',
       status: this.#status!,

@@ -28,6 +28,8 @@ export function toResult(exchanged: Exchanged, endedByReceiver: boolean, timing:
       return toFailure(DEADLINE_PASSED, timing, exchanged.sent, exchanged.status);
     case 'withheld':
       return { kind: 'withheld', timing };
+    case 'overlong':
+      return toFailure(OVERLONG, timing, true);
     case 'bad_status':
       return toFailure({ ...BAD_STATUS, operatorDetail: `status ${exchanged.received}` }, timing, true);
     case 'error':
@@ -46,6 +48,11 @@ const DEADLINE_PASSED: DialFailure = {
   failure: 'timeout',
   detail: 'no complete response within the deadline',
   operatorDetail: 'deadline',
+};
+const OVERLONG: DialFailure = {
+  failure: 'response_too_large',
+  detail: 'the response does not come to its headers',
+  operatorDetail: 'bytes before a status',
 };
 const BAD_STATUS = { failure: 'protocol', detail: 'the response has no valid status' } as const;
 
