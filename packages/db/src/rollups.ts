@@ -94,11 +94,12 @@ const ROWS_PER_REMOVAL = 20_000;
 export async function removeOldRollups(sql: Sql, limit = ROWS_PER_REMOVAL): Promise<number> {
   let removed = 0;
   for (const grain of GRAINS) {
-    const table = sql(`rollups_${grain}`);
-    // No index by time alone, which every count would pay for: what is oldest lies in front.
+    // No index by time alone, which every count would pay for: what is oldest lies in front. A grain is one partition,
+    // in which a place is one row's.
     const old = await sql`
-      delete from ${table} where ctid = any(array(
-        select ctid from ${table} where bucket < now() - ${ROLLUP_DAYS[grain]} * interval '1 day' limit ${limit}
+      delete from rollups where grain = ${grain} and ctid = any(array(
+        select ctid from rollups
+        where grain = ${grain} and bucket < now() - ${ROLLUP_DAYS[grain]} * interval '1 day' limit ${limit}
       ))`;
     removed += old.count;
   }

@@ -72,6 +72,7 @@ export async function setUp(more: Record<string, string> = {}): Promise<Surround
   const environment = {
     KAFKA_BROKERS: kafkaBrokers().join(),
     DATABASE_URL: await databaseUrl(),
+    DATABASE_ROLE: 'posthorn_dispatcher',
     KAFKA_TOPIC_PREFIX: topicPrefix(),
     RETRY_TIERS: '50ms,200ms,2s',
     LANES: '4',

@@ -133,6 +133,7 @@ function follow(client: ReturnType<typeof connectKafka>, list: SignalledList<Tra
 function createReplica(url: string, secretsKey: string): Ingest {
   const config = readServiceConfig({
     DATABASE_URL: url,
+    DATABASE_ROLE: 'posthorn_ingest',
     KAFKA_BROKERS: kafkaBrokers().join(','),
     KAFKA_TOPIC_PREFIX: topicPrefix(),
     LANES: String(LANES),

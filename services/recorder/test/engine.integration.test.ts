@@ -4,18 +4,15 @@ import {
   changeEndpointState,
   createEndpoint,
   createTenant,
-  type Database,
   findEndpoint,
   findTenant,
   loadTenants,
-  openDatabase,
   type PoolSql,
   setLanes,
   updateEndpoint,
 } from '@posthorn/db';
 import type { OutboundRecord } from '@posthorn/kafka';
 import { createMetrics } from '@posthorn/runtime';
-import { databaseUrl } from '@posthorn/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Item, readRecord } from '../src/consume/read-record.ts';
 import { createStore } from '../src/create-store.ts';
@@ -35,6 +32,7 @@ import {
   type Subject,
   TENANT,
 } from './entries.ts';
+import { type Databases, openDatabases } from './open-databases.ts';
 
 const HOUR_MS = 3_600_000;
 const URL_HERE = 'https://example.com/hook';
@@ -52,7 +50,7 @@ const KEPT_BETWEEN = [
   'endpoints',
 ];
 
-let database: Database;
+let databases: Databases;
 let sql: PoolSql;
 let write: (...items: Item[]) => Promise<void>;
 let subject: Subject;
@@ -61,12 +59,12 @@ let auditedBefore: number;
 const clock = { monotonic: 0, nowMs: () => NOW_MS, monotonicMs: () => clock.monotonic };
 
 beforeAll(async () => {
-  database = openDatabase({ url: await databaseUrl(), pool: 4, applicationName: 'test' });
-  sql = database.sql;
+  databases = await openDatabases();
+  sql = databases.owner.sql;
   const quotas = { maxDlqSize: 10 };
   await createTenant(sql, { tenantId: TENANT, name: '', lanes: [1], quotas });
 });
-afterAll(() => database.close());
+afterAll(() => databases.close());
 
 beforeEach(async () => {
   for (const table of KEPT_BETWEEN) await sql`delete from ${sql(table)}`;
@@ -74,7 +72,7 @@ beforeEach(async () => {
   auditedBefore = (await sql`select from audit_log where actor = 'recorder'`).count;
   const readings = { bufferedRecords: () => 0, bufferedBytes: () => 0, lag: () => ({}) as never };
   const store = createStore({
-    database,
+    database: databases.database,
     clock,
     metrics: createRecorderMetrics(createMetrics('recorder'), readings),
     log: { info() {} } as never,

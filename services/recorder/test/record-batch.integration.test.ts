@@ -2,19 +2,16 @@ import { deriveDeliveryId } from '@posthorn/contracts';
 import {
   countDeadLetters,
   createTenant,
-  type Database,
   findEventPayload,
   findOpenCircuits,
   findRecordedOffset,
   listAttempts,
   listDeadLetters,
-  openDatabase,
   type PoolSql,
   removeOldAttemptDays,
   searchAttempts,
   tenantLoad,
 } from '@posthorn/db';
-import { databaseUrl } from '@posthorn/testkit';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Item } from '../src/consume/read-record.ts';
@@ -33,14 +30,15 @@ import {
   type Subject,
   TENANT,
 } from './entries.ts';
+import { type Databases, openDatabases } from './open-databases.ts';
 
-let database: Database;
+let databases: Databases;
 let sql: PoolSql;
 beforeAll(async () => {
-  database = openDatabase({ url: await databaseUrl(), pool: 4, applicationName: 'test' });
-  sql = database.sql;
+  databases = await openDatabases();
+  sql = databases.database.sql;
 });
-afterAll(() => database.close());
+afterAll(() => databases.close());
 
 const write = (...items: Item[]) => recordBatch(sql, gatherRows(items));
 
@@ -112,7 +110,7 @@ describe('a dead letter', () => {
 
   test('pushes out the oldest of a tenant that wants it so', async () => {
     const quotas = { maxDlqSize: 3, dlqPolicy: 'drop_oldest' } as const;
-    await createTenant(sql, { tenantId: TENANT, name: '', lanes: [1], quotas });
+    await createTenant(databases.owner.sql, { tenantId: TENANT, name: '', lanes: [1], quotas });
     await sql`delete from dead_letters`;
     const subjects = Array.from({ length: 5 }, () => newSubject());
     const letters = subjects.map((subject, i) => deadLetter(subject, { attempt: i + 1 }));
@@ -171,7 +169,7 @@ describe('an attempt', () => {
   const newest = async (eventId: string) => {
     const page = { limit: 10, direction: 'older', after: null, nowMs: NOW_MS } as const;
     const { rows } = await searchAttempts(
-      sql,
+      databases.owner.sql,
       TENANT,
       { minCreatedAtMs: NOW_MS, maxCreatedAtMs: NOW_MS },
       page,

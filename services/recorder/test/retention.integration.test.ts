@@ -1,18 +1,19 @@
-import { type Database, openDatabase } from '@posthorn/db';
+import { openDatabase } from '@posthorn/db';
 import { createMetrics } from '@posthorn/runtime';
-import { createFakeClock, databaseUrl } from '@posthorn/testkit';
+import { createFakeClock } from '@posthorn/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRecorderMetrics } from '../src/metrics.ts';
 import { createRetention, keepPartitions } from '../src/retention.ts';
+import { type Databases, openDatabases } from './open-databases.ts';
 
 const DAY_MS = 86_400_000;
 const PARTITIONS_PER_DAY = 12;
 
-let database: Database;
+let databases: Databases;
 beforeAll(async () => {
-  database = openDatabase({ url: await databaseUrl(), pool: 2, applicationName: 'test' });
+  databases = await openDatabases();
 });
-afterAll(() => database.close());
+afterAll(() => databases.close());
 
 function setup() {
   const metrics = createRecorderMetrics(createMetrics('recorder'), {
@@ -28,7 +29,7 @@ function setup() {
 
 test('a day later the next day is made, and a class is dropped when its time is over', async () => {
   const { clock, metrics, log, count } = setup();
-  const turn = () => keepPartitions({ database, clock, metrics, log });
+  const turn = () => keepPartitions({ ...databases, clock, metrics, log });
   await turn();
   expect(await count('made')).toBe(5 * PARTITIONS_PER_DAY);
   await turn();

@@ -1,30 +1,28 @@
 import {
-  type Database,
   foldCounts,
   GRAIN_MS,
   GRAINS,
   type Grain,
-  openDatabase,
   type PoolSql,
   queryRollups,
   type RollupQuery,
   removeOldRollups,
   rollupStats,
 } from '@posthorn/db';
-import { databaseUrl } from '@posthorn/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Item } from '../src/consume/read-record.ts';
 import { gatherRows, recordBatch } from '../src/record-batch.ts';
 import { emptyHealth } from '../src/watch-health.ts';
 import { attempted, deadLetter, dispatched, NOW_MS, newSubject, replayed, TENANT } from './entries.ts';
+import { type Databases, openDatabases } from './open-databases.ts';
 
-let database: Database;
+let databases: Databases;
 let sql: PoolSql;
 beforeAll(async () => {
-  database = openDatabase({ url: await databaseUrl(), pool: 4, applicationName: 'test' });
-  sql = database.sql;
+  databases = await openDatabases();
+  sql = databases.database.sql;
 });
-afterAll(() => database.close());
+afterAll(() => databases.close());
 beforeEach(async () => {
   await sql`delete from rollups`;
 });

@@ -76,6 +76,7 @@ async function setup(environment: Record<string, string> = {}) {
         KAFKA_BROKERS: kafkaBrokers().join(','),
         KAFKA_TOPIC_PREFIX: prefix,
         DATABASE_URL: url,
+        DATABASE_ROLE: 'posthorn_recorder',
         LANES: '1',
         EVENT_PARTITIONS: String(PARTITIONS),
         JOURNAL_PARTITIONS: String(PARTITIONS),

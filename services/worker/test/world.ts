@@ -243,6 +243,7 @@ async function startWorker(prefix: string, environment: Record<string, string>) 
     KAFKA_BROKERS: kafkaBrokers().join(','),
     KAFKA_TOPIC_PREFIX: prefix,
     DATABASE_URL: await databaseUrl(),
+    DATABASE_ROLE: 'posthorn_worker',
     LANES: String(LANES),
     EVENT_PARTITIONS: '1',
     JOURNAL_PARTITIONS: String(JOURNAL_PARTITIONS),
