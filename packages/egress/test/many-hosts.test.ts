@@ -1,0 +1,25 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { propertyRuns } from '@posthorn/testkit';
+import { expect, test } from 'vitest';
+import { OK, respond, startRawReceiver } from './raw-receiver.ts';
+
+const DESCRIPTORS = 1_024;
+/** More than there are descriptors; the nightly run takes ten thousand. */
+const HOSTS = Math.min(10_000, propertyRuns(1_500));
+const run = promisify(execFile);
+
+test.skipIf(process.platform !== 'linux')(
+  `${HOSTS} hosts are called with ${DESCRIPTORS} file descriptors: the longest idle connection makes room`,
+  async () => {
+    await using receiver = await startRawReceiver({ onRequest: respond(OK) });
+    const script = new URL('call-many-hosts.ts', import.meta.url).pathname;
+    const command = `ulimit -n ${DESCRIPTORS} && exec "$0" "$@"`;
+    const call = [process.execPath, script, String(receiver.port), String(HOSTS)];
+    const { stdout } = await run('/bin/sh', ['-c', command, ...call]);
+    const told = JSON.parse(stdout);
+    expect(told).toMatchObject({ answered: HOSTS, failed: 0, maxConnections: 768, openConnections: 768 });
+    expect(told.mostDescriptors).toBeLessThan(DESCRIPTORS);
+    expect(receiver.connections).toBe(HOSTS);
+  },
+);
