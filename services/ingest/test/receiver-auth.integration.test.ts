@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { openSecret } from '@posthorn/secrets';
 import { createAuthority } from '@posthorn/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -183,6 +184,15 @@ describe('authentication of a webhook', () => {
       select before, after from audit_log where subject = ${id} order by audit_id desc limit 1`;
     expect(entry!.after).toEqual({ sealed_auth: '[redacted]' });
   });
+});
+
+test('the changes of the guide are made as they stand there', async () => {
+  const guide = readFileSync(new URL('../../../docs/guides/receiver-auth.md', import.meta.url), 'utf8');
+  const bodies = [...guide.matchAll(/-d '(\{[^']*\})'/g)].map(([, body]) => JSON.parse(body!));
+  const id = await made();
+  for (const body of bodies) expect((await patch(id, body)).status).toBe(200);
+  const types = bodies.map(({ auth }) => auth.type);
+  expect(types).toEqual(['bearer', 'api_key', 'basic', 'oauth2_client_credentials']);
 });
 
 describe('certificates of a webhook', () => {
