@@ -49,7 +49,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   const operatorKey = `phk_op_${randomBytes(24).toString('hex')}`;
   const topicPrefix = `sys-${randomBytes(4).toString('hex')}.`;
   const database = options.environment?.DATABASE_URL ?? (await databaseUrl());
-  const securing: Securing = await secureSystem(options.secured ?? false, topicPrefix);
+  const securing: Securing = await secureSystem(options.secured ?? false, topicPrefix, database);
   const shared: Record<string, string> = {
     KAFKA_BROKERS: kafkaBrokers().join(','),
     KAFKA_TOPIC_PREFIX: topicPrefix,
@@ -64,30 +64,25 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     ...options.environment,
     DATABASE_URL: database,
   };
-  const environments = Object.fromEntries(
-    SERVICES.map((name) => [
-      name,
-      {
-        ...shared,
-        DATABASE_ROLE: `posthorn_${name}`,
-        ...securing(name),
-        ...(name === 'ingest' ? { PORT: String(port), OPERATOR_KEY: operatorKey } : {}),
-        ...options.perService?.[name],
-      },
-    ]),
-  ) as Record<ServiceName, Record<string, string>>;
+  const environmentOf = (name: ServiceName): Record<string, string> => ({
+    ...shared,
+    DATABASE_ROLE: `posthorn_${name}`,
+    ...securing(name),
+    ...(name === 'ingest' ? { PORT: String(port), OPERATOR_KEY: operatorKey } : {}),
+    ...options.perService?.[name],
+  });
 
   await runSetup(ROOT, { ...inheritedEnvironment(), ...shared, ...securing('setup') });
   const running = new Map<ServiceName, ServiceProcess>();
   const start = async (name: ServiceName): Promise<ServiceProcess> => {
-    const service = await startService(name, environments[name]);
+    const service = await startService(name, environmentOf(name));
     running.set(name, service);
     return service;
   };
   const others = new Set<ServiceProcess>();
   const startAnother: System['startAnother'] = async (name, environment) => {
     const anywhere: Record<string, string> = name === 'ingest' ? { PORT: '0' } : {};
-    const service = await startService(name, { ...environments[name], ...anywhere, ...environment });
+    const service = await startService(name, { ...environmentOf(name), ...anywhere, ...environment });
     others.add(service);
     return service;
   };
