@@ -4,6 +4,7 @@ import type { Lane, Slot, Work } from './lane.ts';
 import type { EndpointLimits, Scheduler, SchedulerOptions } from './scheduler.ts';
 
 const NO_LIMITS: EndpointLimits = { maxConcurrency: null, maxPerSec: null, host: null };
+const ROOMY = { maxSlots: 20_000, maxBytes: 20_000, tenantSharePercent: 100 };
 const FAST_MS = 100;
 const SLOW_MS = 5_000;
 
@@ -79,6 +80,26 @@ test('a host holds its bound over all tenants, and a place there goes to who wai
   expect(scheduler.stats().waiting.host).toBe(4);
   end(scheduler, started.slice(0, 1), 1);
   expect(startAll(scheduler)).toHaveLength(1);
+});
+
+test('ten thousand endpoints of many tenants have no more places at one host than one, and keep nobody else up', () => {
+  const tenants = 'abcdefghijklmnopqrstuvwxy'.split('');
+  const endpoints = tenants.flatMap((tenant) => Array.from({ length: 400 }, (_, n) => `${tenant}${n}`));
+  const limits = Object.fromEntries(endpoints.map((id) => [id, { host: 'victim.example' }]));
+  const { scheduler, offer } = setup({ maxHostInFlight: 256, laneBounds: ROOMY }, limits);
+  for (const endpointId of endpoints) offer(endpointId);
+  offer('z1', 3);
+  const started = startAll(scheduler);
+  const atVictim = started.filter(({ endpointId }) => endpointId !== 'z1');
+  expect(started.length - atVictim.length).toBe(3);
+  expect(atVictim).toHaveLength(256);
+  // As many of each tenant as of any other, give or take one.
+  const perTenant = tenants.map(
+    (tenant) => atVictim.filter(({ endpointId }) => endpointId[0] === tenant).length,
+  );
+  expect(Math.max(...perTenant) - Math.min(...perTenant)).toBeLessThanOrEqual(1);
+  end(scheduler, atVictim.slice(0, 10), 1);
+  expect(startAll(scheduler)).toHaveLength(10);
 });
 
 test('a place at a host that a tenant at its cap cannot use goes to another a moment later', () => {
