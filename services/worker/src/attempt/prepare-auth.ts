@@ -1,6 +1,11 @@
-import { createTlsIdentity, type TlsIdentity } from '@posthorn/egress';
-import type { EndpointConfig } from '@posthorn/tenant-config';
-import { basicAuthorization, prepareGrant, type TokenGrant } from './token-grant.ts';
+import { createTlsIdentity, type TlsIdentity, type TlsIdentityParts } from '@posthorn/egress';
+import {
+  authHeaderOf,
+  type EndpointConfig,
+  type ReceiverAuth,
+  type ReceiverTls,
+} from '@posthorn/tenant-config';
+import { basicCredentials, credentialsOfClient, prepareGrant, type TokenGrant } from './token-grant.ts';
 
 /** How an endpoint's requests are authorised: made once for a configuration. */
 export interface PreparedAuth {
@@ -27,36 +32,38 @@ export function prepareAuth(
 ): PreparedAuth | AuthFault {
   const { auth, tls: parts } = endpoint;
   if (!auth && !parts) return NONE;
-  let tls: TlsIdentity | undefined;
-  if (parts) {
-    const { ca, client_certificate: cert, client_key: key } = parts;
-    const checked = createTlsIdentity({ ca, cert, key });
-    if (!checked.ok)
-      return {
-        kind: 'invalid',
-        detail: `the certificates are not usable: ${checked.part} ${checked.detail}`,
-      };
-    tls = checked.identity;
-  }
-  const ready = { ...NONE, tls };
-  switch (auth?.type) {
-    case undefined:
-      return ready;
+  const own = parts ? createTlsIdentity(toIdentityParts(parts)) : null;
+  if (own?.ok === false) return invalid(`the certificates are not usable: ${own.part} ${own.detail}`);
+  const tls = own?.identity;
+  if (!auth) return { ...NONE, tls };
+  const ready = { ...NONE, tls, header: authHeaderOf(auth), secrets: secretsOf(auth) };
+  if (auth.type !== 'oauth2_client_credentials') return ready;
+  const grant = prepareGrant(endpoint, auth, { ownHeaders, tls });
+  return grant === null ? invalid('the token URL is not an http(s) URL') : { ...ready, grant };
+}
+
+const invalid = (detail: string): AuthFault => ({ kind: 'invalid', detail });
+
+const toIdentityParts = ({
+  ca,
+  client_certificate: cert,
+  client_key: key,
+}: ReceiverTls): TlsIdentityParts => ({
+  ca,
+  cert,
+  key,
+});
+
+function secretsOf(auth: ReceiverAuth): readonly string[] {
+  switch (auth.type) {
     case 'bearer':
-      return { ...ready, header: ['authorization', `Bearer ${auth.token}`], secrets: [auth.token] };
+      return [auth.token];
     case 'api_key':
-      return { ...ready, header: [auth.header, auth.value], secrets: [auth.value] };
-    case 'basic': {
-      const value = basicAuthorization(auth.username, auth.password);
-      const secrets = [value.slice('Basic '.length), auth.password];
-      return { ...ready, header: ['authorization', value], secrets };
-    }
-    case 'oauth2_client_credentials': {
-      const grant = prepareGrant(endpoint, auth, { ownHeaders, tls });
-      return grant
-        ? { ...ready, grant, secrets: [auth.client_secret] }
-        : { kind: 'invalid', detail: 'the token URL is not an http(s) URL' };
-    }
+      return [auth.value];
+    case 'basic':
+      return [basicCredentials(auth.username, auth.password), auth.password];
+    case 'oauth2_client_credentials':
+      return [auth.client_secret, credentialsOfClient(auth)];
     default:
       return auth satisfies never;
   }

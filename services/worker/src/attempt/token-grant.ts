@@ -42,7 +42,7 @@ export function prepareGrant(
     'accept',
     'application/json',
     ...ownHeaders,
-    ...(inBody ? [] : ['authorization', basicOfClient(auth)]),
+    ...(inBody ? [] : ['authorization', `Basic ${credentialsOfClient(auth)}`]),
   ];
   return {
     key: keyOf(tenantId, endpointId, auth, tls),
@@ -61,15 +61,14 @@ export function prepareGrant(
 }
 
 /** RFC 6749 section 2.3.1: id and secret are encoded as of a form before they are joined. */
-function basicOfClient({ client_id, client_secret }: OAuth2ClientCredentials): string {
-  return basicAuthorization(encodeForm(client_id), encodeForm(client_secret));
-}
+export const credentialsOfClient = ({ client_id, client_secret }: OAuth2ClientCredentials): string =>
+  basicCredentials(encodeForm(client_id), encodeForm(client_secret));
 
 const encodeForm = (text: string): string => new URLSearchParams({ _: text }).toString().slice('_='.length);
 
 /** RFC 7617, in UTF-8. */
-export const basicAuthorization = (username: string, password: string): string =>
-  `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
+export const basicCredentials = (username: string, password: string): string =>
+  Buffer.from(`${username}:${password}`).toString('base64');
 
 function keyOf(
   tenantId: string,
