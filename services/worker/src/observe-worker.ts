@@ -8,6 +8,7 @@ import type { TokensStats } from './attempt/tokens.ts';
 import type { WorkerConfig } from './config.ts';
 import type { OverflowStats } from './intake/consume-lanes.ts';
 import type { RepeatsStats } from './intake/repeats.ts';
+import { observeConnections } from './observe-connections.ts';
 import { observeNames } from './observe-egress.ts';
 import { observeScheduler, observeTurns } from './observe-scheduler.ts';
 import type { Breaker } from './schedule/breaker.ts';
@@ -52,6 +53,7 @@ export function observeWorker(metrics: Metrics, observed: Observed): void {
   observeLanes(metrics, observed);
   observeOverflow(metrics, observed);
   observeRepeats(metrics, observed);
+  observeWrites(metrics, observed);
   observeConnections(metrics, observed);
   observeReceivers(metrics, observed);
   observeTokens(metrics, observed);
@@ -162,7 +164,7 @@ function observeRepeats(metrics: Metrics, { repeats, config }: Observed): void {
   );
 }
 
-function observeConnections(metrics: Metrics, observed: Observed): void {
+function observeWrites(metrics: Metrics, observed: Observed): void {
   metrics.gaugeOf(
     'posthorn_worker_producer_buffered_bytes',
     'Records not yet acknowledged.',
@@ -187,16 +189,6 @@ function observeConnections(metrics: Metrics, observed: Observed): void {
     'posthorn_worker_cached_endpoints',
     'Endpoints whose configuration is cached.',
     () => observed.configs.stats().endpoints,
-  );
-  metrics.gaugeOf(
-    'posthorn_worker_open_connections',
-    'Connections to receivers.',
-    () => observed.agent.stats().openConnections,
-  );
-  metrics.gaugeOf(
-    'posthorn_worker_waiting_requests',
-    'Requests that wait for a connection.',
-    () => observed.agent.stats().waitingRequests,
   );
 }
 
