@@ -88,6 +88,7 @@ const OTHERS_WITH_STATUSES = {
   'packages/runtime/src/health.ts': 'the admin server answers probes',
   'services/worker/src/attempt/read-token.ts': 'tells tokens from what else their servers answer',
   'packages/egress/src/exchange.ts': 'tells interim and impossible answers from final ones',
+  'packages/egress/src/proxy/http-connect.ts': 'tells a tunnel from a refusal of the proxy',
 };
 
 test('HTTP statuses are named only where requests are answered and answers classified', () => {

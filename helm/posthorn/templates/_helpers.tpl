@@ -29,9 +29,9 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- define "posthorn.secretEnv" -}}
 {{- $keys := dict
   "setup" (list "DATABASE_URL" "KAFKA_SASL_PASSWORD")
-  "ingest" (list "DATABASE_URL" "KAFKA_SASL_PASSWORD" "SECRETS_KEYS" "SECRETS_KEY" "OPERATOR_KEY")
+  "ingest" (list "DATABASE_URL" "KAFKA_SASL_PASSWORD" "EGRESS_PROXY_URL" "SECRETS_KEYS" "SECRETS_KEY" "OPERATOR_KEY")
   "dispatcher" (list "DATABASE_URL" "KAFKA_SASL_PASSWORD" "SECRETS_KEYS" "SECRETS_KEY")
-  "worker" (list "DATABASE_URL" "KAFKA_SASL_PASSWORD" "SECRETS_KEYS" "SECRETS_KEY")
+  "worker" (list "DATABASE_URL" "KAFKA_SASL_PASSWORD" "EGRESS_PROXY_URL" "SECRETS_KEYS" "SECRETS_KEY")
   "recorder" (list "DATABASE_URL" "KAFKA_SASL_PASSWORD") }}
 {{- range get $keys .component }}
 - name: {{ . }}
