@@ -1,38 +1,17 @@
 import { expect, test } from 'vitest';
-import { exists, filesOf, readText } from './repository.ts';
-
-interface Claim {
-  readonly row: string;
-  readonly path: string;
-  readonly test: string;
-}
+import { claimsIn, isThere, rowsOf } from './claims.ts';
+import { filesOf, readText } from './repository.ts';
 
 const DOCUMENTS = ['docs/reliability/races.md', 'docs/reliability/bad-input.md'];
 
-/** Of the tables: what it is about, why it holds, then `path` "test name", any number of them. */
-function rowsOf(markdown: string): string[][] {
-  const lines = [...markdown.matchAll(/^\| (?!---)(.+) \|$(?!\n\|---)/gm)];
-  return lines.map((line) => line[1]!.split(' | '));
-}
-
-function claimsOf(markdown: string): Claim[] {
-  return rowsOf(markdown).flatMap(([row = '', , tests = '']) =>
-    [...tests.matchAll(/`([^`]+)` "([^"]+)"/g)].map(([, path = '', name = '']) => ({
-      row,
-      path,
-      test: name,
-    })),
-  );
-}
-
-/** As it stands in the code: quotes may be escaped there. */
-const says = (path: string, name: string): boolean =>
-  exists(path) && readText(path).replaceAll("\\'", "'").includes(name);
+/** Of the tables: what it is about, why it holds, then its tests. */
+const claimsOf = (markdown: string) =>
+  rowsOf(markdown).flatMap(([row = '', , tests = '']) => claimsIn(row, tests));
 
 test.each(DOCUMENTS)('each test that %s names is there', (document) => {
   const claims = claimsOf(readText(document));
   expect(claims.length).toBeGreaterThan(20);
-  expect(claims.filter(({ path, test: name }) => !says(path, name))).toEqual([]);
+  expect(claims.filter((claim) => !isThere(claim))).toEqual([]);
 });
 
 test.each(DOCUMENTS)('each row of %s has a test', (document) => {
