@@ -197,4 +197,16 @@ describe('the deadline ends', () => {
     await receiver.closed(1);
     expect(setup.agent.stats()).toMatchObject({ openConnections: 0, requestsInFlight: 0 });
   });
+
+  test('a receiver that never reads the request', async () => {
+    await using receiver = await startRawReceiver({ onConnection: (socket) => void socket.pause() });
+    await using setup = setupAgent();
+    const request = { deadlineMs: DEADLINE_MS, body: Buffer.alloc(8_000_000) };
+    expect(await setup.send(`http://127.0.0.1:${receiver.port}/`, request)).toMatchObject({
+      kind: 'failure',
+      failure: 'timeout',
+      sentAnyBytes: true,
+    });
+    expect(setup.agent.stats()).toMatchObject({ openConnections: 0, requestsInFlight: 0 });
+  });
 });
