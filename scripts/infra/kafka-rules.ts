@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type AccessOperation, type AccessRule, connectKafka, grantAccess } from '@posthorn/kafka';
 
@@ -7,10 +7,32 @@ const GUIDES_PREFIX = 'posthorn.';
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** The rules of access that the guide prints, so that what it prints is what was tried. */
-export async function readKafkaRules(): Promise<AccessRule[]> {
-  const lines = (await readFile(GUIDE, 'utf8')).split('\n');
-  return lines.filter((line) => line.startsWith('acl --')).map(parseRule);
+export function readKafkaRules(): AccessRule[] {
+  return linesOfGuide()
+    .filter((line) => line.startsWith('acl --'))
+    .map(parseRule);
 }
+
+export interface Rights {
+  readonly service: string;
+  /** Sorted, with the prefix; one that ends in `*` stands for all that begin so. */
+  readonly reads: readonly string[];
+  readonly writes: readonly string[];
+  readonly groups: readonly string[];
+}
+
+/** The table of the guide. */
+export function readRightsTable(): Rights[] {
+  return linesOfGuide().flatMap((line) => {
+    const [service, reads, writes, groups] = line.split('|').slice(1).map(namesIn);
+    if (!service?.[0]?.startsWith('posthorn-') || !reads || !writes || !groups) return [];
+    const full = (names: readonly string[]) => names.map((name) => `${GUIDES_PREFIX}${name}`).sort();
+    return [{ service: service[0], reads: full(reads), writes: full(writes), groups: full(groups) }];
+  });
+}
+
+const namesIn = (cell: string): string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name!);
+const linesOfGuide = (): string[] => readFileSync(GUIDE, 'utf8').split('\n');
 
 /** @throws Error for a flag that is not known here. */
 export function parseRule(line: string): AccessRule {
@@ -39,7 +61,7 @@ export function parseRule(line: string): AccessRule {
 /** Gives the rules of the guide to the topics and groups that have another prefix. */
 export async function grantKafkaRules(brokers: readonly string[], topicPrefix: string): Promise<void> {
   const moved = (name: string): string => name.replace(GUIDES_PREFIX, topicPrefix);
-  const rules = (await readKafkaRules()).map((rule) => ({
+  const rules = readKafkaRules().map((rule) => ({
     ...rule,
     topics: rule.topics.map(moved),
     groups: rule.groups.map(moved),

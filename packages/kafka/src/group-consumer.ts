@@ -5,6 +5,7 @@ import type { Consumer, ConsumerOptions, ConsumerStats } from './consumer.ts';
 import { isWithinFence } from './fence.ts';
 import { takeOverFetching } from './fetch-loop.ts';
 import { FetchPace, PACE_DEFAULTS } from './fetch-pace.ts';
+import { groupRefusal } from './group-refusal.ts';
 import type { InternalGroup, JoinHooks } from './kafkajs-internals.ts';
 import { clusterAnswers } from './probe-cluster.ts';
 import { Rejoin } from './rejoin.ts';
@@ -25,6 +26,7 @@ const MAX_FETCH_BYTES = 10 * 1024 * 1024;
 const DISCONNECT_TIMEOUT_MS = 3_000;
 const WATCH_INTERVAL_MS = 5_000;
 const MAX_COMMITS_FAILING_MS = 60_000;
+const NO_COORDINATOR = 'Failed to find group coordinator';
 
 /** A stopped consumer does not start again. */
 export function createConsumer(client: KafkaClient, options: ConsumerOptions): Consumer {
@@ -72,12 +74,12 @@ class GroupConsumer implements Consumer {
     const consumer = this.#open();
     this.#consumer = consumer;
     this.#startedMs = this.#nowMs();
-    consumer.on('consumer.crash', ({ payload }) => {
-      if (payload.restart || this.#stopped !== null) return;
-      this.#crashed.reject(payload.error);
-      if (this.#rejoin.joins > 0) this.#die(payload.error);
+    consumer.on('consumer.crash', ({ payload: { error, restart } }) => {
+      if (!restart) void this.#crash(error);
     });
-    const joined = this.#join(consumer);
+    const joined = this.#join(consumer).catch(async (error: Error) => {
+      throw await this.#nameRefusal(error);
+    });
     joined.catch(() => {});
     // What kafkajs tries for as long as the cluster is away must not outlast a stop.
     await Promise.race([joined, this.#crashed.promise, this.#stopping.promise]);
@@ -155,10 +157,23 @@ class GroupConsumer implements Consumer {
     });
     await this.#rejoin.stopping(drained);
     if (this.#rejoin.group !== null) {
-      await within(this.#options.rebalanceTimeoutMs ?? DEFAULTS.rebalanceTimeoutMs, this.#rejoin.joined);
+      const settled = Promise.race([this.#rejoin.joined, this.#crashed.promise.catch(() => {})]);
+      await within(this.#options.rebalanceTimeoutMs ?? DEFAULTS.rebalanceTimeoutMs, settled);
     }
     await this.#rejoin.leave();
     await Promise.all([drained, within(DISCONNECT_TIMEOUT_MS, this.#consumer.disconnect())]);
+  }
+
+  async #crash(error: Error): Promise<void> {
+    if (this.#stopped !== null) return;
+    const named = await this.#nameRefusal(error);
+    this.#crashed.reject(named);
+    if (this.#rejoin.joins > 0 && this.#stopped === null) this.#die(named);
+  }
+
+  async #nameRefusal(error: Error): Promise<Error> {
+    if (!error.message.includes(NO_COORDINATOR)) return error;
+    return (await groupRefusal(this.#client, this.#options.groupId)) ?? error;
   }
 
   #die(error: Error): void {

@@ -45,6 +45,7 @@ export interface InternalBroker {
   connectionPool: { host: string; port: number; send<Reply>(call: ProtocolCall<Reply>): Promise<Reply> };
   isConnected(): boolean;
   disconnect(): Promise<void>;
+  findGroupCoordinator(group: { groupId: string; coordinatorType: number }): Promise<unknown>;
   offsetCommit(request: OffsetCommitRequest): Promise<unknown>;
   offsetFetch(request: {
     groupId: string;
@@ -60,7 +61,7 @@ export interface ClusterMetadata {
 }
 
 export interface InternalCluster {
-  brokerPool: { metadata: ClusterMetadata | null };
+  brokerPool: { metadata: ClusterMetadata | null; findConnectedBroker(): Promise<InternalBroker> };
   targetTopics: Set<string>;
   isConnected(): boolean;
   connect(): Promise<void>;
