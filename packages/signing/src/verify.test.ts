@@ -69,6 +69,20 @@ describe('verify accepts', () => {
   });
 });
 
+test('every key is tried, also after one that fits, so that time tells nothing about which did', () => {
+  const { headers, body, secret, key } = setup();
+  let tried = 0;
+  const watched = {
+    algorithm: key.algorithm,
+    get key() {
+      tried += 1;
+      return key.key;
+    },
+  };
+  expect(verify(headers, body, [secret, watched as SigningKey, secret], NOW)).toEqual({ ok: true });
+  expect(tried).toBe(1);
+});
+
 describe('verify refuses', () => {
   test('another body, id or timestamp', () => {
     const { headers, body, secret } = setup();

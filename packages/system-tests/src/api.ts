@@ -17,6 +17,8 @@ export interface Accepted {
 export interface Endpoint {
   readonly webhook_id: string;
   readonly secret: string;
+  /** Where it asks for ed25519. */
+  readonly public_key: string | null;
 }
 
 export interface DeliveryView {

@@ -150,8 +150,11 @@ test('a failing delivery walks its schedule tier by tier and ends in the dead le
     { state: 'processing', attempt: 2 },
     { state: 'failed', attempt: 3, nextDueAtMs: null },
   ]);
-  const ids = receiver.arrivals('/failing').map(({ headers }) => headers['webhook-id']);
+  const arrivals = receiver.arrivals('/failing');
+  const ids = arrivals.map(({ headers }) => headers['webhook-id']);
   expect(ids).toHaveLength(3);
+  for (const { headers, body } of arrivals)
+    new Webhook(endpoint.secret).verify(body.toString(), headers as Record<string, string>);
   expect(new Set(ids).size).toBe(1);
 });
 

@@ -205,6 +205,13 @@ describe('an event in the short form', () => {
     expect(faultsOf({ type, payload: 1 })[0]).toMatch(/^\/type must be 1–8 parts/);
   });
 
+  it.each(['a\r\nb', 'a\nwebhook-id: b', 'a\u0000', '\u009b1m', 'x'.repeat(257)])(
+    'an id of the sender’s with control characters is refused: %j',
+    (id) => {
+      expect(faultsOf({ type: 'a', payload: 1, event_id: id })[0]).toMatch(/^\/event_id must be 1–256/);
+    },
+  );
+
   it('names every fault at once', () => {
     const body = {
       type: 'A',

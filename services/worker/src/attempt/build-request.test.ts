@@ -114,6 +114,21 @@ test('a request carries the payload untouched, signed for the delivery and the m
   });
 });
 
+test('each attempt has the id of its delivery and the moment of its own, and is fresh when it arrives', () => {
+  const builder = createRequestBuilder(OPTIONS);
+  const sent = [NOW, NOW + 7 * 24 * 3_600_000].map((nowMs, i) => {
+    const { slot } = makeSlot({ attempt: i + 1 });
+    const headers = headersOf({ built: builder.build(slot, makeEndpoint(), { ...facts, nowMs }) });
+    const nowSeconds = nowMs / 1_000;
+    expect(verify(headers, slot.work.payload, [SECRET], { nowSeconds })).toEqual({ ok: true });
+    return [headers['webhook-id'], headers['webhook-timestamp']];
+  });
+  expect(sent).toEqual([
+    ['delivery_1', String(NOW / 1_000)],
+    ['delivery_1', String(NOW / 1_000 + 604_800)],
+  ]);
+});
+
 test('while a secret rotates both sign', () => {
   const older = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD';
   const request = build({
