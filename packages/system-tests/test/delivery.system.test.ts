@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
-import { type Receiver, startReceiver, waitUntil } from '@posthorn/testkit';
+import { createPublicKey, randomBytes, verify } from 'node:crypto';
+import { type Arrival, type Receiver, securedInfra, startReceiver, waitUntil } from '@posthorn/testkit';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -60,7 +60,7 @@ test('an event reaches every endpoint that matches, byte for byte and signed, an
   const make = (path: string, fields: Record<string, unknown>) =>
     system.api.createWebhook(tenant, { url: inbox.url(path), ...fields });
   const matching = [
-    await make('/all', { event_types: ['*'] }),
+    await make('/all', { event_types: ['*'], signatures: ['v1', 'v1a'] }),
     await make('/prefix', { event_types: ['order.*'] }),
     await make('/labelled', { event_types: ['order.created'], labels }),
   ];
@@ -88,9 +88,19 @@ test('an event reaches every endpoint that matches, byte for byte and signed, an
       verifier.verify(arrival.body.toString(), arrival.headers as Record<string, string>),
     ).not.toThrow();
   }
+  expect(isSignedBy(inbox.arrivals('/all')[0]!, matching[0]!.public_key!)).toBe(true);
   for (const id of accepted.body.delivery_ids) await deliveryIn(id, 'success');
   expect(inbox.arrivals()).toHaveLength(3);
 });
+
+/** As a receiver that knows ed25519 and nothing of ours: the public key alone, by RFC 8037. */
+function isSignedBy({ headers, body }: Arrival, publicKey: string): boolean {
+  const x = Buffer.from(publicKey.slice('whpk_'.length), 'base64').toString('base64url');
+  const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+  const content = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${body}`;
+  const signature = /(?:^| )v1a,(\S+)/.exec(String(headers['webhook-signature']))?.[1] ?? '';
+  return verify(null, Buffer.from(content), key, Buffer.from(signature, 'base64'));
+}
 
 interface Span {
   readonly traceId: string;
