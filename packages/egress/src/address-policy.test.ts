@@ -225,6 +225,88 @@ describe("the operator's blocks", () => {
   );
 });
 
+describe("the operator's denied blocks", () => {
+  const closed = createAddressPolicy({
+    allowedCidrs: ['10.0.0.0/8', 'fd00::/8'],
+    deniedCidrs: ['10.9.0.0/16', '8.8.8.0/24', '2606:4700::/32', 'fd00:9::/32'],
+    deniedHosts: ['1.1.1.1', '*.example.com'],
+  });
+
+  test('win over what is open, and over what is public', () => {
+    for (const address of ['10.9.0.1', '8.8.8.8', '2606:4700::1', 'fd00:9::1', '1.1.1.1']) {
+      expect(closed.judgeAddress(address)).toMatchObject({ allowed: false, why: 'denied_address' });
+    }
+    for (const address of ['10.8.0.1', '8.8.9.8', '2606:4701::1', 'fd00:8::1', '1.1.1.2']) {
+      expect(allows(address, closed), address).toBe(true);
+    }
+  });
+
+  test('hold for what is carried as well', () => {
+    for (const address of ['::ffff:8.8.8.8', '64:ff9b::8.8.8.8', '2002:808:808::1', '2a00::5efe:8.8.8.8']) {
+      expect(closed.judgeAddress(address), address).toMatchObject({ why: 'denied_address' });
+    }
+  });
+});
+
+describe('a translator of the operator', () => {
+  const prefixes = [
+    '2a00:64::/96',
+    '2a00:32::/32',
+    '2a00:4000::/40',
+    '2a00:48::/48',
+    '2a00:56:0:ff00::/56',
+    '2a00:0:0:64::/64',
+  ];
+  const translating = createAddressPolicy({ allowedCidrs: [], nat64Prefixes: prefixes });
+
+  // The forms of RFC 6052 section 2.4, for 10.0.0.33 and 8.8.8.33.
+  test.each([
+    ['2a00:64::a00:21', '2a00:64::808:821'],
+    ['2a00:32:a00:21::', '2a00:32:808:821::'],
+    ['2a00:4000:a:0:21::', '2a00:4000:8:808:21::'],
+    ['2a00:48:0:a00:0:2100::', '2a00:48:0:808:8:2100::'],
+    ['2a00:56:0:ff0a:0:21::', '2a00:56:0:ff08:8:821::'],
+    ['2a00:0:0:64:a:0:2100:0', '2a00:0:0:64:8:808:2100:0'],
+  ])('carries IPv4 that is judged: %s is denied, %s is not', (inner, outer) => {
+    expect(allows(inner, translating)).toBe(false);
+    expect(allows(inner)).toBe(true);
+    expect(allows(outer, translating)).toBe(true);
+  });
+
+  test.each(['10.0.0.0/8', '2a00::/97', '2a00::/31', '2a00::1/96', 'nonsense'])('is not %j', (prefix) =>
+    expect(() => createAddressPolicy({ allowedCidrs: [], nat64Prefixes: [prefix] })).toThrow(RangeError),
+  );
+});
+
+test('what carries inner IPv4 stays closed within a block that is open', () => {
+  const open = createAddressPolicy({ allowedCidrs: ['2000::/3', '64:ff9b::/96', '::1/128'] });
+  for (const address of [
+    '2002:a00:1::1',
+    '64:ff9b::a9fe:a9fe',
+    '2001:0:7f00:1::1',
+    '2606::5efe:127.0.0.1',
+    '::',
+  ]) {
+    expect(allows(address, open), address).toBe(false);
+  }
+  expect(allows('::1', open)).toBe(true);
+});
+
+test.each([
+  ['169.254.169.254', 'link local; cloud metadata at 169.254.169.254 (169.254.0.0/16)'],
+  ['fd00:ec2::254', 'unique local'],
+  ['64:ff9b::a00:1', 'private use (10.0.0.0/8)'],
+  ['2001:0:7f00:1::', 'loopback (127.0.0.0/8)'],
+  ['::ffff:0:8.8.8.8', 'IPv4-translated'],
+  ['4000::1', 'not in 2000::/3'],
+])('operators read why %s is denied', (address, why) =>
+  expect(strict.judgeAddress(address)).toMatchObject({
+    allowed: false,
+    why: 'special_address',
+    reason: expect.stringContaining(why),
+  }),
+);
+
 describe('an address as text', () => {
   test.each([
     '127.1',

@@ -26,12 +26,9 @@ export function carriedIpv4(address: Address, translators: readonly Cidr[]): rea
   for (const translator of translators) {
     if (isWithin(address, translator)) carried.push(translatedIpv4(address, translator));
   }
-  if (
-    [NAT64, IPV4_COMPATIBLE, IPV4_TRANSLATED].some((block) => isWithin(address, block)) ||
-    isIsatap(value)
-  ) {
-    carried.push(ipv4(value));
-  }
+  const endsInIt = [NAT64, IPV4_COMPATIBLE, IPV4_TRANSLATED].some((block) => isWithin(address, block));
+  // `::` and `::1` are among the compatible ones, but carry nothing.
+  if ((endsInIt && value > 1n) || isIsatap(value)) carried.push(ipv4(value));
   if (isWithin(address, SIX_TO_FOUR)) carried.push(ipv4(value >> 80n));
   if (isWithin(address, TEREDO)) carried.push(ipv4(value >> 64n), ipv4(~value));
   return carried;

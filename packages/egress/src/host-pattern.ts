@@ -5,6 +5,7 @@ import { isHostName } from './reserved-hosts.ts';
 export type HostPattern = (hostname: string) => boolean;
 
 const STAND_IN = 'x';
+const ASCII = /^[\x20-\x7e]*$/;
 
 /**
  * `api.example.com` means that name alone, `*.example.com` all beneath it and not itself; a `*` stands for any
@@ -39,4 +40,4 @@ function matches(hostname: string, head: string, middle: readonly string[], tail
   return from <= end;
 }
 
-const toAsciiLabel = (label: string): string => (label === '' ? '' : domainToASCII(label) || '!');
+const toAsciiLabel = (label: string): string => (ASCII.test(label) ? label : domainToASCII(label) || '!');
