@@ -150,7 +150,7 @@ export const spec = {
     min: 1,
     max: 100_000,
     unit: 'connections',
-    doc: 'Open client connections; more are closed at once.',
+    doc: 'Open client connections, of which one address has half at most unless it is one of `TRUSTED_PROXIES`; more are closed at once.',
   }),
   maxCachedEndpoints: integer('MAX_CACHED_ENDPOINTS', {
     fallback: '100000',

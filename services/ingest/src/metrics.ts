@@ -35,6 +35,7 @@ export interface IngestMetrics {
   observeRequest(route: string, status: number, durationMs: number): void;
   observeProduce(outcome: string, durationMs: number): void;
   countShed(): void;
+  countRefusedConnection(why: 'all' | 'client'): void;
   gaugeFrom(gauged: Gauged): void;
 }
 
@@ -52,6 +53,11 @@ export function createIngestMetrics(metrics: Metrics): IngestMetrics {
     'posthorn_ingest_payload_checks_total',
     'Payloads held to the schema of their type, by what came of it.',
     ['result'],
+  );
+  const refusedConnections = metrics.counter(
+    'posthorn_ingest_refused_connections_total',
+    'Connections that were closed at once because too many were open.',
+    ['why'],
   );
   const shed = metrics.counter('posthorn_ingest_shed_requests_total', 'Requests turned away as overloaded.');
   const requests = metrics.histogram(
@@ -75,6 +81,7 @@ export function createIngestMetrics(metrics: Metrics): IngestMetrics {
       requests.observe({ route, status_class: `${Math.floor(status / 100)}xx` }, durationMs / 1_000),
     observeProduce: (outcome, durationMs) => produces.observe({ outcome }, durationMs / 1_000),
     countShed: () => shed.inc(),
+    countRefusedConnection: (why) => refusedConnections.inc({ why }),
     gaugeFrom: (gauged) => registerGauges(metrics, gauged),
   };
 }

@@ -36,6 +36,7 @@ import type { Store } from '../store.ts';
 import { allowOrigins } from './allow-origins.ts';
 import { answerErrors, answerExpectation, answerUnparsable } from './answer-errors.ts';
 import { nameAnswer, nameAnswers } from './answer-headers.ts';
+import { boundConnections } from './bound-connections.ts';
 import { holdShares, MAX_BODY_BYTES, meterBodies, refuseCodings, shedLoad } from './bound-requests.ts';
 import { healthRoutes } from './health.ts';
 import { lineOf, observeRequests } from './observe-requests.ts';
@@ -161,7 +162,7 @@ export function createApi(parts: AppParts): Api {
   app.setSerializerCompiler(parts.checkAnswers ? checkingSerializer : plainSerializer);
   app.decorateRequest('caller', null as never);
   app.decorateRequest('hold', null as never);
-  app.server.maxConnections = parts.maxConnections;
+  boundConnections(app.server, parts);
   app.server.on('checkExpectation', answerExpectation);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, readJsonBody);
