@@ -50,7 +50,7 @@ interface Manifest {
 }
 
 /** Scripts that pnpm or npm would run by themselves, here or where our packages are installed. */
-const RUN_BY_ITSELF = /^(pre|post)?(install|prepare|publish|pack)$|^prepublishOnly$|^dependencies$/;
+const RUN_BY_ITSELF = /^(pre|post)?(install|prepare)$|^prepublish$|^dependencies$/;
 
 /** What a manifest of ours has that is not pinned by the catalog, or runs without being called. */
 export function manifestFaults(path: string, text: string): string[] {
