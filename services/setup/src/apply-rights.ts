@@ -9,7 +9,7 @@ export async function applyRights(
   prefix: string,
   say: (line: string) => void,
 ): Promise<void> {
-  if (prefix === '') return say('database roles are left as they are');
+  if (prefix === 'off') return say('database roles are left as they are');
   const { created, missing, changed } = await grantServiceRights(sql, prefix);
   for (const name of created) say(`database role ${name} created`);
   if (missing.length > 0)

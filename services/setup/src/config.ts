@@ -15,9 +15,9 @@ export const spec = {
   ...layoutConfig(parseTiers, DEFAULT_TIERS),
   databaseRolePrefix: text('DATABASE_ROLE_PREFIX', {
     fallback: 'posthorn_',
-    pattern: /^([a-z_][a-z0-9_]{0,40})?$/,
-    expected: 'up to 41 of a-z, 0-9 and "_", or nothing',
-    doc: "Put before `ingest`, `dispatcher`, `worker` and `recorder`, it names the database roles that the set-up job makes and whose rights it sets: another one for every installation on a server. Empty: roles are nobody's business but yours.",
+    pattern: /^(off|[a-z][a-z0-9_]{0,40}_)$/,
+    expected: 'off, or up to 42 of a-z, 0-9 and "_" that end in "_"',
+    doc: 'Put before `ingest`, `dispatcher`, `worker` and `recorder`, it names the database roles that the set-up job makes and whose rights it sets: another one for every installation on a server. `off`: roles are left as they are.',
   }),
   waitTimeoutMs: integer('SETUP_WAIT_TIMEOUT_MS', {
     fallback: '30000',
