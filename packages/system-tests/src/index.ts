@@ -1,4 +1,6 @@
 export * from './api.ts';
+export { dumpTopics } from './dump-topics.ts';
+export { findSecrets, type Secrets } from './find-secrets.ts';
 export * from './inherited-environment.ts';
 export { inheritedEnvironment } from './inherited-environment.ts';
 export * from './ledger.ts';

@@ -13,11 +13,16 @@ import {
   sendLoad,
   startSystem,
 } from '../src/index.ts';
+import { DENIED_BLOCK, testEgress } from './test-egress.ts';
 import { testGuides } from './test-guides.ts';
+import { testSecrets } from './test-secrets.ts';
 
 let system: System;
 let collector: Receiver;
 const receivers: Receiver[] = [];
+
+const TIERS = '50ms,200ms';
+const ringKeys = [0, 1].map(() => randomBytes(32).toString('base64'));
 
 beforeAll(async () => {
   collector = await receiver();
@@ -27,7 +32,9 @@ beforeAll(async () => {
     OTEL_BSP_SCHEDULE_DELAY: '100',
     TRACE_SAMPLE_PERCENT: '0',
   };
-  system = await startSystem({ environment: tracing, secured: true });
+  const environment = { ...tracing, SECRETS_KEYS: ringKeys.join() };
+  const perService = { worker: { EGRESS_DENIED_CIDRS: DENIED_BLOCK } };
+  system = await startSystem({ environment, perService, secured: true, tiers: TIERS });
 });
 
 afterAll(async () => {
@@ -172,6 +179,15 @@ test('an endpoint made right before an event gets it', async () => {
   expect(arrivals[0]!.headers['webhook-id']).toBe(accepted.delivery_ids![0]);
 });
 
+describe('secrets', () =>
+  testSecrets(() => {
+    const [firstKey, secondKey] = ringKeys as [string, string];
+    const ofInstallation = { firstKey, secondKey, operatorKey: system.operatorKey };
+    const kafka = securedInfra();
+    const secrets = kafka ? { ...ofInstallation, kafkaPassword: kafka.password } : ofInstallation;
+    return { system, collector, tiers: TIERS, secrets };
+  }));
+
 test('an endpoint that always fails ends in the dead letters after its whole schedule, and a retry brings it back', async () => {
   const inbox = await receiver();
   inbox.answer('/broken', { status: 503 });
@@ -270,6 +286,8 @@ test('a test of a webhook answers with the very request that its receiver got, s
   for (const secret of [made.secret, rotated.body.secret])
     expect(() => new Webhook(secret).verify('{"n":1}', arrival!.headers as never)).not.toThrow();
 });
+
+describe('the egress policy', () => testEgress(() => system));
 
 test('events posted while no worker runs are all delivered once one starts', async () => {
   const inbox = await receiver();

@@ -1,4 +1,5 @@
 export * from './certificates.ts';
+export * from './dump-database.ts';
 export * from './fake-clock.ts';
 export * from './fault-proxy.ts';
 export { type ForwardProxy, type ForwardProxyOptions, startForwardProxy } from './forward-proxy.ts';
