@@ -103,4 +103,17 @@ test.runIf(secured)('a consumer without a right to its group ends and says so', 
   await expect(consumer.start()).rejects.toThrow(`no right to the consumer group ${groupId}`);
 });
 
+test.runIf(secured)('a consumer without a right to a topic ends and says so', async () => {
+  await grantKafkaRules(kafkaBrokers(), topicPrefix());
+  const { promise: fatal, resolve: onFatal } = Promise.withResolvers<Error>();
+  const groupId = `${topicPrefix()}worker`;
+  const assigned = () => ({ handle() {}, lost() {} });
+  const options = { groupId, topics: [`${topicPrefix()}events`], assigned, onFatal };
+  const consumer = createConsumer(connectAs(secured!.accounts.worker), options as never);
+  onTestFinished(() => consumer.stop());
+  await consumer.start();
+  const error = await fatal;
+  expect(error.message).toContain('Not authorized');
+});
+
 const short = (name: string): string => name.replace(/^posthorn\./, '');

@@ -33,15 +33,35 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
   "dispatcher" (list "DATABASE_URL" "KAFKA_SASL_PASSWORD" "SECRETS_KEYS" "SECRETS_KEY")
   "worker" (list "DATABASE_URL" "KAFKA_SASL_PASSWORD" "EGRESS_PROXY_URL" "SECRETS_KEYS" "SECRETS_KEY")
   "recorder" (list "DATABASE_URL" "KAFKA_SASL_PASSWORD") }}
+{{- $own := eq .component "setup" | ternary .root.Values.setup (get .root.Values.services .component) }}
+{{- $secret := $own.existingSecret | default .root.Values.existingSecret }}
 {{- range get $keys .component }}
 - name: {{ . }}
   valueFrom:
     secretKeyRef:
-      name: {{ $.root.Values.existingSecret }}
+      name: {{ $secret }}
       key: {{ . }}
       {{- if or (ne . "DATABASE_URL") (hasKey $.root.Values.config "DATABASE_URL_FILE") }}
       optional: true
       {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Certificates, where there are any. */}}
+{{- define "posthorn.tlsMount" -}}
+{{- if .Values.tlsSecret }}
+- name: tls
+  mountPath: /etc/posthorn/tls
+  readOnly: true
+{{- end }}
+{{- end -}}
+
+{{- define "posthorn.tlsVolume" -}}
+{{- with .Values.tlsSecret }}
+- name: tls
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
 {{- end }}
 {{- end -}}
 
