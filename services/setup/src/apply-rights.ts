@@ -16,9 +16,6 @@ export async function applyRights(
     say(
       `database roles are missing, and this login may not create them: ${missing.join(', ')} (docs/guides/database-roles.md)`,
     );
-  say(
-    changed.length > 0
-      ? `rights of database roles set (${changed.length})`
-      : 'rights of database roles are set',
-  );
+  if (changed.length > 0) say(`rights of database roles set (${changed.length})`);
+  else if (missing.length === 0) say('rights of database roles are set');
 }
