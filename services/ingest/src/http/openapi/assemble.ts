@@ -24,7 +24,7 @@ const INTRODUCTION = `Posthorn delivers webhooks for products with many tenants.
 Send \`Authorization: Bearer <key>\`, and with it \`X-Actor: <who>\` where the audit log is to name the person.
 Times are RFC 3339 in UTC, names are snake_case. \`/v1\` is canonical; the paths without it answer the same. Every error
 is a problem document (RFC 9457) with a stable \`code\`: see \`Problem\` for the catalogue. An object of another tenant is a
-404, exactly as one that never was.
+404, exactly as one that never was. \`X-Request-Id\` of every answer is what its line in the log has as \`request_id\`.
 
 Lists come in pages \`{data, next, prev}\` of \`limit\` entries, where \`next\` and \`prev\` are paths to ask for; \`/dlq\` and
 \`/set-aside\` go by \`offset\`. All filters that are given hold, and each has one name in every list: \`tenant_id\`,
