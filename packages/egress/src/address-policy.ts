@@ -56,6 +56,8 @@ export type TargetVerdict =
       readonly code: TargetFault;
       readonly why: BlockReason;
       readonly detail: string;
+      /** For operators. */
+      readonly reason: string;
     };
 
 /** What may be called. One policy judges URLs when they are registered and addresses when they are dialled. */
@@ -98,7 +100,8 @@ export function createAddressPolicy(options: AddressPolicyOptions): AddressPolic
       const verdict = judgeAddress(hostname);
       if (verdict.allowed) return ALLOWED;
       const isPublic = verdict.why !== 'special_address';
-      return refuse('url_address_blocked', verdict.why, isPublic ? HOST_REFUSED : NOT_PUBLIC);
+      const detail = isPublic ? HOST_REFUSED : NOT_PUBLIC;
+      return { ...refuse('url_address_blocked', verdict.why, detail), reason: verdict.reason };
     }
     if (loopbackIsOpen && isLocalhost(hostname)) return ALLOWED;
     if (!isReservedName(hostname)) return ALLOWED;
@@ -190,6 +193,10 @@ function deny(why: BlockReason, reason: string): Verdict {
   return { allowed: false, why, reason };
 }
 
-function refuse(code: TargetFault, why: BlockReason, detail: string): TargetVerdict {
-  return { allowed: false, code, why, detail };
+function refuse(
+  code: TargetFault,
+  why: BlockReason,
+  detail: string,
+): Extract<TargetVerdict, { allowed: false }> {
+  return { allowed: false, code, why, detail, reason: detail };
 }

@@ -104,9 +104,10 @@ function poolKey({ target, tls }: OutboundRequest): string {
 /** The policy says no to what is in the URL itself: nobody is asked for its address. */
 function notDialled(
   { target }: Destination,
-  { why, detail: operatorDetail }: Extract<TargetVerdict, { allowed: false }>,
+  { why, reason }: Extract<TargetVerdict, { allowed: false }>,
 ): Dialled {
   const phases = { ...NO_PHASES, dnsMs: isIP(target.hostname) === 0 ? 0 : null };
+  const operatorDetail = `blocked ${target.origin}: ${reason}`;
   return { ok: false, failure: 'blocked', why, detail: CONNECTION_REFUSED, operatorDetail, phases };
 }
 
