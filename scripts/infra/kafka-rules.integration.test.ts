@@ -1,7 +1,7 @@
-import { connectKafka, createAdmin, createConsumer, createProducer } from '@posthorn/kafka';
+import { type Consumer, connectKafka, createAdmin, createConsumer, createProducer } from '@posthorn/kafka';
 import { kafkaConnection } from '@posthorn/runtime';
 import { kafkaBrokers, securedInfra, topicPrefix } from '@posthorn/testkit';
-import { expect, onTestFinished, test } from 'vitest';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { grantKafkaRules, readRightsTable } from './kafka-rules.ts';
 
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
@@ -62,20 +62,27 @@ async function visible(username: string, groups: readonly string[]): Promise<str
   return (await Promise.all(tries)).flat();
 }
 
+/** Takes nothing: what is of interest is how it ends. */
+function consumeAs(username: string, groupId: string, onFatal: (error: Error) => void): Consumer {
+  const assigned = () => ({ offer: () => false, lost() {} });
+  const topics = [`${topicPrefix()}events`];
+  const consumer = createConsumer(connectAs(username), { groupId, topics, assigned, onFatal });
+  onTestFinished(() => consumer.stop());
+  return consumer;
+}
+
+beforeAll(async () => {
+  if (secured === undefined) return;
+  const admin = createAdmin(connectKafka({ brokers: [...kafkaBrokers()], clientId: 'test' }, SILENT));
+  const names = TOPICS.map((name) => `${topicPrefix()}${name}`);
+  await admin.ensureTopics(names.map((name) => ({ name, partitions: 1, replicationFactor: 1, config: {} })));
+  await admin.close();
+  await grantKafkaRules(kafkaBrokers(), topicPrefix());
+});
+
 test.runIf(secured)(
   'a service may write to the topics of the table alone, and be of its groups alone',
   async () => {
-    const admin = createAdmin(connectKafka({ brokers: [...kafkaBrokers()], clientId: 'test' }, SILENT));
-    onTestFinished(() => admin.close());
-    await admin.ensureTopics(
-      TOPICS.map((name) => ({
-        name: `${topicPrefix()}${name}`,
-        partitions: 1,
-        replicationFactor: 1,
-        config: {},
-      })),
-    );
-    await grantKafkaRules(kafkaBrokers(), topicPrefix());
     const table = readRightsTable();
     const groups = table.flatMap((rights) => rights.groups.map(short));
     const seen = await Promise.all(
@@ -96,24 +103,14 @@ test.runIf(secured)(
 
 test.runIf(secured)('a consumer without a right to its group ends and says so', async () => {
   const groupId = `${topicPrefix()}somebody-elses`;
-  const assigned = () => ({ handle() {}, lost() {} });
-  const options = { groupId, topics: [`${topicPrefix()}events`], assigned, onFatal() {} };
-  const consumer = createConsumer(connectAs(secured!.accounts.worker), options as never);
-  onTestFinished(() => consumer.stop());
-  await expect(consumer.start()).rejects.toThrow(`no right to the consumer group ${groupId}`);
+  const started = consumeAs(secured!.accounts.dispatcher, groupId, () => {}).start();
+  await expect(started).rejects.toThrow(`no right to the consumer group ${groupId}`);
 });
 
 test.runIf(secured)('a consumer without a right to a topic ends and says so', async () => {
-  await grantKafkaRules(kafkaBrokers(), topicPrefix());
   const { promise: fatal, resolve: onFatal } = Promise.withResolvers<Error>();
-  const groupId = `${topicPrefix()}worker`;
-  const assigned = () => ({ handle() {}, lost() {} });
-  const options = { groupId, topics: [`${topicPrefix()}events`], assigned, onFatal };
-  const consumer = createConsumer(connectAs(secured!.accounts.worker), options as never);
-  onTestFinished(() => consumer.stop());
-  await consumer.start();
-  const error = await fatal;
-  expect(error.message).toContain('Not authorized');
+  await consumeAs(secured!.accounts.worker, `${topicPrefix()}worker`, onFatal).start();
+  expect((await fatal).message).toContain('Not authorized to access topics');
 });
 
 const short = (name: string): string => name.replace(/^posthorn\./, '');
