@@ -1,21 +1,21 @@
-import { isIP } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
-import type { AddressPolicy, BlockReason, TargetVerdict } from './address-policy.ts';
+import type { AddressPolicy, BlockReason } from './address-policy.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
-import { type Destination, type Dialled, type DialOptions, dial, NO_PHASES } from './dial.ts';
-import { type DialFailure, TIMED_OUT } from './dial-failure.ts';
+import { type Destination, NO_PHASES } from './dial.ts';
+import type { DialFailure } from './dial-failure.ts';
 import { type Imitated, Refusals } from './imitate-refusal.ts';
+import { type Guard, judgeAndDial } from './judge-and-dial.ts';
 import { OpenConnections, type Origin } from './open-connections.ts';
 import type { DialPhases, OutboundRequest, SendFailure, SendResult } from './outbound.ts';
 import type { EgressProxy } from './proxy/parse-proxy-url.ts';
-import { CONNECTION_REFUSED, createResolver, type Resolver, type ResolverStats } from './resolve.ts';
+import { createResolver, type Resolver, type ResolverStats } from './resolve.ts';
 import { SecureContexts } from './secure-contexts.ts';
 import { isUnsentOnStale, toFailure, toResult } from './to-result.ts';
 import { waitForTurn } from './wait-for-turn.ts';
 
 export type AgentEvent =
   | { readonly kind: 'connection_opened'; readonly ms: number }
-  | { readonly kind: 'connection_refused'; readonly failure: SendFailure }
+  | { readonly kind: 'connection_refused'; readonly failure: SendFailure; readonly atProxy: boolean }
   | { readonly kind: 'connection_closed' }
   /** By the policy, whatever the tenant is told. */
   | { readonly kind: 'blocked'; readonly why: BlockReason }
@@ -101,22 +101,10 @@ function poolKey({ target, tls }: OutboundRequest): string {
   return tls === undefined || target.protocol === 'http:' ? target.origin : `${target.origin} ${tls.id}`;
 }
 
-/** The policy says no to what is in the URL itself: nobody is asked for its address. */
-function notDialled(
-  { target }: Destination,
-  { why, reason }: Extract<TargetVerdict, { allowed: false }>,
-): Dialled {
-  const phases = { ...NO_PHASES, dnsMs: isIP(target.hostname) === 0 ? 0 : null };
-  const operatorDetail = `blocked ${target.origin}: ${reason}`;
-  return { ok: false, failure: 'blocked', why, detail: CONNECTION_REFUSED, operatorDetail, phases };
-}
-
 class Agent implements GuardedAgent {
-  readonly #policy: AddressPolicy;
   readonly #connections: OpenConnections;
   readonly #connectionOptions: ConnectionOptions;
-  readonly #dialOptions: DialOptions;
-  readonly #refusals: Refusals;
+  readonly #guard: Guard;
   readonly #maxConnectionAgeMs: number;
   readonly #recheckIdleMs: number;
   readonly #maxWaiting: number;
@@ -129,7 +117,6 @@ class Agent implements GuardedAgent {
   #closing: Promise<void> | null = null;
 
   constructor(options: GuardedAgentOptions) {
-    this.#policy = options.policy;
     this.#connections = new OpenConnections({
       maxOrigins: options.maxOrigins ?? 10_000,
       connectionsPerOrigin: options.connectionsPerOrigin ?? 128,
@@ -142,14 +129,19 @@ class Agent implements GuardedAgent {
       monotonicMs: options.monotonicMs ?? (() => performance.now()),
       loopName: options.loopName ?? null,
     };
-    this.#dialOptions = {
+    const dialOptions = {
       resolver: options.resolver ?? createResolver({ policy: options.policy }),
       secureContexts: new SecureContexts(options.extraAuthorities ?? [], options.maxTlsIdentities ?? 100),
       connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
       places: this.#connections.places,
       proxy: options.proxy ?? null,
     };
-    this.#refusals = new Refusals(options.random);
+    this.#guard = {
+      policy: options.policy,
+      dialOptions,
+      refusals: new Refusals(options.random),
+      onBlocked: (why) => this.#onEvent({ kind: 'blocked', why }),
+    };
     this.#maxConnectionAgeMs = options.maxConnectionAgeMs ?? 300_000;
     this.#recheckIdleMs = options.recheckIdleMs ?? 1_000;
     this.#maxWaiting = options.maxWaiting ?? 10_000;
@@ -182,7 +174,7 @@ class Agent implements GuardedAgent {
       if (!(acquired instanceof Connection)) {
         const totalMs = nowMs - startedAtMs;
         const failed = toFailure(acquired, { ...phases, firstByteMs: null, totalMs, reusedConnection });
-        this.#refusals.learn(acquired, this.#monotonicMs() - startedAtMs);
+        this.#guard.refusals.learn(acquired, this.#monotonicMs() - startedAtMs);
         return failed;
       }
       const exchanged = await acquired.exchange(request, maxBytes, Math.max(1, deadlineAtMs - nowMs));
@@ -242,11 +234,12 @@ class Agent implements GuardedAgent {
   /** With a place taken, which is given back unless a connection comes of it. */
   async #open(origin: Origin, destination: Destination, deadlineAtMs: number): Promise<Acquired> {
     const startedAtMs = this.#monotonicMs();
-    const dialled = await this.#judgeAndDial(destination, Math.max(1, deadlineAtMs - startedAtMs));
+    const dialled = await judgeAndDial(destination, Math.max(1, deadlineAtMs - startedAtMs), this.#guard);
     if (!dialled.ok) {
       this.#connections.freePlace(origin, null);
       if (dialled.crowdedAt === undefined) {
-        this.#onEvent({ kind: 'connection_refused', failure: dialled.failure });
+        const { failure, atProxy = false } = dialled;
+        this.#onEvent({ kind: 'connection_refused', failure, atProxy });
       }
       return dialled;
     }
@@ -256,21 +249,6 @@ class Agent implements GuardedAgent {
       this.#connections.freePlace(origin, connection);
       this.#onEvent({ kind: 'connection_closed' });
     });
-  }
-
-  /** Port, protocol and host are judged again: the policy may have changed since the URL was stored. */
-  async #judgeAndDial(destination: Destination, deadlineMs: number): Promise<Dialled> {
-    const startedAtMs = performance.now();
-    const verdict = this.#policy.judgeTarget(destination.target);
-    const dialled = verdict.allowed
-      ? await dial(destination, this.#dialOptions, deadlineMs)
-      : notDialled(destination, verdict);
-    if (dialled.ok || dialled.failure !== 'blocked') return dialled;
-    this.#onEvent({ kind: 'blocked', why: dialled.why ?? 'special_address' });
-    const { dnsMs } = dialled.phases;
-    const imitated = this.#refusals.draw(verdict.allowed || dnsMs === null ? dnsMs : undefined, deadlineMs);
-    await this.#refusals.wait(startedAtMs + imitated.endsAfterMs);
-    return { ...dialled, ...(imitated.isInTime ? {} : TIMED_OUT), phases: imitated.phases, imitated };
   }
 
   #release(origin: Origin, connection: Connection): void {
@@ -292,9 +270,9 @@ class Agent implements GuardedAgent {
       requestsInFlight: this.#inFlight,
       fullAddresses: this.#connections.places.full,
       evictedOrigins: this.#connections.evictedOrigins,
-      tlsIdentities: this.#dialOptions.secureContexts.size,
-      maxTlsIdentities: this.#dialOptions.secureContexts.maxIdentities,
-      names: this.#dialOptions.resolver.stats(),
+      tlsIdentities: this.#guard.dialOptions.secureContexts.size,
+      maxTlsIdentities: this.#guard.dialOptions.secureContexts.maxIdentities,
+      names: this.#guard.dialOptions.resolver.stats(),
     };
   }
 

@@ -10,6 +10,8 @@ export interface DialFailure {
   readonly failure: SendFailure;
   readonly detail: string;
   readonly operatorDetail: string;
+  /** The operator's proxy opened no tunnel: for its own reasons, or because the receiver is not there. */
+  readonly atProxy?: true;
 }
 
 export type Failed = { readonly ok: false } & DialFailure;

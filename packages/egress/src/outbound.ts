@@ -87,6 +87,8 @@ export interface FailedSend {
   readonly detail: string;
   /** Only for operators: addresses, error codes. */
   readonly operatorDetail?: string;
+  /** The operator's proxy opened no tunnel: for its own reasons, or because the receiver is not there. */
+  readonly atProxy?: true;
   /** Whether the receiver may have seen any of the request. */
   readonly sentAnyBytes: boolean;
   /** The status, if the response broke off after its headers. */

@@ -57,11 +57,19 @@ const OVERLONG: DialFailure = {
 const BAD_STATUS = { failure: 'protocol', detail: 'the response has no valid status' } as const;
 
 export function toFailure(
-  { failure, detail, operatorDetail }: DialFailure,
+  { failure, detail, operatorDetail, atProxy }: DialFailure,
   timing: SendTiming,
   sentAnyBytes = false,
   status: number | null = null,
 ): FailedSend {
-  const known = { kind: 'failure', failure, detail, operatorDetail, sentAnyBytes, timing } as const;
-  return status === null ? known : { ...known, status };
+  return {
+    kind: 'failure',
+    failure,
+    detail,
+    operatorDetail,
+    sentAnyBytes,
+    timing,
+    ...(status === null ? {} : { status }),
+    ...(atProxy ? { atProxy } : {}),
+  };
 }

@@ -21,9 +21,14 @@ export function countEgress(metrics: Metrics): EgressObserver {
     'Time of a lookup, both address families together.',
     LOOKUP_SECONDS,
   );
+  const atProxy = metrics.counter(
+    'posthorn_worker_proxy_failures_total',
+    'Connections that the proxy did not open, for its own reasons or because the receiver is not there.',
+  );
   return {
     onEvent(event: AgentEvent | ResolverEvent) {
       if (event.kind === 'blocked') blocked.inc({ why: event.why });
+      if (event.kind === 'connection_refused' && event.atProxy) atProxy.inc();
       if (event.kind !== 'lookup') return;
       lookups.inc({ result: event.result });
       duration.observe(event.ms / 1_000);

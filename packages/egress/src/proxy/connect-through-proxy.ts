@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { CONNECT_TIMED_OUT, fail, type Outcome } from '../dial-failure.ts';
+import { CONNECT_TIMED_OUT, type Failed, fail, type Outcome } from '../dial-failure.ts';
 import { connectTcp, secure } from '../open-socket.ts';
 import { CONNECTION_REFUSED } from '../resolve.ts';
 import type { SecureContexts } from '../secure-contexts.ts';
@@ -46,15 +46,17 @@ async function openTunnel(
   clearTimeout(timer);
   if (refusal === null && !socket.destroyed) return { ok: true, socket };
   socket.destroy();
-  if (isLate || refusal?.timedOut)
-    return fail('timeout', CONNECT_TIMED_OUT, 'the proxy gave no tunnel in time');
-  const operatorDetail = `${refusal?.operatorDetail ?? 'the proxy hung up'} for ${end.address}`;
-  return fail('connect', CONNECTION_REFUSED, operatorDetail);
+  const why = isLate ? 'the proxy gave no tunnel in time' : (refusal?.operatorDetail ?? 'the proxy hung up');
+  return failedAtProxy(isLate || refusal?.timedOut === true, `${why}, asked for ${end.address}`);
 }
 
 /** The proxy itself could not be had. */
-function ofProxy(failed: Outcome & { readonly ok: false }): Outcome {
-  const operatorDetail = `proxy: ${failed.operatorDetail}`;
-  if (failed.failure === 'timeout') return fail('timeout', CONNECT_TIMED_OUT, operatorDetail);
-  return fail('connect', CONNECTION_REFUSED, operatorDetail);
+const ofProxy = ({ failure, operatorDetail }: Failed): Failed =>
+  failedAtProxy(failure === 'timeout', `proxy: ${operatorDetail}`);
+
+function failedAtProxy(timedOut: boolean, operatorDetail: string): Failed {
+  const failed = timedOut
+    ? fail('timeout', CONNECT_TIMED_OUT, operatorDetail)
+    : fail('connect', CONNECTION_REFUSED, operatorDetail);
+  return { ...failed, atProxy: true };
 }

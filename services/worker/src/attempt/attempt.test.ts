@@ -179,6 +179,23 @@ test('a blocked address is named to operators only', async () => {
   expect(JSON.stringify(conclusions)).not.toContain('10.0.0.1');
 });
 
+test('what the proxy said is told to operators only', async () => {
+  const { steps, lines, conclusions } = setup();
+  const refused: SendResult = {
+    kind: 'failure',
+    failure: 'connect',
+    detail: 'connection refused',
+    operatorDetail: 'the proxy answered 407',
+    atProxy: true,
+    sentAnyBytes: false,
+    timing,
+  };
+  const send = sendBy(async () => refused, steps.log);
+  await attempt({ ...steps, send }, makeSlot().slot);
+  expect(lines).toMatchObject([{ level: 'info', origin: 'http://x', reason: 'the proxy answered 407' }]);
+  expect(JSON.stringify(conclusions)).not.toContain('407');
+});
+
 test('each attempt has its own id and the same delivery id', async () => {
   const { steps, conclusions } = setup();
   const { slot } = makeSlot();

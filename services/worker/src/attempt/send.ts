@@ -19,9 +19,10 @@ export type SendRequest = (request: OutboundRequest) => Promise<SendResult>;
 export function createSendRequest(agent: Pick<GuardedAgent, 'send'>, log: Logger): SendRequest {
   return async (request) => {
     const sent = await agent.send(request);
-    if (sent.kind === 'failure' && sent.failure === 'blocked') {
-      log.warn({ origin: request.target.origin, reason: sent.operatorDetail }, 'address blocked');
-    }
+    if (sent.kind !== 'failure') return sent;
+    const told = { origin: request.target.origin, reason: sent.operatorDetail };
+    if (sent.failure === 'blocked') log.warn(told, 'address blocked');
+    if (sent.atProxy) log.info(told, 'the proxy opened no tunnel');
     return sent;
   };
 }
