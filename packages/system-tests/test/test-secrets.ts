@@ -72,13 +72,14 @@ export function testSecrets(observed: () => Observed): void {
   });
 }
 
-/** As receivers do: some fail, after they were shown what they know us by. */
+/** As receivers do: some send back what they were shown, some fail after it. */
 function answer(receiver: Receiver, { accessToken }: Given): void {
   const token = JSON.stringify({ access_token: accessToken, token_type: 'Bearer' });
   receiver.answer('/token', { headers: { 'content-type': 'application/json' }, body: token });
   receiver.answer('/no-token', { status: 401, body: '{"error":"invalid_client"}' });
-  receiver.answer('/failing', { status: 503 });
   receiver.answer('/cut', 'reset');
+  for (const path of ['/plain', '/failing', '/basic', '/oauth'])
+    receiver.answer(path, ({ headers }) => ({ status: 503, body: JSON.stringify(headers) }));
 }
 
 /** Calls of one caller, and what they were answered. */
