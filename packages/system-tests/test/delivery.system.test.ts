@@ -1,5 +1,12 @@
 import { createPublicKey, randomBytes, verify } from 'node:crypto';
-import { type Arrival, type Receiver, securedInfra, startReceiver, waitUntil } from '@posthorn/testkit';
+import {
+  type Arrival,
+  connectionsOf,
+  type Receiver,
+  securedInfra,
+  startReceiver,
+  waitUntil,
+} from '@posthorn/testkit';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -8,6 +15,7 @@ import {
   judge,
   type LogLine,
   promised,
+  SERVICES,
   type ServiceName,
   type System,
   sendLoad,
@@ -178,6 +186,25 @@ test('an endpoint made right before an event gets it', async () => {
   const arrivals = await inbox.waitForCount(1);
   expect(arrivals[0]!.headers['webhook-id']).toBe(accepted.delivery_ids![0]);
 });
+
+test.skipIf(securedInfra() === undefined)(
+  'over TLS, each service with a name and rights of its own at Kafka, an event is delivered and on record',
+  async () => {
+    const inbox = await receiver();
+    const tenant = await system.api.createTenant();
+    await system.api.createWebhook(tenant, { url: inbox.url('/secured') });
+    const { delivery_ids } = await system.api.postEvent(tenant);
+    await inbox.waitForCount(1);
+    await deliveryIn(delivery_ids![0]!, 'success');
+    const services = (await connectionsOf(system.databaseUrl)).filter(({ name }) =>
+      name.startsWith('posthorn-'),
+    );
+    expect(services.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(SERVICES.map((service) => `posthorn-${service}`)),
+    );
+    for (const service of services) expect(service).toMatchObject({ user: 'tls_system', tls: 'TLSv1.3' });
+  },
+);
 
 describe('secrets', () =>
   testSecrets(() => {

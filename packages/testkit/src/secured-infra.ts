@@ -35,3 +35,27 @@ export async function overTlsOnly(url: string, { password }: SecuredInfra): Prom
   its.password = encodeURIComponent(password);
   return its.href;
 }
+
+export interface SeenConnection {
+  /** The service's, as it calls itself. */
+  readonly name: string;
+  readonly user: string;
+  readonly tls: string | null;
+}
+
+/** Who is connected to the database, and how, as Postgres sees it. */
+export async function connectionsOf(url: string): Promise<SeenConnection[]> {
+  const sql = postgres(url, {
+    max: 1,
+    onnotice: () => {},
+    connection: { application_name: 'connections-of' },
+  });
+  try {
+    return await sql<SeenConnection[]>`
+      select distinct application_name as name, usename as user, version as tls
+      from pg_stat_activity join pg_stat_ssl using (pid)
+      where datname = current_database() and pid <> pg_backend_pid() order by name`;
+  } finally {
+    await sql.end();
+  }
+}
