@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { exists, readText, root } from './checks/repository.ts';
 import { accessPage, loadAccess } from './docs/access.ts';
 import { configurationPage, envExample, loadSpecs } from './docs/configuration.ts';
+import { withRights } from './docs/database-rights.ts';
 import { errorsPage, loadProblems } from './docs/errors.ts';
 import { loadDocument } from './docs/openapi.ts';
 
@@ -14,6 +15,7 @@ const pages = {
   'docs/errors.md': errorsPage(await loadProblems()),
   'docs/openapi.json': await loadDocument(),
   'docs/guides/access.md': accessPage(await loadAccess()),
+  'docs/guides/database-roles.md': withRights(readText('docs/guides/database-roles.md')),
 };
 const check = process.argv.includes('--check');
 

@@ -27,6 +27,8 @@ export async function setUp(
 async function setUpPostgres(config: SetupConfig, clock: Clock, say: (line: string) => void): Promise<void> {
   const database = openDatabase({
     ...databaseOptions(config, 'posthorn-setup'),
+    // Migrations are the owner's to make, whatever role the services are told to take on.
+    role: undefined,
     // A migration may take its time.
     silenceTimeoutMs: MIGRATION_SILENCE_MS,
   });
