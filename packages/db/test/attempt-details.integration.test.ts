@@ -69,6 +69,26 @@ describe('how requests were made', () => {
     expect(JSON.stringify(await sql`select * from endpoint_requests`)).not.toContain('sealed.');
   });
 
+  test('says which signatures requests carried', async () => {
+    const first = await create();
+    const both = {
+      signatures: ['v1' as const, 'v1a' as const],
+      signingKey: { sealed: 'v2.sealed', publicKey: 'whpk_of_the_pair' },
+    };
+    const { change: keyed } = (await updateEndpoint(sql, 'acme', endpointId, both))!;
+    const { change: alone } = (await updateEndpoint(sql, 'acme', endpointId, { signatures: ['v1a'] }))!;
+    expect(await at(first)).toMatchObject({ signatures: ['v1'] });
+    expect(await at(keyed!)).toMatchObject({ signatures: ['v1', 'v1a'] });
+    expect(await at(alone!)).toMatchObject({ signatures: ['v1a'] });
+  });
+
+  test('cannot be by a key that is not there', async () => {
+    await create();
+    await expect(updateEndpoint(sql, 'acme', endpointId, { signatures: ['v1a'] })).rejects.toThrow(
+      /endpoints_signing_keys_whole/,
+    );
+  });
+
   test('says what carried the authentication, and which certificates there were', async () => {
     const first = await create();
     const key = { auth: { type: 'api_key', header: 'x-key', value: '***' }, sealedAuth: 'v1.sealed' };

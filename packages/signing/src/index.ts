@@ -12,6 +12,7 @@ export {
   parsePrivateKey,
   parsePublicKey,
   parseSecret,
+  parseSigningKey,
   type SigningKey,
   type VerifyingKey,
 } from './keys.ts';

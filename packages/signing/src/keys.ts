@@ -86,6 +86,11 @@ export function parsePublicKey(text: string): Parsed<Ed25519PublicKey> {
   return read.kind === 'refused' ? { ok: false, reason: read.reason } : { ok: true, key: toPublicKey(read) };
 }
 
+/** What signs by a scheme: `v1` with a secret, `v1a` with a private key. The prefix does not say: a secret may be any text. */
+export function parseSigningKey(scheme: 'v1' | 'v1a', text: string): Parsed<SigningKey> {
+  return scheme === 'v1a' ? parsePrivateKey(text) : parseSecret(text);
+}
+
 /** Any of the three, by its prefix. */
 export function parseKey(text: string): Parsed<VerifyingKey> {
   const read = readKey(text);

@@ -5,7 +5,7 @@ import {
   requestHeaders,
 } from '@posthorn/contracts';
 import { type OutboundRequest, parseTarget, type Target } from '@posthorn/egress';
-import { makeSignatures, parsePrivateKey, parseSecret, type SigningKey } from '@posthorn/signing';
+import { makeSignatures, parseSigningKey, type SigningKey } from '@posthorn/signing';
 import { type EndpointConfig, signersOf } from '@posthorn/tenant-config';
 import type { DeliverySlot } from '../intake/delivery-work.ts';
 import { type PreparedAuth, prepareAuth } from './prepare-auth.ts';
@@ -114,7 +114,7 @@ function prepareEndpoint(endpoint: EndpointConfig, { headerPrefix, userAgent }: 
   if (target === null) return { kind: 'invalid', detail: 'the URL is not an http(s) URL' };
   const keys: ExpiringKey[] = [];
   for (const { scheme, text, expiresAtMs } of signersOf(endpoint)) {
-    const parsed = scheme === 'v1a' ? parsePrivateKey(text) : parseSecret(text);
+    const parsed = parseSigningKey(scheme, text);
     if (!parsed.ok) return { kind: 'invalid', detail: `the signing secret is not usable: ${parsed.reason}` };
     keys.push({ key: parsed.key, expiresAtMs: expiresAtMs ?? Number.POSITIVE_INFINITY });
   }

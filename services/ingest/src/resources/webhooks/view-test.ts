@@ -1,7 +1,7 @@
 import type { DeliveryId, EventId } from '@posthorn/contracts';
 import type { AttemptRow, EndpointRow } from '@posthorn/db';
 import { SealedSecretError } from '@posthorn/secrets';
-import { parsePrivateKey, parseSecret, type SigningKey } from '@posthorn/signing';
+import { parseSigningKey, type SigningKey } from '@posthorn/signing';
 import { signersOf } from '@posthorn/tenant-config';
 import Type, { type Static } from 'typebox';
 import type { PostedEvent } from '../../accept/posted-event.ts';
@@ -93,7 +93,7 @@ function keysAt(
   try {
     const parsed = signersOf(endpoint)
       .filter(({ expiresAtMs }) => expiresAtMs === null || expiresAtMs > atMs)
-      .map(({ scheme, text }) => (scheme === 'v1a' ? parsePrivateKey(text) : parseSecret(text)));
+      .map(({ scheme, text }) => parseSigningKey(scheme, text));
     const keys = parsed.flatMap((each) => (each.ok ? each.key : []));
     return keys.length > 0 ? keys : null;
   } catch (error) {

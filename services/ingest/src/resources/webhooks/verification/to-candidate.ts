@@ -1,5 +1,5 @@
 import { createTlsIdentity } from '@posthorn/egress';
-import { parsePrivateKey, parseSecret, type SigningKey, sign } from '@posthorn/signing';
+import { parseSigningKey, type SigningKey, sign } from '@posthorn/signing';
 import { authHeaderOf, type EndpointConfig, signersOf } from '@posthorn/tenant-config';
 import type { Candidate } from './handshake.ts';
 
@@ -15,7 +15,7 @@ export function toCandidate(endpoint: EndpointConfig, options: CandidateOptions)
   const { headerPrefix, nowMs, messageId: id } = options;
   const keys = signersOf(endpoint)
     .filter(({ expiresAtMs }) => expiresAtMs === null || nowMs < expiresAtMs)
-    .flatMap(({ scheme, text }) => toKey(scheme === 'v1a' ? parsePrivateKey(text) : parseSecret(text)));
+    .flatMap(({ scheme, text }) => toKey(parseSigningKey(scheme, text)));
   const authHeader = endpoint.auth ? authHeaderOf(endpoint.auth) : null;
   const tls = identityOf(endpoint);
   return {
