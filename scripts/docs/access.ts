@@ -99,7 +99,7 @@ Postgres is away nobody can revoke anything, and keys that were looked up before
 
 **Portal tokens** live for 60 s to 24 h (an hour unless you say so) and are not stored. All of a tenant are revoked
 together (\`POST /v1/portal-tokens/revoke\`): those issued until then are refused within 5 s. They are HS256 under a key
-that is derived from \`SECRETS_KEY\`; another algorithm, issuer or audience, a signature spelled in another way, and a
+that is derived from the [key ring](secrets.md); another algorithm, issuer or audience, a signature spelled in another way, and a
 token of more than 4,096 characters are refused. A token with \`labels\` sees the webhooks that carry all of them, and
 what was sent to those; anything else is as absent as another tenant's. \`user\` names the person it is for: the audit log
 shows that name, whatever the browser sends.

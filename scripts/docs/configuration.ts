@@ -39,7 +39,7 @@ keys; Node reads such a file with \`--env-file\`.
 
 A secret may be in a file instead: \`DATABASE_URL_FILE=/run/secrets/database-url\` stands for \`DATABASE_URL\`, and so for
 every key that is marked *secret*. The file is read once, at the start, without the line end at its end; to give both is a
-fault.
+fault ([secrets](guides/secrets.md)).
 
 ## The engine: limits, thresholds, defaults
 
