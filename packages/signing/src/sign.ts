@@ -7,8 +7,8 @@ export interface SignInput {
   readonly id: string;
   /** Unix seconds of this attempt. */
   readonly timestampSeconds: number;
-  /** Exactly the bytes that go on the wire. */
-  readonly body: Buffer;
+  /** Exactly the bytes that go on the wire; of a text its UTF-8. */
+  readonly body: Uint8Array | string;
   /** Current key first; one signature per key, so that a rotation needs no moment of agreement. */
   readonly keys: readonly SigningKey[];
 }
@@ -46,10 +46,11 @@ export function makeSignatures({ id, timestampSeconds, body, keys }: SignInput):
 
 const isHmac = (key: SigningKey): key is HmacKey => key.algorithm === 'hmac-sha256';
 
-function signatureOf({ algorithm, key }: SigningKey, prefix: string, body: Buffer): string {
+function signatureOf({ algorithm, key }: SigningKey, prefix: string, body: Uint8Array | string): string {
   if (algorithm === 'hmac-sha256')
     return `v1,${createHmac('sha256', key).update(prefix, 'latin1').update(body).digest('base64')}`;
   // Ed25519 reads its message twice, so it has to be in one piece.
-  const content = Buffer.concat([Buffer.from(prefix, 'latin1'), body]);
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  const content = Buffer.concat([Buffer.from(prefix, 'latin1'), bytes]);
   return `v1a,${signDigest(null, content, key).toString('base64')}`;
 }

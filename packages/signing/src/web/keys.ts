@@ -64,6 +64,7 @@ export async function importKey(text: string): Promise<ImportedKey> {
     }
     case 'public': {
       const verifying = await importPublic(read.bytes);
+      if (verifying === null) return { ok: false, reason: 'these bytes are no public key of ed25519' };
       return { ok: true, key: { algorithm: 'ed25519-public', verifying, signing: null, publicKey: text } };
     }
     case 'private':
@@ -82,14 +83,22 @@ async function importPrivate({ seed, publicKey }: KeyBytes & { kind: 'private' }
   if (derived === null || publicKey?.some((byte, i) => byte !== derived[i]))
     return { ok: false, reason: ED25519_MISMATCH };
   const verifying = await importPublic(derived);
+  if (verifying === null) return { ok: false, reason: ED25519_MISMATCH };
   return {
     ok: true,
     key: { algorithm: 'ed25519', verifying, signing, publicKey: serialise(PUBLIC_KEY_PREFIX, derived) },
   };
 }
 
-const importPublic = (bytes: Uint8Array<ArrayBuffer>): Promise<CryptoKey> =>
-  crypto.subtle.importKey('raw', bytes, ED25519, false, ['verify']);
+/** Null where the runtime says that these bytes are none; some leave that to the first use. */
+async function importPublic(bytes: Uint8Array<ArrayBuffer>): Promise<CryptoKey | null> {
+  try {
+    return await crypto.subtle.importKey('raw', bytes, ED25519, false, ['verify']);
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'DataError') return null;
+    throw error;
+  }
+}
 
 /** RFC 7517 has its members in base64url without padding. */
 function decodeUrlBase64(text: string): Uint8Array<ArrayBuffer> | null {

@@ -8,7 +8,7 @@ export interface SignInput {
   readonly id: string;
   /** Unix seconds of this attempt. */
   readonly timestampSeconds: number;
-  /** Exactly the bytes that go on the wire. */
+  /** Exactly the bytes that go on the wire; of a text its UTF-8. */
   readonly body: Uint8Array | string;
   /** Current key first; one signature per key. */
   readonly keys: readonly WebKey[];

@@ -22,14 +22,22 @@ const shown = {
   headers: Type.Record(Type.String(), Type.String(), {
     description: `Names in lower case; every value is \`${MASKED_VALUE}\`.`,
   }),
-  signatures: Type.Array(Type.Enum(['v1', 'v1a'])),
+  signatures: Type.Array(Type.Enum(['v1', 'v1a']), {
+    description: 'Which signatures requests carry: `v1` by the secret, `v1a` by ed25519.',
+  }),
   public_key: Nullable(
     Type.String({ description: 'Checks `v1a` signatures; null until they are first asked for.' }),
   ),
-  previous_public_keys: Type.Array(Type.Object({ public_key: Type.String(), expires_at: Nullable(Time) }), {
-    description:
-      'Public keys before the current one that check requests as well, until their grace period ends.',
-  }),
+  previous_public_keys: Type.Array(
+    Type.Object({
+      public_key: Type.String({ description: '`whpk_` and base64 of 32 bytes.' }),
+      expires_at: Nullable(Time),
+    }),
+    {
+      description:
+        'Public keys before the current one that check requests as well, until their grace period ends.',
+    },
+  ),
   auth: Nullable(Auth),
   tls: Nullable(Tls),
   metadata: Type.Record(Type.String(), Type.String()),
