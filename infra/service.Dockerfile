@@ -32,8 +32,10 @@ RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
 COPY --from=install /app /app
 COPY --from=install /usr/local/bin/posthorn /usr/local/bin/posthorn
 WORKDIR /app/services/${SERVICE}
+# Authorities that are mounted where the system has its own are trusted beside those that Node brings along.
 # A container has a network of its own, so all services keep their admin server (health, metrics) on one port.
 ENV NODE_ENV=production \
+    NODE_USE_SYSTEM_CA=1 \
     HOST=0.0.0.0 \
     ADMIN_HOST=0.0.0.0 \
     ADMIN_PORT=9400
