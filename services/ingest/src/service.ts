@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { hashKey, OPERATOR_TENANT_ID, topicSpecs } from '@posthorn/contracts';
+import { type Database, isHeldByRowSecurity } from '@posthorn/db';
 import { refuseUnsafeTopics } from '@posthorn/kafka';
 import { createAdminPart, createLifecycle, type Lifecycle, type Logger, type Part } from '@posthorn/runtime';
 import type { TenantConfigs } from '@posthorn/tenant-config';
@@ -51,6 +52,7 @@ export function createIngest(options: IngestOptions): Ingest {
       name: 'operator key',
       start: () => actWithin(null, () => addOperatorKey(store, config, log)),
     },
+    { name: 'row security', start: () => tellUnheld(database, log) },
     { name: 'postgres watch', start: () => postgres.start(), stop: () => postgres.stop() },
     { name: 'tenant configuration', start: () => startConfigs(configs), stop: () => configs.stop() },
     { name: 'event types', start: () => catalogue.start(), stop: () => catalogue.stop() },
@@ -90,4 +92,14 @@ async function addOperatorKey(store: Store, config: IngestConfig, log: Logger): 
   } else if ((await store.countOperatorKeys()) === 0) {
     log.warn({}, 'there is no operator key: make one with posthorn keys create-operator');
   }
+}
+
+/** Nothing waits for it: ingest starts without Postgres too. */
+function tellUnheld({ sql }: Database, log: Logger): void {
+  isHeldByRowSecurity(sql).then(
+    (isHeld) => {
+      if (!isHeld) log.warn({}, 'row security does not hold for the login of ingest: see DATABASE_ROLE');
+    },
+    () => undefined,
+  );
 }
