@@ -24,7 +24,12 @@ export interface RefusalWatch {
 }
 
 /** What a broker that starts, or a proxy in front of one, looks like as well. */
-const MAY_PASS = new Set(['CLOSED_WITHOUT_ANSWER', 'CLOSED_AT_FIRST_REQUEST', 'TLS_SILENT', 'ECONNRESET']);
+const MAY_PASS = new Set([
+  'CLOSED_WITHOUT_ANSWER',
+  'CLOSED_AT_FIRST_REQUEST',
+  'CLOSED_IN_HANDSHAKE',
+  'TLS_SILENT',
+]);
 
 /** kafkajs gives a connection up after ten seconds, but leaves the socket. */
 const HANDSHAKE_TIMEOUT_MS = 8_000;
@@ -43,26 +48,30 @@ export function nameRefusals(socket: Socket, { host, port, ssl }: SocketTarget, 
   let readyAtMs: number | undefined;
   const handshake =
     ssl && setTimeout(() => socket.destroy(refusal('TLS_SILENT', 'no answer')), HANDSHAKE_TIMEOUT_MS).unref();
+  const nameOfEnd = (): string | undefined => {
+    if (readyAtMs === undefined) return ssl ? 'CLOSED_IN_HANDSHAKE' : undefined;
+    const isNew = performance.now() - readyAtMs <= FIRST_WORDS_MS;
+    return isNew ? nameOfFirstWords(socket, Boolean(ssl), watch.hasSasl) : undefined;
+  };
   socket.once(ssl ? 'secureConnect' : 'connect', () => {
     clearTimeout(handshake);
     readyAtMs = performance.now();
   });
   socket.on('error', (error: NodeJS.ErrnoException) => {
     clearTimeout(handshake);
-    const sentence = watch.explain(error, at);
+    const code = (error.code === 'ECONNRESET' && nameOfEnd()) || error.code;
+    const sentence = watch.explain({ code, message: error.message }, at);
     if (sentence === undefined) return;
     error.message = sentence;
-    if (!MAY_PASS.has(error.code ?? '')) watch.onRefused(sentence);
+    if (!MAY_PASS.has(code ?? '')) watch.onRefused(sentence);
   });
   socket.once('end', () => {
-    clearTimeout(handshake);
-    if (readyAtMs === undefined || performance.now() - readyAtMs > FIRST_WORDS_MS) return;
-    const code = nameOfEnd(socket, Boolean(ssl), watch.hasSasl);
+    const code = readyAtMs === undefined ? undefined : nameOfEnd();
     if (code !== undefined) socket.emit('error', refusal(code, 'closed by the broker'));
   });
 }
 
-function nameOfEnd(socket: Socket, isSecured: boolean, hasSasl: boolean): string | undefined {
+function nameOfFirstWords(socket: Socket, isSecured: boolean, hasSasl: boolean): string | undefined {
   const { bytesRead, bytesWritten, writableEnded } = socket;
   if (bytesWritten === 0 || writableEnded) return undefined;
   if (!isSecured && bytesRead <= TLS_ALERT_BYTES) return 'CLOSED_WITHOUT_ANSWER';

@@ -25,8 +25,12 @@ const UNKNOWN_ISSUER = new Set([
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ]);
-const NO_TLS = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'TLS_NOT_OFFERED']);
-const ENDED_IN_HANDSHAKE = 'before secure TLS connection';
+const NO_TLS = new Set([
+  'ERR_SSL_WRONG_VERSION_NUMBER',
+  'ERR_SSL_PACKET_LENGTH_TOO_LONG',
+  'TLS_NOT_OFFERED',
+  'CLOSED_IN_HANDSHAKE',
+]);
 
 /** For errors of Node's TLS; codes that start with ERR_SSL and have ALERT in them are the other side's word. */
 export const explainTls =
@@ -42,7 +46,7 @@ export const explainTls =
       return `${server}: its certificate is for another name (${message}): connect by a name in the certificate, or give the server one for this name`;
     if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID')
       return `${server}: its certificate ${code === 'CERT_HAS_EXPIRED' ? 'has expired' : 'is not valid yet'}: renew it on the server (and see that both clocks are right)`;
-    if (NO_TLS.has(code) || (name === 'Kafka' && message.includes(ENDED_IN_HANDSHAKE)))
+    if (NO_TLS.has(code))
       return `${server} does not speak TLS on this port: give the port that does, or set ${tls}=off where plain text is meant`;
     if (/^ERR_SSL_.*ALERT/.test(code))
       return `${server} ended the TLS handshake (${code.replace(/^.*ALERT_/, '').toLowerCase()}): see ${prefix}_CERT_FILE and ${prefix}_KEY_FILE, it may want a client certificate or refuse this one`;
