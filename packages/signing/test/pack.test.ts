@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -45,6 +45,21 @@ test('the archive works in plain Node, by both entries', async () => {
   await writeFile(join(folder, 'check.mjs'), CHECK);
   const { stdout } = await run(process.execPath, ['check.mjs'], { cwd: folder });
   expect(Number(stdout)).toBeGreaterThan(10);
+});
+
+test('the entry for the web is made of what every runtime has', async () => {
+  const seen = new Set<string>();
+  const visit = async (path: string): Promise<void> => {
+    if (seen.has(path)) return;
+    seen.add(path);
+    const code = await readFile(path, 'utf8');
+    expect(code).not.toMatch(/\b(Buffer|process|require)\b/);
+    const imports = [...code.matchAll(/from '([^']+)'/g)].map((match) => match[1]!);
+    expect(imports.filter((specifier) => !specifier.startsWith('.'))).toEqual([]);
+    await Promise.all(imports.map((specifier) => visit(join(dirname(path), specifier))));
+  };
+  await visit(join(installed, 'dist/web/index.js'));
+  expect(seen.size).toBeGreaterThan(5);
 });
 
 test('the archive has types, no sources or tests, and asks for no other package', async () => {

@@ -1,5 +1,6 @@
 import { SCHEDULE_PRESETS } from '@posthorn/contracts';
 import { ConfigError } from '@posthorn/runtime';
+import { isHeaderPrefix } from '@posthorn/signing';
 import { expect, test } from 'vitest';
 import { readServiceConfig } from './config.ts';
 
@@ -32,6 +33,19 @@ test.each([
   expect(() => read({ [key]: value })).toThrow(ConfigError);
   expect(() => read({ [key]: value })).toThrow(key);
 });
+
+test.each(['acme', 'acme-2', 'a'.repeat(32)])('headers can be named after %s', (prefix) => {
+  expect(isHeaderPrefix(prefix)).toBe(true);
+  expect(read({ SIGNATURE_HEADER_PREFIX: prefix }).signatureHeaderPrefix).toBe(prefix);
+});
+
+test.each(['Acme', '-a', 'a-', 'a--b', 'a_b', 'a b', 'a\r\nb', '9a', 'a'.repeat(33)])(
+  'headers cannot be named after %j',
+  (prefix) => {
+    expect(isHeaderPrefix(prefix)).toBe(false);
+    expect(() => read({ SIGNATURE_HEADER_PREFIX: prefix })).toThrow(/SIGNATURE_HEADER_PREFIX/);
+  },
+);
 
 test('a key for the secrets that is none stops the start and is not shown', () => {
   const act = () => read({ SECRETS_KEY: 'not-a-key' });
