@@ -102,6 +102,17 @@ describe('a URL that leads inside', () => {
     expect(bundle.webhooks.size).toBe(1);
     expect(asked).toEqual([]);
   });
+
+  it.each(['http://169.254.169.254/token', 'https://localhost/token', 'https://a:b@example.com/token'])(
+    'as the place where tokens are had it is refused as well: %s',
+    async (token_url) => {
+      const auth = { type: 'oauth2_client_credentials', token_url, client_id: 'a', client_secret: 'b' };
+      const answer = await call('PATCH', path, { auth });
+      expect(answer.statusCode).toBe(400);
+      expect(answer.json().errors).toMatchObject([{ pointer: '/auth/token_url' }]);
+      expect(asked).toEqual([]);
+    },
+  );
 });
 
 it.each([
