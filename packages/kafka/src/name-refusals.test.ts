@@ -51,8 +51,8 @@ test('a handshake that is done is not given up', () => {
 });
 
 test.each([
-  ['plain text, and a TLS alert or nothing back', { read: 7 }, 'CLOSED_WITHOUT_ANSWER'],
-  ['no name, and no more than the first answer back', { read: 600 }, 'CLOSED_AT_FIRST_REQUEST'],
+  ['plain text, and a TLS alert or nothing back', { tls: false, read: 7 }, 'CLOSED_WITHOUT_ANSWER'],
+  ['no name, and no more than the first answer back', { tls: false, read: 600 }, 'CLOSED_AT_FIRST_REQUEST'],
   ['no name over TLS', { tls: true, read: 600 }, 'CLOSED_AT_FIRST_REQUEST'],
 ])('a connection closed at once, by a FIN or by a reset, is told from others: %s', (_, options, code) => {
   for (const end of ['FIN', 'reset']) {
