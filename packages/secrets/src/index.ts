@@ -1,6 +1,7 @@
 export {
   type DerivedKeys,
   deriveKeys,
+  describeKeyRing,
   type KeyRing,
   MAX_RING_KEYS,
   parseKeyRing,

@@ -1,6 +1,6 @@
 import { hkdfSync, randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { deriveKeys, MAX_RING_KEYS, parseKeyRing } from './key-ring.ts';
+import { deriveKeys, describeKeyRing, MAX_RING_KEYS, parseKeyRing } from './key-ring.ts';
 
 const randomKey = (bytes = 32) => randomBytes(bytes).toString('base64');
 
@@ -11,6 +11,7 @@ test('the first key seals, in whatever way they are parted, and a key counts onc
     const ring = parseKeyRing(text);
     expect(ring.sealing.keyId).toBe(ofA);
     expect([...ring.keys.keys()]).toEqual([ofA, ofB, ofC]);
+    expect(describeKeyRing(ring)).toEqual({ seals_with: ofA, format: 'v2', opens: [ofA, ofB, ofC] });
   }
 });
 

@@ -42,8 +42,8 @@ export function parseRingKeys(text: string): RingKey[] {
 
 /** The first of them seals; one that is there twice counts once. @throws Error when there are none, or too many. */
 export function createKeyRing(given: readonly RingKey[], seals: SealedFormat): KeyRing {
-  const keys = new Map(given.map((key) => [key.keyId, key]));
   const [sealing] = given;
+  const keys = new Map(given.map((key) => [key.keyId, key]));
   if (sealing === undefined) throw new Error(`not base64 of ${KEY_BYTES} bytes`);
   if (keys.size > MAX_RING_KEYS) throw new Error(`${keys.size} keys are more than ${MAX_RING_KEYS}`);
   return { sealing, keys, seals };
@@ -60,11 +60,17 @@ function parseRingKey(text: string): RingKey | null {
  * A key for another use out of each of the ring's (HKDF-SHA256, RFC 5869), that of the sealing one first: what is made
  * with the first is accepted with any.
  */
-export const deriveKeys = ({ keys }: KeyRing, use: string): DerivedKeys => {
-  const derived = [...keys.values()].map(({ bytes }) =>
-    Buffer.from(hkdfSync('sha256', bytes, '', use, KEY_BYTES)),
-  );
-  return derived as unknown as DerivedKeys;
-};
+export function deriveKeys({ sealing, keys }: KeyRing, use: string): DerivedKeys {
+  const derive = ({ bytes }: RingKey): Buffer => Buffer.from(hkdfSync('sha256', bytes, '', use, KEY_BYTES));
+  const others = [...keys.values()].filter(({ keyId }) => keyId !== sealing.keyId);
+  return [derive(sealing), ...others.map(derive)];
+}
 
 export type DerivedKeys = readonly [making: Buffer, ...accepted: Buffer[]];
+
+/** For logs: processes of one installation are to say the same. Ids tell nothing of their keys. */
+export const describeKeyRing = ({ sealing, keys, seals }: KeyRing) => ({
+  seals_with: sealing.keyId,
+  format: seals,
+  opens: [...keys.keys()],
+});

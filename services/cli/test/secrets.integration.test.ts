@@ -36,7 +36,8 @@ async function secrets(keys: Record<string, string>, ...args: string[]) {
   const out: string[] = [];
   const err: string[] = [];
   const code = await runCommand(['secrets', ...args], {
-    environment: { DATABASE_URL: url, ...keys },
+    // As in a container of ingest: with its rights and no others.
+    environment: { DATABASE_URL: url, DATABASE_ROLE: 'posthorn_ingest', ...keys },
     clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() },
     user: 'zoe',
     terminal: {
