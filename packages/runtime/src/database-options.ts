@@ -76,7 +76,7 @@ export function databaseOptions(
   now = new Date(),
 ): DatabaseConnectionOptions {
   const faults: string[] = [];
-  const [address = '', query = ''] = config.databaseUrl.split('?');
+  const [, address = '', query = ''] = /^([^?]*)\??(.*)$/s.exec(config.databaseUrl) ?? [];
   const parameters = new URLSearchParams(query);
   const mode = config.databaseTls === 'by-url' ? modeOfUrl(parameters, faults) : config.databaseTls;
   const tls = readTls(config, mode, now, faults);
