@@ -8,7 +8,7 @@ interface Place {
 }
 
 /**
- * Counts the connections to each address, whatever names they were asked for by: ten thousand names of one victim get no
+ * Counts the connections to each address (`placeOfAddress`), whatever names they were asked for by: ten thousand names of one victim get no
  * more of them than one name. At the limit whoever comes makes room by closing the longest idle one, or waits; no more wait
  * than there are places, so that what waits for one address cannot fill the queues of all.
  */
@@ -20,48 +20,53 @@ export class AddressPlaces {
     this.#maxPerAddress = maxPerAddress;
   }
 
+  /** Of those with a connection, or with somebody who waits for one. */
+  get size(): number {
+    return this.#places.size;
+  }
+
   get full(): number {
     let full = 0;
     for (const { open } of this.#places.values()) if (open >= this.#maxPerAddress) full++;
     return full;
   }
 
-  take(address: string): boolean {
-    const place = this.#places.get(address) ?? { open: 0, idle: new Set(), waiting: new Set() };
+  take(name: string): boolean {
+    const place = this.#places.get(name) ?? { open: 0, idle: new Set(), waiting: new Set() };
     if (place.open >= this.#maxPerAddress && !closeLongestIdle(place)) return false;
     place.open++;
-    this.#places.set(address, place);
+    this.#places.set(name, place);
     return true;
   }
 
   /** The connection was closed, or could not be opened. */
-  free(address: string, connection: Connection | null): void {
-    const place = this.#places.get(address)!;
+  free(name: string, connection: Connection | null): void {
+    const place = this.#places.get(name)!;
     if (connection !== null) place.idle.delete(connection);
     place.open--;
-    this.offer(address);
+    this.offer(name);
   }
 
   idle(connection: Connection): void {
-    this.#places.get(connection.address)?.idle.add(connection);
+    this.#places.get(connection.place)?.idle.add(connection);
   }
 
   busy(connection: Connection): void {
-    this.#places.get(connection.address)?.idle.delete(connection);
+    this.#places.get(connection.place)?.idle.delete(connection);
   }
 
   /** Wakes the first who waits if there is room for him: again, where the one woken before took no place after all. */
-  offer(address: string): boolean {
-    const place = this.#places.get(address);
+  offer(name: string): boolean {
+    const place = this.#places.get(name);
     if (place === undefined) return false;
-    if (place.open === 0 && place.waiting.size === 0) this.#places.delete(address);
+    if (place.open === 0 && place.waiting.size === 0) this.#places.delete(name);
     const hasRoom = place.open < this.#maxPerAddress || place.idle.size > 0;
     return hasRoom && wakeFirst(place.waiting);
   }
 
   /** Where to wait for a place; null if too many do. */
-  queue(address: string): Set<() => void> | null {
-    const waiting = this.#places.get(address)?.waiting;
+  queue(name: string): Set<() => void> | null {
+    const waiting = this.#places.get(name)?.waiting;
     return waiting !== undefined && waiting.size < this.#maxPerAddress ? waiting : null;
   }
 }

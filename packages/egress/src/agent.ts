@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { AddressPolicy, BlockReason } from './address-policy.ts';
+import { parseTranslator } from './carried-ipv4.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { type Destination, NO_PHASES } from './dial.ts';
 import type { DialFailure } from './dial-failure.ts';
@@ -33,8 +34,10 @@ export interface GuardedAgentOptions {
   /** Origins remembered; beyond them the least recently used one's connections are closed. */
   readonly maxOrigins?: number;
   readonly connectionsPerOrigin?: number;
-  /** To one address, by whatever names. */
+  /** To one address, by whatever names; of IPv6 to one network of 64 bits. */
   readonly connectionsPerAddress?: number;
+  /** Behind these, addresses are counted by their IPv4. */
+  readonly nat64Prefixes?: readonly string[];
   readonly maxConnections?: number;
   /** Requests that wait for a connection because one of these limits is reached. */
   readonly maxWaiting?: number;
@@ -134,6 +137,7 @@ class Agent implements GuardedAgent {
       secureContexts: new SecureContexts(options.extraAuthorities ?? [], options.maxTlsIdentities ?? 100),
       connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
       places: this.#connections.places,
+      translators: (options.nat64Prefixes ?? []).map(parseTranslator),
       proxy: options.proxy ?? null,
     };
     this.#guard = {

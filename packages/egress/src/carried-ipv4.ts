@@ -35,7 +35,7 @@ export function carriedIpv4(address: Address, translators: readonly Cidr[]): rea
 }
 
 /** RFC 6052 section 2.2: the IPv4 follows the prefix, but for the eight bits from the 64th on, which say nothing. */
-function translatedIpv4({ value }: Address, { prefixBits }: Cidr): Address {
+export function translatedIpv4({ value }: Address, { prefixBits }: Cidr): Address {
   if (prefixBits === 96) return ipv4(value);
   const withoutGap = ((value >> 64n) << 56n) | (value & ((1n << 56n) - 1n));
   return ipv4(withoutGap >> BigInt(120 - prefixBits - 32));

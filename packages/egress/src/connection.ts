@@ -21,8 +21,8 @@ const LEAST_WIRE_BYTES = 65_536;
 /** What a dial came to. */
 export interface Opened {
   readonly socket: Socket;
-  /** That which it counts for. */
-  readonly address: string;
+  /** Which address it counts for. */
+  readonly place: string;
   readonly phases: DialPhases;
 }
 
@@ -32,7 +32,7 @@ export interface Opened {
  */
 export class Connection {
   readonly openedAtMs: number;
-  readonly address: string;
+  readonly place: string;
   readonly phases: DialPhases;
   /** When its last request ended. */
   idleSinceMs: number;
@@ -49,12 +49,12 @@ export class Connection {
 
   constructor(
     origin: string,
-    { socket, address, phases }: Opened,
+    { socket, place, phases }: Opened,
     options: ConnectionOptions,
     onClosed: (connection: Connection) => void,
   ) {
     const nowMs = options.monotonicMs();
-    this.address = address;
+    this.place = place;
     this.phases = phases;
     this.#socket = socket;
     this.#monotonicMs = options.monotonicMs;

@@ -4,6 +4,8 @@ import { CONNECT_TIMED_OUT, type Failed, fail, type Outcome } from './dial-failu
 import type { Imitated } from './imitate-refusal.ts';
 import { connectTcp, secure } from './open-socket.ts';
 import type { DialPhases, OutboundRequest } from './outbound.ts';
+import type { Cidr } from './parse-address.ts';
+import { placeOfAddress } from './place-of-address.ts';
 import { connectThroughProxy } from './proxy/connect-through-proxy.ts';
 import type { EgressProxy } from './proxy/parse-proxy-url.ts';
 import type { Resolver, VettedAddress } from './resolve.ts';
@@ -17,7 +19,7 @@ type RemoteName = string & { readonly remote: unique symbol };
 type Reachable = VettedAddress | RemoteName;
 
 export type Dialled = { readonly phases: DialPhases } & (
-  | { readonly ok: true; readonly socket: net.Socket; readonly address: string }
+  | { readonly ok: true; readonly socket: net.Socket; readonly place: string }
   // Crowded: nothing was tried, because as many connections to this address are open as may be.
   | (Failed & { readonly crowdedAt?: string; readonly imitated?: Imitated })
 );
@@ -26,6 +28,8 @@ export interface DialOptions {
   readonly resolver: Resolver;
   readonly secureContexts: SecureContexts;
   readonly places: AddressPlaces;
+  /** NAT64 of the operator's network, beside the well-known one. */
+  readonly translators: readonly Cidr[];
   readonly proxy: EgressProxy | null;
   /** For all addresses together, TCP and TLS. */
   readonly connectTimeoutMs: number;
@@ -79,20 +83,21 @@ async function openOneOf(
   lastMomentMs: number,
 ): Promise<Dialled> {
   let earlierMs = 0;
-  let crowdedAt: Reachable | undefined;
+  let crowdedAt: string | undefined;
   let dialled: Dialled | undefined;
   for (const [index, address] of addresses.entries()) {
     // An address that swallows packets must leave time for those after it.
     const shareMs = (lastMomentMs - performance.now()) / (addresses.length - index);
     if (shareMs <= 0) break;
-    if (!options.places.take(address)) {
-      crowdedAt ??= address;
+    const place = placeOfAddress(address, options.translators);
+    if (!options.places.take(place)) {
+      crowdedAt ??= place;
       continue;
     }
     const { connectMs, tlsMs, ...outcome } = await open(address, destination, options, shareMs);
     const phases = { ...NO_PHASES, connectMs: earlierMs + connectMs, tlsMs };
-    if (outcome.ok) return { ...outcome, address, phases };
-    options.places.free(address, null);
+    if (outcome.ok) return { ...outcome, place, phases };
+    options.places.free(place, null);
     dialled = { ...outcome, phases };
     // An answer in TLS was an answer: another address of the same host would say the same.
     if (outcome.failure === 'tls') return dialled;

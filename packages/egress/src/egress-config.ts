@@ -57,6 +57,7 @@ export function egressAgent(config: EgressConfig, { onEvent = () => {} }: Egress
     proxy: egressProxy(config),
     extraAuthorities: config.egressAuthorities,
     maxConnections: mostConnections(config.egressMaxConnections),
+    nat64Prefixes: config.egressNat64Prefixes,
     connectionsPerAddress: config.egressMaxConnectionsPerAddress,
     onEvent,
   });

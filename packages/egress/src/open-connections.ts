@@ -74,7 +74,7 @@ export class OpenConnections {
   freePlace(origin: Origin, connection: Connection | null): void {
     if (connection !== null) {
       this.#dropIdle(origin, connection);
-      this.places.free(connection.address, connection);
+      this.places.free(connection.place, connection);
     }
     origin.open--;
     this.#open--;
@@ -85,7 +85,7 @@ export class OpenConnections {
     origin.idle.push(connection);
     this.#idle.add(connection);
     this.places.idle(connection);
-    if (wakeFirst(origin.waiting) || this.places.offer(connection.address)) return;
+    if (wakeFirst(origin.waiting) || this.places.offer(connection.place)) return;
     wakeFirst(this.#crowded);
   }
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { createAuthority } from '@posthorn/testkit';
 import { expect, test } from 'vitest';
-import type { SendResult } from '../src/index.ts';
+import { parseProxyUrl, type SendResult } from '../src/index.ts';
 import { respond, startRawReceiver } from './raw-receiver.ts';
 import { setupAgent } from './setup-agent.ts';
 
@@ -113,3 +113,40 @@ test('no status of redirection opens a second connection', async () => {
   expect(receiver.connections).toBe(1);
   expect(elsewhere.connections).toBe(0);
 });
+
+const TUNNELS = {
+  http: [Buffer.from('HTTP/1.1 200 Connection established\r\n\r\n')],
+  socks5: [Buffer.from([5, 2]), Buffer.from([1, 0]), Buffer.from([5, 0, 0, 1, 127, 0, 0, 1, 0, 80])],
+};
+
+test.each<['http' | 'socks5', Cut]>([
+  ['http', 'FIN'],
+  ['http', 'reset'],
+  ['socks5', 'FIN'],
+  ['socks5', 'reset'],
+])(
+  'a proxy that speaks %s, cut by %s after each byte of its answers, is a failed connection',
+  async (kind, how) => {
+    const answers = TUNNELS[kind];
+    const whole = Buffer.concat(answers);
+    let length = 0;
+    await using proxy = await startRawReceiver({
+      onConnection: (socket) => {
+        let [said, turn] = [0, 0];
+        // Each of what the client says is one write, and so one chunk on loopback.
+        socket.on('data', () => {
+          const answer = (answers[turn++] ?? Buffer.alloc(0)).subarray(0, Math.max(0, length - said));
+          said += answer.length;
+          socket.write(answer, () => void (said === length && cut(socket, how)));
+        });
+      },
+    });
+    const proxyUrl = `${kind}://user:password@127.0.0.1:${proxy.port}`;
+    await using setup = setupAgent({ proxy: parseProxyUrl(proxyUrl, { resolvesNames: false }) });
+    for (length = 0; length <= whole.length; length++) {
+      const result = await setup.send('http://127.0.0.1:81/');
+      expect(result, `${length} bytes`).toMatchObject({ kind: 'failure', failure: 'connect' });
+    }
+    expect(setup.agent.stats()).toMatchObject({ openConnections: 0, requestsInFlight: 0 });
+  },
+);

@@ -42,6 +42,6 @@ export const egressConnectionConfig = (grammar: EgressConnectionGrammar) =>
       min: 1,
       max: 100_000,
       unit: 'connections',
-      doc: 'Connections to one address, whatever names, ports and tenants they are for.',
+      doc: 'Connections to one address (of IPv6: to one network of 64 bits), whatever names, ports and tenants they are for.',
     }),
   }) as const;

@@ -9,6 +9,7 @@ export type Answered<Answer> = { readonly answer: Answer } | { readonly broken: 
 
 /** No proxy has to say more before the tunnel is there. */
 const MAX_ANSWER_BYTES = 16_384;
+const HUNG_UP = 'the proxy hung up';
 
 /**
  * Says something to a proxy and reads its answer, and not a byte more: what follows it is the receiver's. Ends when the
@@ -20,13 +21,15 @@ export function converse<Answer>(
   understand: Understand<Answer>,
 ): Promise<Answered<Answer>> {
   return new Promise((resolve) => {
+    // It may have ended since its last answer was read: then nothing would tell.
+    if (socket.destroyed) return resolve({ broken: HUNG_UP });
     let received: Buffer = Buffer.alloc(0);
     const end = (answered: Answered<Answer>): void => {
       socket.off('readable', read);
       socket.off('close', closed);
       resolve(answered);
     };
-    const closed = (): void => end({ broken: 'the proxy hung up' });
+    const closed = (): void => end({ broken: HUNG_UP });
     const read = (): void => {
       for (let chunk: Buffer | null = socket.read(); chunk !== null; chunk = socket.read()) {
         received = Buffer.concat([received, chunk]);
