@@ -64,6 +64,25 @@ describe('with authorities of its own', () => {
   });
 });
 
+test.each([
+  ['a.hooks.example', 200],
+  ['A.Hooks.Example', 200],
+  ['hooks.example', 'tls'],
+  ['a.b.hooks.example', 'tls'],
+  ['ahooks.example', 'tls'],
+  ['127.0.0.1', 'tls'],
+])(
+  'a certificate for *.hooks.example and for an address among its names: %s is %s',
+  async (host, expected) => {
+    const names = ['*.hooks.example', '127.0.0.1'];
+    const wildcard = issuedBy(publicly, { name: 'hooks.example', names });
+    await using receiver = await startRawReceiver({ tls: wildcard, onRequest: respond(OK) });
+    await using setup = setupAgent({ extraAuthorities, lookup });
+    const sent = await setup.send(`https://${host}:${receiver.port}/`);
+    expect(sent.kind === 'response' ? sent.status : sent.kind === 'failure' && sent.failure).toBe(expected);
+  },
+);
+
 describe('a client certificate', () => {
   test('is shown to a receiver that asks for one', async () => {
     const { receiver, clients, url } = await startNamingReceiver(asksForCertificate);
