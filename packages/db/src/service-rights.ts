@@ -31,7 +31,12 @@ export const TABLE_RIGHTS: Readonly<Record<string, Readonly<Partial<Record<Servi
   portal_revocations: { ingest: CHANGE },
   endpoints: {
     ingest: CHANGE,
-    dispatcher: READ,
+    // Nothing that is sealed: it has the key ring, for the signatures of records.
+    dispatcher: [
+      'select(attempt_timeout_ms, endpoint_id, max_concurrency, max_per_sec, max_retry_ms, method, pause_mode, ' +
+        'retry_schedule_ms, scope, secret_expires_at, signatures, signing_keys_expire_at, state, state_reason, ' +
+        'tenant_id, updated_at, url)',
+    ],
     worker: READ,
     recorder: ['select', 'update(pause_mode, state, state_reason, updated_at)'],
   },

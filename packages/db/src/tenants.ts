@@ -32,7 +32,8 @@ export interface EndpointVersionRow {
 
 export interface TenantEndpointRow
   extends EndpointLimits,
-    Omit<EndpointRequest, 'metadata'>,
+    Omit<EndpointRequest, 'metadata' | 'sealedHeaders'>,
+    Partial<Pick<EndpointRequest, 'sealedHeaders'>>,
     Partial<Pick<EndpointAuth, 'sealedAuth' | 'sealedTls'>> {
   readonly endpointId: string;
   readonly url: string;
@@ -41,8 +42,8 @@ export interface TenantEndpointRow
   readonly scope?: EndpointScope;
   readonly stateReason: string | null;
   readonly pauseMode: PauseMode | null;
-  /** Newest first. */
-  readonly sealedSecrets: string[];
+  /** Newest first. Left out, as are all that are sealed, where secrets were not asked for. */
+  readonly sealedSecrets?: string[];
   /** Place by place until when a secret signs; null, or no place, is no end. */
   readonly secretsExpireAtMs: (number | null)[];
   /** Left out: `v1` alone. */
@@ -154,14 +155,14 @@ interface LoadedEndpoint
   readonly id: string;
   readonly url: string;
   readonly state: TenantEndpointRow['state'];
-  readonly secrets: string[];
+  readonly secrets?: string[];
   readonly expires: (string | null)[];
-  readonly headers: Record<string, string>;
+  readonly headers?: Record<string, string>;
   readonly signatures: SignatureScheme[];
-  readonly signingKeys: string[];
+  readonly signingKeys?: string[];
   readonly signingExpires: (string | null)[];
-  readonly auth: string | null;
-  readonly tls: string | null;
+  readonly auth?: string | null;
+  readonly tls?: string | null;
   readonly schedule: number[] | null;
   readonly timeout: number | null;
   readonly versions: {
@@ -173,8 +174,19 @@ interface LoadedEndpoint
   }[];
 }
 
-/** Everything that the services need of these tenants, in one statement; unknown ones are left out. */
-export async function loadTenants(sql: Sql, tenantIds: readonly string[]): Promise<TenantRow[]> {
+/**
+ * Everything that the services need of these tenants, in one statement; unknown ones are left out. Without secrets it
+ * reads no column that is sealed: the dispatcher has no right to.
+ */
+export async function loadTenants(
+  sql: Sql,
+  tenantIds: readonly string[],
+  withSecrets = true,
+): Promise<TenantRow[]> {
+  const sealed = withSecrets
+    ? sql`, 'secrets', sealed_secrets, 'headers', sealed_headers, 'auth', sealed_auth, 'tls', sealed_tls,
+        'signingKeys', sealed_signing_keys`
+    : sql``;
   const rows = await sql<LoadedRow[]>`
     select t.tenant_id, t.name, t.revision, t.lanes, t.draining_lanes, t.lanes_revision, t.retention_days, t.state,
            t.unknown_event_types,
@@ -185,13 +197,11 @@ export async function loadTenants(sql: Sql, tenantIds: readonly string[]): Promi
     join quotas q using (tenant_id)
     left join lateral (
       select jsonb_agg(jsonb_build_object(
-        'id', endpoint_id, 'url', url, 'state', state, 'secrets', sealed_secrets,
-        'schedule', retry_schedule_ms, 'timeout', attempt_timeout_ms, 'versions', coalesce(v.versions, '[]'),
+        'id', endpoint_id, 'url', url, 'state', state, 'schedule', retry_schedule_ms, 'timeout', attempt_timeout_ms, 'versions', coalesce(v.versions, '[]'),
         'stateReason', state_reason, 'pauseMode', pause_mode, 'maxConcurrency', max_concurrency,
         'maxPerSec', max_per_sec, 'maxRetryMs', max_retry_ms,
-        'method', method, 'headers', sealed_headers, 'expires', secret_expires_at, 'scope', scope,
-        'auth', sealed_auth, 'tls', sealed_tls, 'signatures', signatures, 'signingKeys', sealed_signing_keys,
-        'signingExpires', signing_keys_expire_at
+        'method', method, 'expires', secret_expires_at, 'scope', scope, 'signatures', signatures,
+        'signingExpires', signing_keys_expire_at ${sealed}
       ) order by endpoint_id) as endpoints
       from endpoints
       left join lateral (
@@ -246,15 +256,11 @@ function toTenantRow(row: LoadedRow): TenantRow {
       maxConcurrency: endpoint.maxConcurrency,
       maxPerSec: endpoint.maxPerSec,
       maxRetryMs: endpoint.maxRetryMs,
-      sealedSecrets: endpoint.secrets,
+      ...sealedOf(endpoint),
       secretsExpireAtMs: endpoint.expires.map((at) => (at === null ? null : Date.parse(at))),
       method: endpoint.method,
-      sealedHeaders: endpoint.headers,
       signatures: endpoint.signatures,
-      sealedSigningKeys: endpoint.signingKeys,
       signingKeysExpireAtMs: endpoint.signingExpires.map((at) => (at === null ? null : Date.parse(at))),
-      sealedAuth: endpoint.auth,
-      sealedTls: endpoint.tls,
       retryScheduleMs: endpoint.schedule,
       attemptTimeoutMs: endpoint.timeout,
       versions: endpoint.versions.map((version) => ({
@@ -265,5 +271,16 @@ function toTenantRow(row: LoadedRow): TenantRow {
         filter: version.filter,
       })),
     })),
+  };
+}
+
+function sealedOf({ secrets, headers, signingKeys, auth, tls }: LoadedEndpoint) {
+  if (secrets === undefined || headers === undefined || signingKeys === undefined) return {};
+  return {
+    sealedSecrets: secrets,
+    sealedHeaders: headers,
+    sealedSigningKeys: signingKeys,
+    sealedAuth: auth ?? null,
+    sealedTls: tls ?? null,
   };
 }

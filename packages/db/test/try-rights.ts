@@ -10,7 +10,7 @@ export async function tryRights(owner: PoolSql, sql: PoolSql): Promise<Map<strin
   return found;
 }
 
-/** `update` is tried column by column; what Postgres itself fills is nobody's to write. */
+/** Reading and changing are tried column by column; what Postgres itself fills is nobody's to write. */
 const TRY_ALL = `
 create or replace function try_all() returns table (subject text, deed text) language plpgsql as $$
 declare
@@ -25,8 +25,8 @@ begin
       where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p', 'v')
         and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' and a.attidentity = ''
     )
-    select name, 'select' as what, format('select %s from %s where false', col, quoted) as statement
-    from columns where nth = 1
+    select name, 'select(' || col || ')' as what, format('select %s from %s where false', col, quoted) as statement
+    from columns
     union all select name, 'insert', format('insert into %s (%s) select null::%s where false', quoted, col, type)
     from columns where nth = 1
     union all select name, 'delete', format('delete from %s where false', quoted) from columns where nth = 1

@@ -52,13 +52,18 @@ export const POLL_TIMEOUT_MS = 1_500;
 export const LOAD_TIMEOUT_MS = 5_000;
 
 /** With a `replica` it reports as that one of ingest. */
-export function databaseSource({ sql }: Pick<Database, 'sql'>, replica?: ReplicaOptions): ConfigSource {
+export function databaseSource(
+  { sql }: Pick<Database, 'sql'>,
+  { replica, withSecrets = true }: { replica?: ReplicaOptions | undefined; withSecrets?: boolean } = {},
+): ConfigSource {
   const sequence = oneAtATime(POLL_TIMEOUT_MS, () => currentSequence(sql));
   const poll = oneAtATime(POLL_TIMEOUT_MS, async (applied: number): Promise<ReplicaPoll> => {
     if (replica !== undefined) return pollAs(sql, replica, applied);
     return { ...(await changesSince(sql, applied)), appliedByOthers: null };
   });
-  const load = oneAtATime(LOAD_TIMEOUT_MS, (tenantIds: readonly string[]) => loadTenants(sql, tenantIds));
+  const load = oneAtATime(LOAD_TIMEOUT_MS, (tenantIds: readonly string[]) =>
+    loadTenants(sql, tenantIds, withSecrets),
+  );
   return {
     sequence: () => sequence(undefined),
     poll,

@@ -79,3 +79,11 @@ test('what an endpoint does not sign with is not opened for it', () => {
   };
   expect(signersOf(endpoint)).toEqual([]);
 });
+
+test('secrets that were not loaded are not taken for none', () => {
+  const endpoint = { endpointId: 'ep_1', versions: [] };
+  const row = { tenantId: 't', endpoints: [endpoint] } as unknown as TenantRow;
+  const config = toTenantConfig(row, null).endpoints.get('ep_1')!;
+  for (const part of ['secrets', 'signingKeys', 'headers', 'auth', 'tls'] as const)
+    expect(() => config[part], part).toThrow('were not loaded');
+});

@@ -118,7 +118,7 @@ export const ED25519_KEY_FIELD = 'ed25519_key';
 export const headerField = (name: string): string => `header:${name}`;
 
 /** Secrets stay sealed until they are looked at: who never does needs no key that fits. */
-export function toTenantConfig(row: TenantRow, key: KeyRing): TenantConfig {
+export function toTenantConfig(row: TenantRow, key: KeyRing | null): TenantConfig {
   return {
     tenantId: row.tenantId,
     revision: row.revision,
@@ -136,7 +136,7 @@ export function toTenantConfig(row: TenantRow, key: KeyRing): TenantConfig {
   };
 }
 
-function toEndpoint({ tenantId }: TenantRow, row: TenantEndpointRow, key: KeyRing): EndpointConfig {
+function toEndpoint({ tenantId }: TenantRow, row: TenantEndpointRow, key: KeyRing | null): EndpointConfig {
   let secrets: readonly EndpointSecret[] | undefined;
   let signingKeys: readonly EndpointSecret[] | undefined;
   let headers: EndpointConfig['headers'] | undefined;
@@ -144,7 +144,7 @@ function toEndpoint({ tenantId }: TenantRow, row: TenantEndpointRow, key: KeyRin
   let tls: ReceiverTls | undefined;
   const { endpointId } = row;
   const open = (field: string, sealed: string): string =>
-    openSecret(key, { tenantId, endpointId, field }, sealed);
+    openSecret(held(key), { tenantId, endpointId, field }, sealed);
   return {
     endpointId,
     tenantId,
@@ -154,7 +154,7 @@ function toEndpoint({ tenantId }: TenantRow, row: TenantEndpointRow, key: KeyRin
     stateReason: row.stateReason,
     pauseMode: row.pauseMode,
     get secrets() {
-      secrets ??= row.sealedSecrets.map((sealed, place) => ({
+      secrets ??= held(row.sealedSecrets).map((sealed, place) => ({
         text: open(SIGNING_SECRET_FIELD, sealed),
         expiresAtMs: row.secretsExpireAtMs[place] ?? null,
       }));
@@ -162,6 +162,7 @@ function toEndpoint({ tenantId }: TenantRow, row: TenantEndpointRow, key: KeyRin
     },
     ...(row.signatures ? { signatures: row.signatures } : {}),
     get signingKeys() {
+      held(row.sealedSecrets);
       signingKeys ??= (row.sealedSigningKeys ?? []).map((sealed, place) => ({
         text: open(ED25519_KEY_FIELD, sealed),
         expiresAtMs: row.signingKeysExpireAtMs?.[place] ?? null,
@@ -170,18 +171,20 @@ function toEndpoint({ tenantId }: TenantRow, row: TenantEndpointRow, key: KeyRin
     },
     method: row.method,
     get headers() {
-      headers ??= Object.entries(row.sealedHeaders).map(([name, sealed]) => [
+      headers ??= Object.entries(held(row.sealedHeaders)).map(([name, sealed]) => [
         name,
         open(headerField(name), sealed),
       ]);
       return headers;
     },
     get auth() {
+      held(row.sealedSecrets);
       if (!row.sealedAuth) return null;
       auth ??= readAuth(open(AUTH_FIELD, row.sealedAuth));
       return auth;
     },
     get tls() {
+      held(row.sealedSecrets);
       if (!row.sealedTls) return null;
       tls ??= readTls(open(TLS_FIELD, row.sealedTls));
       return tls;
@@ -193,4 +196,10 @@ function toEndpoint({ tenantId }: TenantRow, row: TenantEndpointRow, key: KeyRin
     maxRetryMs: row.maxRetryMs,
     versions: row.versions,
   };
+}
+
+/** What was not loaded must not be taken for what there is not: a request would go out unsigned. */
+function held<T>(loaded: T | null | undefined): T {
+  if (loaded === null || loaded === undefined) throw new Error('secrets of endpoints were not loaded');
+  return loaded;
 }

@@ -15,7 +15,8 @@ export type Lookup =
 
 export interface TenantConfigsOptions {
   readonly database: Pick<Database, 'sql'>;
-  readonly keyRing: KeyRing;
+  /** Null: secrets of endpoints are not loaded, and looking at one is an error. */
+  readonly keyRing: KeyRing | null;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   readonly clock: Clock;
   readonly pollIntervalMs?: number;
@@ -80,7 +81,9 @@ const replicaOf = ({ replicaId, rates, clock }: TenantConfigsOptions) =>
 
 export function createTenantConfigs(options: TenantConfigsOptions): TenantConfigs {
   const { clock, keyRing, replicaId } = options;
-  const source = options.source ?? databaseSource(options.database, replicaOf(options));
+  const source =
+    options.source ??
+    databaseSource(options.database, { replica: replicaOf(options), withSecrets: keyRing !== null });
   const cache = createConfigCache(options.maxEndpoints ?? DEFAULT_MAX_ENDPOINTS);
   const loader = createTenantLoader((tenantIds) => source.load(tenantIds));
   const unknown = new Map<TenantId, number>();

@@ -98,7 +98,7 @@ function openContext(options: DispatcherOptions): PhaseContext {
     kafka,
     database,
     producer,
-    configs: createTenantConfigs({ database, keyRing: config.keyRing, log, clock }),
+    configs: createTenantConfigs({ database, keyRing: null, log, clock }),
     journal: createJournalWriter({
       producer,
       topic: namesOf(config).journal,
