@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
-import type { AddressPolicy, BlockReason } from './address-policy.ts';
+import type { AddressPolicy } from './address-policy.ts';
 import { parseTranslator } from './carried-ipv4.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { type Destination, NO_PHASES } from './dial.ts';
 import type { DialFailure } from './dial-failure.ts';
 import { type Imitated, Refusals } from './imitate-refusal.ts';
-import { type Guard, judgeAndDial } from './judge-and-dial.ts';
+import { type Blocked, type Guard, judgeAndDial } from './judge-and-dial.ts';
 import { OpenConnections, type Origin } from './open-connections.ts';
 import type { DialPhases, OutboundRequest, SendFailure, SendResult } from './outbound.ts';
 import type { EgressProxy } from './proxy/parse-proxy-url.ts';
@@ -19,7 +19,7 @@ export type AgentEvent =
   | { readonly kind: 'connection_refused'; readonly failure: SendFailure; readonly atProxy: boolean }
   | { readonly kind: 'connection_closed' }
   /** By the policy, whatever the tenant is told. */
-  | { readonly kind: 'blocked'; readonly why: BlockReason }
+  | ({ readonly kind: 'blocked' } & Blocked)
   | { readonly kind: 'stale_connection_retried' };
 
 export interface GuardedAgentOptions {
@@ -144,7 +144,7 @@ class Agent implements GuardedAgent {
       policy: options.policy,
       dialOptions,
       refusals: new Refusals(options.random),
-      onBlocked: (why) => this.#onEvent({ kind: 'blocked', why }),
+      onBlocked: (blocked) => this.#onEvent({ kind: 'blocked', ...blocked }),
     };
     this.#maxConnectionAgeMs = options.maxConnectionAgeMs ?? 300_000;
     this.#recheckIdleMs = options.recheckIdleMs ?? 1_000;

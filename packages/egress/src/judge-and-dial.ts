@@ -5,11 +5,18 @@ import { TIMED_OUT } from './dial-failure.ts';
 import type { Refusals } from './imitate-refusal.ts';
 import { CONNECTION_REFUSED } from './resolve.ts';
 
+/** A request that the policy did not let out. All of it is for operators. */
+export interface Blocked {
+  readonly why: BlockReason;
+  readonly origin: string;
+  readonly reason: string;
+}
+
 export interface Guard {
   readonly policy: AddressPolicy;
   readonly dialOptions: DialOptions;
   readonly refusals: Refusals;
-  readonly onBlocked: (why: BlockReason) => void;
+  readonly onBlocked: (blocked: Blocked) => void;
 }
 
 /**
@@ -27,7 +34,8 @@ export async function judgeAndDial(
     ? await dial(destination, dialOptions, deadlineMs)
     : notDialled(destination, verdict);
   if (dialled.ok || dialled.failure !== 'blocked') return dialled;
-  onBlocked(dialled.why ?? 'special_address');
+  const { why = 'special_address', operatorDetail: reason } = dialled;
+  onBlocked({ why, origin: destination.target.origin, reason });
   const { dnsMs } = dialled.phases;
   const imitated = refusals.draw(verdict.allowed || dnsMs === null ? dnsMs : undefined, deadlineMs);
   await refusals.wait(startedAtMs + imitated.endsAfterMs);

@@ -35,6 +35,8 @@ export interface IngestMetrics {
   observeRequest(route: string, status: number, durationMs: number): void;
   observeProduce(outcome: string, durationMs: number): void;
   countShed(): void;
+  /** A request of ours that the egress policy did not let out, by why. */
+  countBlocked(why: string): void;
   countRefusedConnection(why: 'all' | 'client'): void;
   gaugeFrom(gauged: Gauged): void;
 }
@@ -59,6 +61,11 @@ export function createIngestMetrics(metrics: Metrics): IngestMetrics {
     'Connections that were closed at once because too many were open.',
     ['why'],
   );
+  const blocked = metrics.counter(
+    'posthorn_ingest_blocked_requests_total',
+    'Handshakes that the egress policy did not let out, by why.',
+    ['why'],
+  );
   const shed = metrics.counter('posthorn_ingest_shed_requests_total', 'Requests turned away as overloaded.');
   const requests = metrics.histogram(
     'posthorn_ingest_request_duration_seconds',
@@ -81,6 +88,7 @@ export function createIngestMetrics(metrics: Metrics): IngestMetrics {
       requests.observe({ route, status_class: `${Math.floor(status / 100)}xx` }, durationMs / 1_000),
     observeProduce: (outcome, durationMs) => produces.observe({ outcome }, durationMs / 1_000),
     countShed: () => shed.inc(),
+    countBlocked: (why) => blocked.inc({ why }),
     countRefusedConnection: (why) => refusedConnections.inc({ why }),
     gaugeFrom: (gauged) => registerGauges(metrics, gauged),
   };

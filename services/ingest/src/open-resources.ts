@@ -96,7 +96,13 @@ export function openResources(options: IngestOptions, ingestMetrics: IngestMetri
     actWithin(null, () => store.quotas.keepWarnings(quota, events));
   const near = createNearLimits({ keep, clock, log });
   const rate = createRateWindow({ onNear: near.tell });
-  const agent = egressAgent(config);
+  const agent = egressAgent(config, {
+    onEvent(event) {
+      if (event.kind !== 'blocked') return;
+      ingestMetrics.countBlocked(event.why);
+      log.warn({ origin: event.origin, reason: event.reason }, 'address blocked');
+    },
+  });
   return {
     ...databases,
     agent,
