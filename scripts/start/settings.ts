@@ -43,5 +43,6 @@ export function serviceEnvironment(settings: ServiceSettings): NodeJS.ProcessEnv
     OPERATOR_KEY: settings.keys.operatorKey,
     SECRETS_KEY: env.SECRETS_KEY ?? settings.keys.secretsKey,
     EGRESS_ALLOWED_CIDRS: settings.allowedCidrs,
+    OWN_HOSTS: env.OWN_HOSTS ?? `127.0.0.1:${settings.port},localhost:${settings.port}`,
   };
 }
