@@ -64,6 +64,7 @@ describe('a connection to Kafka', () => {
       cert: own.certificate,
       key: own.key,
       minVersion: 'TLSv1.2',
+      rejectUnauthorized: true,
     });
     expect(made.sasl).toEqual({ mechanism: 'scram-sha-512', username: 'me', password: 'secret' });
   });

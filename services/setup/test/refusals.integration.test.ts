@@ -11,7 +11,7 @@ import {
   kafkaBrokers,
   securedInfra,
 } from '@posthorn/testkit';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { runSetUp } from '../src/run-set-up.ts';
 
 /**
@@ -88,12 +88,27 @@ async function complaint(step: 'migrate' | 'topics', environment: Record<string,
 const toKafka = (environment: Record<string, string>): Promise<string> =>
   complaint('topics', { KAFKA_TLS: 'on', KAFKA_CA_FILE: ca, ...environment });
 
+test('no variable of Node takes a certificate of anybody', async () => {
+  vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const [kafka, postgres] = [await listen(issued.good, false), await listen(issued.good, true)];
+  const said = await Promise.all([
+    toKafka({ KAFKA_BROKERS: `localhost:${kafka}`, KAFKA_CA_FILE: '' }),
+    toPostgres(`localhost:${postgres}`, { DATABASE_TLS: 'verify-full' }),
+  ]);
+  for (const line of said) expect(line).toContain('signed by nobody we trust');
+});
+
 describe.concurrent('Kafka is refused, with the cause and the remedy,', () => {
   test('when its certificate is signed by somebody else', async () => {
     const at = `localhost:${await listen(issued.good, false)}`;
-    const said = await toKafka({ KAFKA_BROKERS: at, KAFKA_CA_FILE: otherCa });
-    expect(said).toContain(`Kafka at ${at}: its certificate is not signed by an authority in KAFKA_CA_FILE`);
-    expect(await toKafka({ KAFKA_BROKERS: at, KAFKA_CA_FILE: '' })).toContain('signed by nobody we trust');
+    const [byOther, byNode] = await Promise.all(
+      [otherCa, ''].map((file) => toKafka({ KAFKA_BROKERS: at, KAFKA_CA_FILE: file })),
+    );
+    expect(byOther).toContain(
+      `Kafka at ${at}: its certificate is not signed by an authority in KAFKA_CA_FILE`,
+    );
+    expect(byNode).toContain('signed by nobody we trust');
   });
 
   test('when its certificate is for another name', async () => {
