@@ -9,15 +9,17 @@ interface Place {
 
 /**
  * Counts the connections to each address (`placeOfAddress`), whatever names they were asked for by: ten thousand names of one victim get no
- * more of them than one name. At the limit whoever comes makes room by closing the longest idle one, or waits; no more wait
- * than there are places, so that what waits for one address cannot fill the queues of all.
+ * more of them than one name. At the limit whoever comes makes room by closing the longest idle one, or waits; only so many
+ * wait, as each holds a place of whoever sends for it.
  */
 export class AddressPlaces {
   readonly #maxPerAddress: number;
+  readonly #maxWaiting: number;
   readonly #places = new Map<string, Place>();
 
-  constructor(maxPerAddress: number) {
+  constructor(maxPerAddress: number, maxWaiting: number) {
     this.#maxPerAddress = maxPerAddress;
+    this.#maxWaiting = maxWaiting;
   }
 
   /** Of those with a connection, or with somebody who waits for one. */
@@ -67,7 +69,7 @@ export class AddressPlaces {
   /** Where to wait for a place; null if too many do. */
   queue(name: string): Set<() => void> | null {
     const waiting = this.#places.get(name)?.waiting;
-    return waiting !== undefined && waiting.size < this.#maxPerAddress ? waiting : null;
+    return waiting !== undefined && waiting.size < this.#maxWaiting ? waiting : null;
   }
 }
 

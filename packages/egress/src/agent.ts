@@ -36,6 +36,8 @@ export interface GuardedAgentOptions {
   readonly connectionsPerOrigin?: number;
   /** To one address, by whatever names; of IPv6 to one network of 64 bits. */
   readonly connectionsPerAddress?: number;
+  /** Requests that wait for one of these: a quarter as many by default, or a slow victim holds up whoever sends. */
+  readonly waitingPerAddress?: number;
   /** Behind these, addresses are counted by their IPv4. */
   readonly nat64Prefixes?: readonly string[];
   readonly maxConnections?: number;
@@ -87,6 +89,7 @@ type NotHad = DialFailure & {
 };
 type Acquired = Connection | NotHad;
 
+const WAITING_SHARE = 0.25;
 const DEFAULT_MAX_RESPONSE_BYTES = 64 * 1_024;
 const NO_CONNECTION: NotHad = {
   phases: NO_PHASES,
@@ -120,10 +123,12 @@ class Agent implements GuardedAgent {
   #closing: Promise<void> | null = null;
 
   constructor(options: GuardedAgentOptions) {
+    const { connectionsPerAddress = 256 } = options;
     this.#connections = new OpenConnections({
       maxOrigins: options.maxOrigins ?? 10_000,
       connectionsPerOrigin: options.connectionsPerOrigin ?? 128,
-      connectionsPerAddress: options.connectionsPerAddress ?? 256,
+      connectionsPerAddress,
+      waitingPerAddress: options.waitingPerAddress ?? Math.ceil(connectionsPerAddress * WAITING_SHARE),
       maxConnections: options.maxConnections ?? 4_096,
     });
     this.#connectionOptions = {

@@ -14,6 +14,7 @@ export interface Limits {
   readonly maxOrigins: number;
   readonly connectionsPerOrigin: number;
   readonly connectionsPerAddress: number;
+  readonly waitingPerAddress: number;
   readonly maxConnections: number;
 }
 
@@ -35,7 +36,7 @@ export class OpenConnections {
 
   constructor(limits: Limits) {
     this.limits = limits;
-    this.places = new AddressPlaces(limits.connectionsPerAddress);
+    this.places = new AddressPlaces(limits.connectionsPerAddress, limits.waitingPerAddress);
   }
 
   get counts(): { readonly origins: number; readonly open: number; readonly idle: number } {

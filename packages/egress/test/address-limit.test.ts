@@ -47,7 +47,7 @@ const areOk = (results: readonly SendResult[]) => results.every(({ kind }) => ki
 describe('connections to one address', () => {
   test('are as few for many names of many tenants as for one: who comes beyond waits for one to be free', async () => {
     await using holding = await startHoldingReceiver();
-    await using setup = setupAgent({ lookup, connectionsPerAddress: 3 });
+    await using setup = setupAgent({ lookup, connectionsPerAddress: 3, waitingPerAddress: 3 });
     const sends = Array.from({ length: 6 }, (_, n) =>
       setup.send(`http://name-${n}.example.com:${holding.receiver.port}/`, { onBehalfOf: `tenant-${n}` }),
     );
@@ -80,7 +80,7 @@ describe('connections to one address', () => {
     expect(areOk(await Promise.all([first!, second!]))).toBe(true);
   });
 
-  test('are waited for by no more than there are, and no longer than the deadline', async () => {
+  test('are waited for by a quarter as many, and no longer than the deadline', async () => {
     await using holding = await startHoldingReceiver();
     await using setup = setupAgent({ lookup, connectionsPerAddress: 1 });
     const { port } = holding.receiver;
@@ -124,7 +124,7 @@ describe('connections to one address', () => {
 
 test('requests to 300 names of one address all get through ten connections', async () => {
   await using receiver = await startRawReceiver({ onRequest: respond(OK) });
-  await using setup = setupAgent({ lookup, connectionsPerAddress: 10 });
+  await using setup = setupAgent({ lookup, connectionsPerAddress: 10, waitingPerAddress: 10 });
   const results: SendResult[] = [];
   const names = Array.from({ length: 300 }, (_, n) => `http://n${n}.example.com:${receiver.port}/`);
   const next = async (): Promise<void> => {
