@@ -92,6 +92,7 @@ export async function startRig<G extends Ground>(infra: G, options: RigOptions =
     onSpawn: infra.onSpawn,
     environmentOf: (service, index) => ({
       ...shared,
+      DATABASE_ROLE: `posthorn_${service}`,
       ...links.environmentOf(`${service}-${index}`),
       ...(service === 'ingest' ? { PORT: String(ports[index - 1] ?? 0), OPERATOR_KEY: operatorKey } : {}),
       ...options.perService?.[service],
