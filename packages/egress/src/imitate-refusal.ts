@@ -10,8 +10,8 @@ const LONGEST_SAMPLE_MS = 1_000;
 const FIRST_GUESS_MS = 1;
 /** Timers are late by up to a millisecond or two: the rest of a wait passes in turns of the event loop. */
 const TIMER_LATENESS_MS = 2;
-/** About as long as such a turn takes: what is left then is not worth one. */
-const TURN_MS = 0.02;
+/** As long as a short turn takes: what is left then is not worth one. */
+const TURN_MS = 0.01;
 
 /** By so much more or less is a wait shortened after each one that was late or early. */
 const CORRECTION_MS = 0.0002;
