@@ -68,6 +68,10 @@ function egressProxy({ egressProxyUrl, egressProxyDns }: EgressConfig): EgressPr
   return parseProxyUrl(egressProxyUrl, { resolvesNames: egressProxyDns === 'remote' });
 }
 
+const MOST_QUERY_MS = 1_500;
+/** One try and a second of twice the time: none goes on after the name was given up. */
+const TRIES_FIT = 3;
+
 function egressResolver(
   config: EgressConfig,
   policy: AddressPolicy,
@@ -76,7 +80,10 @@ function egressResolver(
   const servers = config.egressDnsServers;
   return createResolver({
     policy,
-    lookup: createDnsLookup(servers.length === 0 ? {} : { servers }),
+    lookup: createDnsLookup({
+      queryTimeoutMs: Math.min(MOST_QUERY_MS, Math.floor(config.egressDnsTimeoutMs / TRIES_FIT)),
+      ...(servers.length === 0 ? {} : { servers }),
+    }),
     timeoutMs: config.egressDnsTimeoutMs,
     maxInFlight: config.egressDnsMaxLookups,
     maxEntries: config.egressDnsMaxNames,

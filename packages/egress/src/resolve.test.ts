@@ -97,6 +97,22 @@ describe('a name', () => {
     });
   });
 
+  test('with many addresses is judged by all of them, and few are kept; with too many it is not called', async () => {
+    const many = (count: number) => Array.from({ length: count }, (_, n) => `8.8.${n >> 8}.${n & 255}`);
+    const { resolver } = setup({
+      'many.example': many(100),
+      'bad.example': [...many(99), '10.0.0.1'],
+      'flood.example': many(101),
+    });
+    const resolution = await resolver.resolve('many.example', 443);
+    expect(resolution).toEqual({ ok: true, addresses: many(8) });
+    expect(await resolver.resolve('bad.example', 443)).toMatchObject({ failure: 'blocked' });
+    expect(await resolver.resolve('flood.example', 443)).toMatchObject({
+      failure: 'dns',
+      detail: 'the host name has too many addresses',
+    });
+  });
+
   test('whose lookup never ends is given up after the time budget', async () => {
     const { resolver } = setup({}, { lookup: () => new Promise(() => {}), timeoutMs: 10 });
     expect(await resolver.resolve('slow.example', 443)).toMatchObject({

@@ -77,7 +77,12 @@ const DETAIL_BY_CODE: Readonly<Record<string, string>> = {
   ENOTFOUND: 'the host name does not exist',
   ENODATA: 'the host name has no address',
   ETIMEOUT: 'the DNS lookup timed out',
+  ETOOMANY: 'the host name has too many addresses',
 };
+/** All are judged, and who gives more would only have us busy with it. */
+const MAX_ANSWERS = 100;
+/** More than are ever tried. */
+const MAX_KEPT = 8;
 const SHARE_OF_ONE = 0.25;
 const NOBODY = '';
 
@@ -199,11 +204,13 @@ function judgePort(
 
 function vet(answers: readonly LookupAnswer[], policy: AddressPolicy): Resolution {
   if (answers.length === 0) return dnsFailure('ENODATA');
+  if (answers.length > MAX_ANSWERS) return dnsFailure('ETOOMANY');
   for (const { address } of answers) {
     const verdict = policy.judgeAddress(address);
     if (!verdict.allowed) return blocked(address, verdict.why, verdict.reason);
   }
-  return { ok: true, addresses: answers.map(({ address }) => address as VettedAddress) };
+  const kept = answers.slice(0, MAX_KEPT);
+  return { ok: true, addresses: kept.map(({ address }) => address as VettedAddress) };
 }
 
 function blocked(address: string, why: BlockReason, reason: string): Resolution {
