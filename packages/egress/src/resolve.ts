@@ -39,7 +39,7 @@ export interface ResolverOptions {
   readonly maxEntries?: number;
   readonly minTtlMs?: number;
   readonly maxTtlMs?: number;
-  /** How long a name that did not resolve, or resolved to a blocked address, is not asked for again. */
+  /** How long a name that did not resolve is not asked for again. */
   readonly negativeTtlMs?: number;
   readonly timeoutMs?: number;
   /** Names asked for at the same time; one asker has a quarter of these at most. */
@@ -153,7 +153,8 @@ export function createResolver(options: ResolverOptions): Resolver {
   }
 
   function lifetimeMs(resolution: Resolution, answers: readonly LookupAnswer[]): number {
-    if (!resolution.ok) return negativeTtlMs;
+    // A blocked name is remembered like any other: how often it is asked for would tell it apart.
+    if (!resolution.ok && resolution.failure === 'dns') return negativeTtlMs;
     const shortest = answers.reduce((least, { ttlSeconds }) => Math.min(least, ttlSeconds * 1_000), maxTtlMs);
     return Math.max(minTtlMs, shortest);
   }

@@ -134,6 +134,6 @@ const nameConfig = (grammar: EgressGrammar) =>
       min: 0,
       max: 3_600_000,
       unit: 'ms',
-      doc: 'How long a name is not asked for again that has no address, or a blocked one.',
+      doc: 'How long a name is not asked for again that has no address, or could not be asked for.',
     }),
   }) as const;
