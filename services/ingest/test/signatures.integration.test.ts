@@ -49,6 +49,18 @@ test('one that asks for ed25519 has a key of which only the public half is ever 
   expect(JSON.stringify(seen)).not.toContain(text.slice('whsk_'.length));
 });
 
+test('the audit log has the public half of a new key, and the private one not even sealed', async () => {
+  const { body: made } = await create({ signatures: ['v1a'] });
+  const { body: changed } = await create();
+  const { body } = await call('PATCH', `/${changed.webhook_id}`, { signatures: ['v1a'] });
+  for (const webhook of [made, body]) {
+    const [audited] = await api.database.sql`
+      select after, after::text as text from audit_log where subject = ${webhook.webhook_id} order by seq desc`;
+    expect(audited!.after).toMatchObject({ signatures: ['v1a'], public_key: webhook.public_key });
+    expect(audited!.text).not.toMatch(/v[12]\.[0-9a-f]{8}\./);
+  }
+});
+
 test('the key stays when ed25519 is put away and taken up again', async () => {
   const { body } = await create({ signatures: ['v1a'] });
   const id = body.webhook_id;

@@ -1,6 +1,7 @@
 import {
   type Actor,
   type AuditEntry,
+  type AuditView,
   type CreateEndpointResult,
   changeEndpointState,
   createEndpoint,
@@ -101,7 +102,7 @@ export function openWebhookStore(pool: Sql): WebhookStore {
         const result = await createEndpoint(sql, tenantId, endpoint);
         if (result.kind !== 'created') return result;
         const { endpointId } = endpoint;
-        await audit(sql, { tenantId, endpointId }, actor, 'created', { after: redact({ ...endpoint }) });
+        await audit(sql, { tenantId, endpointId }, actor, 'created', { after: redact(toldOf(endpoint)) });
         const row = (await findEndpoint(sql, tenantId, endpointId))!;
         const set = await setStates(sql, row, wanted, actor);
         const made = await holdBack(sql, set?.row ?? row, wanted, actor);
@@ -188,7 +189,7 @@ async function setFields(
   const changed = changedFields(now, fields);
   if (Object.keys(changed).length === 0) return { kind: 'changed', change: null, row: now };
   const updated = await updateEndpoint(sql, now.tenantId, now.endpointId, changed);
-  if (updated !== null) await audit(sql, now, actor, 'updated', changeOf({ ...now }, { ...changed }));
+  if (updated !== null) await audit(sql, now, actor, 'updated', changeOf({ ...now }, toldOf(changed)));
   return updated && { kind: 'changed', ...updated };
 }
 
@@ -235,6 +236,10 @@ async function setState(
   if (row === null || (row.state === 'deleted' && to.state !== 'deleted')) return null;
   return { kind: 'changed', change: changed?.change ?? null, row };
 }
+
+/** Of a new ed25519 key the audit log has the public half: the other is not there in any form, as of all that is sealed. */
+const toldOf = ({ signingKey, ...fields }: EndpointChanges): AuditView =>
+  signingKey === undefined ? fields : { ...fields, publicKey: signingKey.publicKey };
 
 const audit = (
   sql: Sql,
