@@ -29,16 +29,17 @@ export function isNameServer(text: string): boolean {
 /**
  * Asks DNS itself (c-ares) rather than `getaddrinfo`: that blocks one of four threads which files and hashes need too,
  * so a tenant with slow name servers would slow everybody. It also tells the time to live and never reads a search
- * domain or /etc/hosts, which hold private names.
+ * domain or /etc/hosts, which hold private names. Every name has a resolver of its own: in one that they share, an answer
+ * that is garbled fails whatever else is asked, and silence to some changes the patience with the rest.
  */
 export function createDnsLookup({
   queryTimeoutMs = 1_500,
   tries = 2,
   servers,
 }: DnsLookupOptions = {}): Lookup {
-  const resolver = new Resolver({ timeout: queryTimeoutMs, tries });
-  if (servers !== undefined) resolver.setServers(servers);
   return async (hostname) => {
+    const resolver = new Resolver({ timeout: queryTimeoutMs, tries });
+    if (servers !== undefined) resolver.setServers(servers);
     const [ipv4, ipv6] = await Promise.allSettled([
       resolver.resolve4(hostname, { ttl: true }),
       resolver.resolve6(hostname, { ttl: true }),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createDnsLookup } from '../src/index.ts';
-import { A, AAAA, type NameAnswer, NXDOMAIN, SERVFAIL, startNameServer } from './name-server.ts';
+import { A, AAAA, type NameAnswer, NXDOMAIN, SERVFAIL, startNameServer, TXT } from './name-server.ts';
 
 async function setup(answer: (type: number) => NameAnswer | null) {
   const server = await startNameServer((_name, type) => answer(type));
@@ -39,4 +39,18 @@ describe('a name', () => {
     await using server = await setup((type) => (type === AAAA ? forAaaa : forA));
     await expect(server.lookup('a.example.com')).rejects.toMatchObject({ code });
   });
+});
+
+test('an answer that is garbled fails no other name that is asked for meanwhile', async () => {
+  const released = Promise.withResolvers<NameAnswer>();
+  const garbled: NameAnswer = { records: [{ type: TXT, data: '' }] };
+  await using server = await startNameServer((name) =>
+    name === 'garbled.example.com' ? garbled : released.promise,
+  );
+  const lookup = createDnsLookup({ servers: [server.address] });
+  const neighbour = lookup('a.example.com');
+  await expect.poll(() => server.asked.length).toBe(2);
+  await expect(lookup('garbled.example.com')).rejects.toMatchObject({ code: 'EBADRESP' });
+  released.resolve({ records: [{ name: 'a.example.com', type: A, data: '8.8.8.8' }] });
+  expect(await neighbour).toMatchObject([{ address: '8.8.8.8' }]);
 });

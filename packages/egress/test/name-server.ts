@@ -4,6 +4,7 @@ import { parseAddress } from '../src/parse-address.ts';
 
 export const A = 1;
 export const CNAME = 5;
+export const TXT = 16;
 export const AAAA = 28;
 export const SERVFAIL = 2;
 export const NXDOMAIN = 3;
@@ -13,7 +14,7 @@ export interface NameRecord {
   readonly name?: string;
   readonly type: number;
   readonly ttl?: number;
-  /** An address, or the name that a CNAME leads to. */
+  /** An address, the name that a CNAME leads to, or the bytes of a TXT. */
   readonly data: string;
 }
 
@@ -30,18 +31,18 @@ export interface NameServer {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** A name server that says what the script says of a name and a type; null is silence. */
+/** A name server that says what the script says of a name and a type, when it says so; null is silence. */
 export async function startNameServer(
-  answer: (name: string, type: number) => NameAnswer | null,
+  answer: (name: string, type: number) => NameAnswer | null | Promise<NameAnswer>,
 ): Promise<NameServer> {
   const socket = createSocket('udp4');
   const asked: string[] = [];
-  socket.on('message', (query, from) => {
+  socket.on('message', async (query, from) => {
     const end = query.indexOf(0, 12) + 1;
     const name = readName(query.subarray(12, end));
     const type = query.readUInt16BE(end);
     asked.push(name);
-    const reply = answer(name, type);
+    const reply = await answer(name, type);
     if (reply === null) return;
     const records = reply.records ?? [];
     const header = Buffer.alloc(12);
@@ -65,13 +66,18 @@ export async function startNameServer(
 }
 
 function writeRecord({ name, type, ttl = 60, data }: NameRecord, askedFor: string): Buffer {
-  const bytes = type === CNAME ? writeName(data) : writeAddress(data);
+  const bytes = writeData(type, data);
   const fixed = Buffer.alloc(10);
   fixed.writeUInt16BE(type, 0);
   fixed.writeUInt16BE(1, 2);
   fixed.writeUInt32BE(ttl, 4);
   fixed.writeUInt16BE(bytes.length, 8);
   return Buffer.concat([writeName(name ?? askedFor), fixed, bytes]);
+}
+
+function writeData(type: number, data: string): Buffer {
+  if (type === TXT) return Buffer.from(data, 'latin1');
+  return type === CNAME ? writeName(data) : writeAddress(data);
 }
 
 function writeName(name: string): Buffer {
