@@ -36,7 +36,7 @@ export default defineConfig({
           name: 'unit',
           // Half of the time went into loading the same modules again for every file; unit tests keep no state in them.
           isolate: false,
-          testTimeout: 15_000 * Number(process.env.PROPERTY_RUNS_FACTOR ?? 1),
+          testTimeout: 30_000 * Number(process.env.PROPERTY_RUNS_FACTOR ?? 1),
           include: ['{packages,services,scripts,bench}/**/*.test.ts'],
           exclude: [...IGNORED, '**/*.integration.test.ts', '**/*.system.test.ts'],
         },
@@ -47,8 +47,8 @@ export default defineConfig({
           include: ['{packages,services,scripts}/**/*.integration.test.ts'],
           exclude: [...IGNORED, ...ON_A_DATABASE],
           globalSetup: [INFRA],
-          testTimeout: 20_000,
-          hookTimeout: 20_000,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -57,8 +57,8 @@ export default defineConfig({
           include: WITH_MORE,
           exclude: IGNORED,
           globalSetup: [INFRA],
-          testTimeout: 20_000,
-          hookTimeout: 20_000,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -69,8 +69,8 @@ export default defineConfig({
           exclude: [...IGNORED, ...WITH_MORE],
           globalSetup: [INFRA],
           setupFiles: ['scripts/vitest/fresh-database.ts'],
-          testTimeout: 20_000,
-          hookTimeout: 20_000,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

@@ -25,7 +25,7 @@ async function produceAs(principal: string, environment: Environment): Promise<n
   return end!.high;
 }
 
-describe.skipIf(secured === undefined).concurrent('a broker with TLS takes', () => {
+describe.skipIf(secured === undefined)('a broker with TLS takes', () => {
   const tls = () => ({ KAFKA_TLS: 'on', KAFKA_CA_FILE: secured!.caFile });
 
   test.each(['plain', 'scram-sha-256', 'scram-sha-512'])(
