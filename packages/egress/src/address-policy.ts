@@ -85,8 +85,11 @@ export function createAddressPolicy(options: AddressPolicyOptions): AddressPolic
 
   function isOwn(text: string, port: number): boolean {
     if (!rules.own.hasAddresses) return false;
-    const address = parseAddress(text);
-    return address !== null && rules.own.hasAddress(unmapped(address), port);
+    const parsed = parseAddress(text);
+    if (parsed === null) return false;
+    const address = unmapped(parsed);
+    const reached = [address, ...carriedIpv4(address, rules.translators)];
+    return reached.some((each) => rules.own.hasAddress(each, port));
   }
 
   function judgeHost({ hostname, port }: Pick<Target, 'hostname' | 'port'>): TargetVerdict {

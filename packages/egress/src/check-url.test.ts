@@ -94,6 +94,7 @@ test.each([
   'metadata.google.internal.',
   'metadata.goog',
   'metadata.tencentyun.com',
+  'kubernetes.default',
   'kubernetes.default.svc',
   'kubernetes.default.svc.cluster.local',
   'wiki.intranet',
@@ -187,6 +188,9 @@ describe('the policy', () => {
       'http://127.1:3000/',
       'http://[::ffff:7f00:1]:3000/',
       'http://[2606:4700:0::1]/',
+      'https://[64:ff9b::8.8.8.8]/',
+      'https://[2002:808:808::1]/',
+      'https://[2600::5efe:8.8.8.8]/',
     ]) {
       expect(codeFor(own, guarded), own).toBe('url_host_reserved');
     }

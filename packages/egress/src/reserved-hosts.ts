@@ -9,6 +9,7 @@ const RESERVED_NAMES = new Set([
   'cluster',
   'consul',
   'corp',
+  'default',
   'domain',
   'home',
   'internal',
