@@ -14,13 +14,15 @@ export {
 } from './match-endpoints.ts';
 export {
   AUTH_FIELD,
-  authHeaderOf,
+  basicCredentials,
   type OAuth2ClientCredentials,
+  ownHeadersOf,
   type ReceiverAuth,
   type ReceiverTls,
   readAuth,
   readTls,
   TLS_FIELD,
+  tlsPartsOf,
 } from './receiver-auth.ts';
 export { type SealedAnew, sealAnew } from './seal-anew.ts';
 export { type Signer, signersOf } from './signers.ts';

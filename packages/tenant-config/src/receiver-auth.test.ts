@@ -1,7 +1,7 @@
 import type { TenantEndpointRow, TenantRow } from '@posthorn/db';
 import { parseKeyRing, SealedSecretError, sealSecret } from '@posthorn/secrets';
 import { describe, expect, test } from 'vitest';
-import { AUTH_FIELD, authHeaderOf, readAuth, TLS_FIELD } from './receiver-auth.ts';
+import { AUTH_FIELD, ownHeadersOf, readAuth, readTls, TLS_FIELD } from './receiver-auth.ts';
 import { toTenantConfig } from './tenant-config.ts';
 
 const ring = parseKeyRing(Buffer.alloc(32, 1).toString('base64'));
@@ -41,12 +41,40 @@ describe('what authenticates the requests of an endpoint', () => {
     (text) => expect(() => readAuth(text)).toThrow('this release does not know'),
   );
 
-  test('is a header, unless a token has to be had first', () => {
-    expect(authHeaderOf(AUTH)).toEqual(['authorization', 'Bearer of-the-receiver']);
-    expect(authHeaderOf({ type: 'api_key', header: 'x-key', value: 'a' })).toEqual(['x-key', 'a']);
-    const basic = authHeaderOf({ type: 'basic', username: 'us', password: 'pä:ss' });
-    expect(basic).toEqual(['authorization', 'Basic dXM6cMOkOnNz']);
+  test.each(['secret', '"a secret"', 'null', '[secret', '{"token":secret}'])(
+    'is not quoted where it cannot be read: %s',
+    (text) => {
+      for (const read of [readAuth, readTls])
+        expect(() => read(text)).toThrow(/^what was sealed for the endpoint is no JSON object$/);
+    },
+  );
+
+  test.each([
+    ['of a bearer', AUTH, ['authorization', 'Bearer of-the-receiver']],
+    ['of an API key, in lower case', { type: 'api_key', header: 'X-Key', value: 'a' }, ['x-key', 'a']],
+    [
+      'of Basic, in UTF-8',
+      { type: 'basic', username: 'us', password: 'pä:ss' },
+      ['authorization', 'Basic dXM6cMOkOnNz'],
+    ],
+  ] as const)('is a header beside its own: that %s', (_name, auth, header) => {
+    const headers = [['x-team', 'billing']] as const;
+    expect(ownHeadersOf({ headers, auth }, 'webhook')).toEqual([...headers, header]);
+  });
+
+  test('is no header where there is none, or a token has to be had first', () => {
     const client = { token_url: 'https://login.example/', client_id: 'a', client_secret: 'b' };
-    expect(authHeaderOf({ type: 'oauth2_client_credentials', ...client })).toBeNull();
+    for (const auth of [null, undefined, { type: 'oauth2_client_credentials', ...client }] as const)
+      expect(ownHeadersOf({ headers: [], ...(auth === undefined ? {} : { auth }) }, 'webhook')).toEqual([]);
+  });
+
+  test('leaves out the headers that are ours under the prefix in force', () => {
+    const headers = [
+      ['acme-id', 'a'],
+      ['x-acme-run', 'b'],
+      ['x-team', 'c'],
+    ] as const;
+    const auth = { type: 'api_key', header: 'acme-key', value: 'd' } as const;
+    expect(ownHeadersOf({ headers, auth }, 'acme')).toEqual([['x-team', 'c']]);
   });
 });

@@ -1,3 +1,5 @@
+import { isOurHeader } from '@posthorn/contracts';
+
 /** How requests prove to their receiver who sends them. */
 export type ReceiverAuth =
   | { readonly type: 'bearer'; readonly token: string }
@@ -40,7 +42,7 @@ const MEMBERS: Readonly<Record<ReceiverAuth['type'], readonly string[]>> = {
  * @throws Error when it is of no known type: a later release may know it, so nothing is sent in its place.
  */
 export function readAuth(text: string): ReceiverAuth {
-  const auth = JSON.parse(text) as ReceiverAuth;
+  const auth = readJson(text) as ReceiverAuth;
   const members = Object.hasOwn(MEMBERS, auth.type) ? MEMBERS[auth.type] : null;
   const isWhole = members?.every((name) => typeof auth[name as keyof ReceiverAuth] === 'string');
   if (!isWhole)
@@ -48,20 +50,54 @@ export function readAuth(text: string): ReceiverAuth {
   return auth;
 }
 
-export const readTls = (text: string): ReceiverTls => JSON.parse(text) as ReceiverTls;
+/** @throws Error when it is no JSON object. */
+export const readTls = (text: string): ReceiverTls => readJson(text);
 
-/** The header that carries it; null where a token has to be had first. `basic` is RFC 7617 in UTF-8. */
-export function authHeaderOf(auth: ReceiverAuth): readonly [name: string, value: string] | null {
+/** Says nothing of the text, as the parser's own error would: it is secret, and errors are logged. */
+function readJson(text: string): object {
+  let value: unknown = null;
+  try {
+    value = JSON.parse(text);
+  } catch {}
+  if (typeof value === 'object' && value !== null) return value;
+  throw new Error('what was sealed for the endpoint is no JSON object');
+}
+
+/** As TLS takes them: PEM of the authorities, of the client's certificate and of its key. */
+export const tlsPartsOf = ({ ca, client_certificate: cert, client_key: key }: ReceiverTls) => ({
+  ca,
+  cert,
+  key,
+});
+
+type OwnHeaders = readonly (readonly [name: string, value: string])[];
+
+/**
+ * What requests carry of the endpoint's own: its headers, and the one that authenticates them. Those that were taken
+ * when another prefix was in force and are ours under this one are left out: ours are the ones that count.
+ */
+export function ownHeadersOf(
+  { headers, auth }: { readonly headers: OwnHeaders; readonly auth?: ReceiverAuth | null },
+  prefix: string,
+): OwnHeaders {
+  const authHeader = auth ? authHeaderOf(auth) : null;
+  const own = authHeader === null ? headers : [...headers, authHeader];
+  return own.filter(([name]) => !isOurHeader(prefix, name));
+}
+
+/** RFC 7617, in UTF-8. */
+export const basicCredentials = (username: string, password: string): string =>
+  Buffer.from(`${username}:${password}`).toString('base64');
+
+/** The header that carries it; null where a token has to be had first. */
+function authHeaderOf(auth: ReceiverAuth): readonly [name: string, value: string] | null {
   switch (auth.type) {
     case 'bearer':
       return ['authorization', `Bearer ${auth.token}`];
     case 'api_key':
       return [auth.header.toLowerCase(), auth.value];
     case 'basic':
-      return [
-        'authorization',
-        `Basic ${Buffer.from(`${auth.username}:${auth.password}`).toString('base64')}`,
-      ];
+      return ['authorization', `Basic ${basicCredentials(auth.username, auth.password)}`];
     case 'oauth2_client_credentials':
       return null;
     default:

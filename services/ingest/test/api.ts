@@ -107,7 +107,7 @@ export async function startApi(change: (parts: AppParts) => AppParts = (parts) =
     catalogue,
     payloadChecks,
     rate: createRateWindow(),
-    verification: { mustAgree: false, handshakes: { shake: async () => ({ kind: 'busy' }) } },
+    verification: { mustAgree: false, handshakes: { perform: async () => ({ kind: 'busy' }) } },
     // Nothing records here what comes of a test.
     outcomeWaits: createOutcomeWaits({
       clock: systemClock,

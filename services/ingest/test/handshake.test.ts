@@ -32,7 +32,10 @@ async function setup(answer: (request: IncomingMessage, body: string, response: 
     headers: [],
     secrets: [{ text: SECRET, expiresAtMs: null }],
   } as unknown as EndpointConfig;
-  const candidate = toCandidate(endpoint, { headerPrefix: 'webhook', nowMs: NOW_MS, messageId: 'message-1' });
+  const options = { headerPrefix: 'webhook', nowMs: NOW_MS, messageId: 'message-1' };
+  const made = toCandidate(endpoint, options);
+  if (made.kind === 'declined') throw new Error(made.detail);
+  const { candidate } = made;
   const handshakes = createHandshakes({ agent, origin: 'hooks.example', makeChallenge: () => 'a-challenge' });
   return { candidate, handshakes };
 }
@@ -43,7 +46,7 @@ test('a receiver verifies the signature and repeats the challenge', async () => 
     seen.push(verify(request.headers, body, [SECRET], { nowSeconds: NOW_MS / 1_000 }));
     response.end(JSON.stringify({ challenge: JSON.parse(body).challenge }));
   });
-  expect(await handshakes.shake(candidate, 'challenge')).toEqual({ kind: 'agreed', maxPerSec: null });
+  expect(await handshakes.perform(candidate, 'challenge')).toEqual({ kind: 'agreed', maxPerSec: null });
   expect(seen).toEqual([{ ok: true }]);
 });
 
@@ -53,7 +56,7 @@ test('a receiver answers the OPTIONS request of CloudEvents, which has no body',
     seen.push([request.method, request.headers['webhook-request-origin'], body]);
     response.writeHead(200, { 'WebHook-Allowed-Origin': '*', 'WebHook-Allowed-Rate': '120' }).end();
   });
-  expect(await handshakes.shake(candidate, 'cloudevents')).toEqual({ kind: 'agreed', maxPerSec: 2 });
+  expect(await handshakes.perform(candidate, 'cloudevents')).toEqual({ kind: 'agreed', maxPerSec: 2 });
   expect(seen).toEqual([['OPTIONS', 'hooks.example', '']]);
 });
 
@@ -63,7 +66,7 @@ test('a receiver that redirects is not followed', async () => {
     asked += 1;
     response.writeHead(307, { location: '/elsewhere' }).end();
   });
-  expect(await handshakes.shake(candidate, 'challenge')).toEqual({
+  expect(await handshakes.perform(candidate, 'challenge')).toEqual({
     kind: 'declined',
     detail: 'it answered 307',
   });

@@ -92,7 +92,7 @@ export async function setup(limits?: { maxRequests?: number; maxBytes?: number }
     catalogue: { find: () => undefined, loaded: true, poll: async () => true },
     payloadChecks: { check: async () => ({ kind: 'fits' }), inspect: async () => ({ kind: 'fits' }) },
     rate: createRateWindow(),
-    verification: { mustAgree: false, handshakes: { shake: async () => ({ kind: 'busy' }) } },
+    verification: { mustAgree: false, handshakes: { perform: async () => ({ kind: 'busy' }) } },
     outcomeWaits: createOutcomeWaits({
       clock,
       pause: async (ms) => clock.advance(ms),

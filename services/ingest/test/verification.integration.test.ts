@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { Candidate, HandshakeMethod, Shaken } from '../src/resources/webhooks/verification/handshake.ts';
+import type {
+  Candidate,
+  HandshakeMethod,
+  HandshakeResult,
+} from '../src/resources/webhooks/verification/handshake.ts';
 import { type ApiAnswer, startApi, type TestApi } from './api.ts';
 
 let api: TestApi;
@@ -7,16 +11,16 @@ let tenantId: string;
 let key: string;
 let tenants = 0;
 let asked: [Candidate, HandshakeMethod][];
-let answer: Shaken;
+let answer: HandshakeResult;
 let meanwhile: () => Promise<void>;
 
 beforeAll(async () => {
-  const shake = async (candidate: Candidate, method: HandshakeMethod): Promise<Shaken> => {
+  const perform = async (candidate: Candidate, method: HandshakeMethod): Promise<HandshakeResult> => {
     asked.push([candidate, method]);
     await meanwhile();
     return answer;
   };
-  api = await startApi((parts) => ({ ...parts, verification: { mustAgree: true, handshakes: { shake } } }));
+  api = await startApi((parts) => ({ ...parts, verification: { mustAgree: true, handshakes: { perform } } }));
 });
 afterAll(() => api.close());
 beforeEach(async () => {

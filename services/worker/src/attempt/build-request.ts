@@ -1,12 +1,7 @@
-import {
-  isOurHeader,
-  type RequestHeaderNames,
-  requestHeaderNames,
-  requestHeaders,
-} from '@posthorn/contracts';
+import { type RequestHeaderNames, requestHeaderNames, requestHeaders } from '@posthorn/contracts';
 import { type OutboundRequest, parseTarget, type Target } from '@posthorn/egress';
 import { makeSignatures, parseSigningKey, type SigningKey } from '@posthorn/signing';
-import { type EndpointConfig, signersOf } from '@posthorn/tenant-config';
+import { type EndpointConfig, ownHeadersOf, signersOf } from '@posthorn/tenant-config';
 import type { DeliverySlot } from '../intake/delivery-work.ts';
 import { type PreparedAuth, prepareAuth } from './prepare-auth.ts';
 import { type Needles, needlesOf } from './scrub-response.ts';
@@ -120,9 +115,7 @@ function prepareEndpoint(endpoint: EndpointConfig, { headerPrefix, userAgent }: 
   }
   const auth = prepareAuth(endpoint, ['user-agent', userAgent]);
   if (auth.kind === 'invalid') return auth;
-  // Taken when another prefix was in force: ours are the ones that count.
-  const own = auth.header === null ? endpoint.headers : [...endpoint.headers, auth.header];
-  const headers = own.filter(([name]) => !isOurHeader(headerPrefix, name));
+  const headers = ownHeadersOf(endpoint, headerPrefix);
   const secrets = needlesOf([...endpoint.headers.map(([, value]) => value), ...auth.secrets]);
   return { kind: 'ready', target, headers, auth, secrets, keys, signing: [], signingUntilMs: 0 };
 }

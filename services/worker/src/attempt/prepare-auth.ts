@@ -1,17 +1,16 @@
-import { createTlsIdentity, type TlsIdentity, type TlsIdentityParts } from '@posthorn/egress';
+import { createTlsIdentity, type TlsIdentity } from '@posthorn/egress';
 import {
-  authHeaderOf,
+  basicCredentials,
   type EndpointConfig,
   type ReceiverAuth,
-  type ReceiverTls,
+  tlsPartsOf,
 } from '@posthorn/tenant-config';
-import { basicCredentials, credentialsOfClient, prepareGrant, type TokenGrant } from './token-grant.ts';
+import { credentialsOfClient, prepareGrant, type TokenGrant } from './token-grant.ts';
 
 /** How an endpoint's requests are authorised: made once for a configuration. */
 export interface PreparedAuth {
   readonly kind: 'ready';
-  /** The header that says who sends; null where there is none, or it needs a token. */
-  readonly header: readonly [name: string, value: string] | null;
+  /** How its token is had; null where it needs none. */
   readonly grant: TokenGrant | null;
   readonly tls: TlsIdentity | undefined;
   /** What of it nobody is to read. */
@@ -20,7 +19,7 @@ export interface PreparedAuth {
 
 export type AuthFault = { readonly kind: 'invalid'; readonly detail: string };
 
-const NONE: PreparedAuth = { kind: 'ready', header: null, grant: null, tls: undefined, secrets: [] };
+const NONE: PreparedAuth = { kind: 'ready', grant: null, tls: undefined, secrets: [] };
 
 /**
  * @param ownHeaders what every request of ours says of its sender
@@ -32,27 +31,17 @@ export function prepareAuth(
 ): PreparedAuth | AuthFault {
   const { auth, tls: parts } = endpoint;
   if (!auth && !parts) return NONE;
-  const own = parts ? createTlsIdentity(toIdentityParts(parts)) : null;
+  const own = parts ? createTlsIdentity(tlsPartsOf(parts)) : null;
   if (own?.ok === false) return invalid(`the certificates are not usable: ${own.part} ${own.detail}`);
   const tls = own?.identity;
   if (!auth) return { ...NONE, tls };
-  const ready = { ...NONE, tls, header: authHeaderOf(auth), secrets: secretsOf(auth) };
+  const ready = { ...NONE, tls, secrets: secretsOf(auth) };
   if (auth.type !== 'oauth2_client_credentials') return ready;
   const grant = prepareGrant(endpoint, auth, { ownHeaders, tls });
   return grant === null ? invalid('the token URL is not an http(s) URL') : { ...ready, grant };
 }
 
 const invalid = (detail: string): AuthFault => ({ kind: 'invalid', detail });
-
-const toIdentityParts = ({
-  ca,
-  client_certificate: cert,
-  client_key: key,
-}: ReceiverTls): TlsIdentityParts => ({
-  ca,
-  cert,
-  key,
-});
 
 function secretsOf(auth: ReceiverAuth): readonly string[] {
   switch (auth.type) {

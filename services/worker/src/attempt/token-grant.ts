@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type OutboundRequest, parseTarget, type TlsIdentity } from '@posthorn/egress';
-import type { EndpointConfig, OAuth2ClientCredentials } from '@posthorn/tenant-config';
+import { basicCredentials, type EndpointConfig, type OAuth2ClientCredentials } from '@posthorn/tenant-config';
 
 /** How an endpoint's token is asked for: made once for a configuration. */
 export interface TokenGrant {
@@ -65,10 +65,6 @@ export const credentialsOfClient = ({ client_id, client_secret }: OAuth2ClientCr
   basicCredentials(encodeForm(client_id), encodeForm(client_secret));
 
 const encodeForm = (text: string): string => new URLSearchParams({ _: text }).toString().slice('_='.length);
-
-/** RFC 7617, in UTF-8. */
-export const basicCredentials = (username: string, password: string): string =>
-  Buffer.from(`${username}:${password}`).toString('base64');
 
 function keyOf(
   tenantId: string,

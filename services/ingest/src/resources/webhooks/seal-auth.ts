@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { EndpointAuth, EndpointRow } from '@posthorn/db';
 import { createTlsIdentity, type TlsIdentityFault } from '@posthorn/egress';
 import { type KeyRing, openSecret, SealedSecretError, sealSecret } from '@posthorn/secrets';
-import { AUTH_FIELD, TLS_FIELD } from '@posthorn/tenant-config';
+import { AUTH_FIELD, TLS_FIELD, tlsPartsOf } from '@posthorn/tenant-config';
 import { type Fault, invalidRequest, type Problem } from '../../http/problem.ts';
 import { pointerTo } from '../../http/validation.ts';
 import {
@@ -69,7 +69,7 @@ export function sealTls(
   const key = keeps ? open(keyRing, of, TLS_FIELD, of.sealedTls!)?.client_key : given.client_key;
   if (keeps && key === undefined) return refused('tls', 'client_key', CANNOT_OPEN);
   const whole = key === undefined ? given : { ...given, client_key: key };
-  const checked = createTlsIdentity({ ca: whole.ca, cert: whole.client_certificate, key });
+  const checked = createTlsIdentity(tlsPartsOf(whole));
   if (!checked.ok) return refused('tls', TLS_MEMBER[checked.part], checked.detail);
   return { tls, sealedTls: seal(keyRing, of, TLS_FIELD, whole) };
 }

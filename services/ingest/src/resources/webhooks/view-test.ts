@@ -1,8 +1,7 @@
 import type { DeliveryId, EventId } from '@posthorn/contracts';
 import type { AttemptRow, EndpointRow } from '@posthorn/db';
 import { SealedSecretError } from '@posthorn/secrets';
-import { parseSigningKey, type SigningKey } from '@posthorn/signing';
-import { signersOf } from '@posthorn/tenant-config';
+import type { SigningKey } from '@posthorn/signing';
 import Type, { type Static } from 'typebox';
 import type { PostedEvent } from '../../accept/posted-event.ts';
 import type { AppParts } from '../../http/app.ts';
@@ -12,6 +11,7 @@ import { viewResponse } from '../attempts/routes.ts';
 import { FullAttempt } from '../attempts/schema.ts';
 import { viewAttempt } from '../deliveries/schema.ts';
 import { Warning } from '../events/schema.ts';
+import { signingKeysAt } from './signing-keys-at.ts';
 
 const ids = {
   webhook_id: Type.String(),
@@ -91,10 +91,7 @@ function keysAt(
   const endpoint = tenants.peek(tenantId)?.endpoints.get(endpointId);
   if (endpoint === undefined) return null;
   try {
-    const parsed = signersOf(endpoint)
-      .filter(({ expiresAtMs }) => expiresAtMs === null || expiresAtMs > atMs)
-      .map(({ scheme, text }) => parseSigningKey(scheme, text));
-    const keys = parsed.flatMap((each) => (each.ok ? each.key : []));
+    const keys = signingKeysAt(endpoint, atMs);
     return keys.length > 0 ? keys : null;
   } catch (error) {
     if (error instanceof SealedSecretError) return null;

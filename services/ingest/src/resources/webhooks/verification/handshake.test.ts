@@ -34,6 +34,7 @@ const candidate = (tenantId = 'customer-1'): Candidate => ({
   url: 'https://receiver.example/in?x=1',
   headers: [['authorization', 'Bearer theirs']],
   sign: (body) => ['webhook-signature', `of ${body.length} bytes`],
+  tls: undefined,
 });
 
 const responds = (
@@ -52,7 +53,7 @@ test('a challenge is signed, carries what every request to the receiver does, an
   const { asked, handshakes } = setup(({ body }) =>
     responds(200, { body: JSON.parse(String(body)).challenge }),
   );
-  expect(await handshakes.shake(candidate(), 'challenge')).toEqual({ kind: 'agreed', maxPerSec: null });
+  expect(await handshakes.perform(candidate(), 'challenge')).toEqual({ kind: 'agreed', maxPerSec: null });
   expect(asked).toMatchObject([
     { method: 'POST', target: { origin: 'https://receiver.example', path: '/in?x=1' } },
   ]);
@@ -91,7 +92,7 @@ test('any other answer declines it, in words that the tenant may read', async ()
   ];
   for (const [result, detail] of outcomes) {
     const { handshakes } = setup(() => result);
-    expect(await handshakes.shake(candidate(), 'challenge')).toEqual({ kind: 'declined', detail });
+    expect(await handshakes.perform(candidate(), 'challenge')).toEqual({ kind: 'declined', detail });
   }
 });
 
@@ -101,25 +102,25 @@ test('CloudEvents are asked for with OPTIONS; the receiver may limit the rate', 
       headers: { 'webhook-allowed-origin': 'hooks.example.com', 'webhook-allowed-rate': '300' },
     }),
   );
-  expect(await handshakes.shake(candidate(), 'cloudevents')).toEqual({ kind: 'agreed', maxPerSec: 5 });
+  expect(await handshakes.perform(candidate(), 'cloudevents')).toEqual({ kind: 'agreed', maxPerSec: 5 });
   expect(asked).toMatchObject([{ method: 'OPTIONS', body: Buffer.alloc(0) }]);
   expect(asked[0]!.headers).toEqual(
     expect.arrayContaining(['webhook-request-origin', 'hooks.example.com', 'authorization']),
   );
   const { handshakes: refusing } = setup(() => responds(200, { headers: { allow: 'OPTIONS' } }));
-  expect(await refusing.shake(candidate(), 'cloudevents')).toMatchObject({ kind: 'declined' });
+  expect(await refusing.perform(candidate(), 'cloudevents')).toMatchObject({ kind: 'declined' });
 });
 
 test('few are under way at once, fewer of one tenant, and each gives its place back', async () => {
   const open: ((result: SendResult) => void)[] = [];
   const { handshakes } = setup(() => new Promise((resolve) => open.push(resolve)));
   const first = [
-    handshakes.shake(candidate('a'), 'challenge'),
-    handshakes.shake(candidate('a'), 'challenge'),
+    handshakes.perform(candidate('a'), 'challenge'),
+    handshakes.perform(candidate('a'), 'challenge'),
   ];
-  expect(await handshakes.shake(candidate('a'), 'challenge')).toEqual({ kind: 'busy' });
-  const other = handshakes.shake(candidate('b'), 'challenge');
-  expect(await handshakes.shake(candidate('c'), 'challenge')).toEqual({ kind: 'busy' });
+  expect(await handshakes.perform(candidate('a'), 'challenge')).toEqual({ kind: 'busy' });
+  const other = handshakes.perform(candidate('b'), 'challenge');
+  expect(await handshakes.perform(candidate('c'), 'challenge')).toEqual({ kind: 'busy' });
   expect(handshakes.underWay).toBe(3);
   for (const answer of open) answer(responds(200, { body: 'the-challenge' }));
   expect(await Promise.all([...first, other])).toEqual(Array(3).fill({ kind: 'agreed', maxPerSec: null }));

@@ -12,21 +12,27 @@ export interface Candidate {
   readonly url: string;
   /** What every request to it carries: its own headers and credentials, by name and value. */
   readonly headers: readonly (readonly [name: string, value: string])[];
-  readonly tls?: OutboundRequest['tls'];
+  readonly tls: OutboundRequest['tls'];
   /** Of these bytes, now: names and values. */
   sign(body: Buffer): readonly string[];
 }
 
-export type Shaken =
+export interface Declined {
+  readonly kind: 'declined';
+  /** What the tenant may read of it. */
+  readonly detail: string;
+}
+
+export type HandshakeResult =
   /** `maxPerSec`: deliveries a second that the receiver grants; null where it names no limit. */
   | { readonly kind: 'agreed'; readonly maxPerSec: number | null }
-  | { readonly kind: 'declined'; readonly detail: string }
+  | Declined
   /** Too many are under way, in all or of this tenant. */
   | { readonly kind: 'busy' };
 
 export interface Handshakes {
   /** Never rejects for anything that the receiver does. */
-  shake(candidate: Candidate, method: HandshakeMethod): Promise<Shaken>;
+  perform(candidate: Candidate, method: HandshakeMethod): Promise<HandshakeResult>;
   readonly underWay: number;
 }
 
@@ -55,7 +61,7 @@ export function createHandshakes(options: HandshakeOptions): Handshakes {
   const byTenant = new Map<string, number>();
   let underWay = 0;
 
-  async function shake(candidate: Candidate, method: HandshakeMethod): Promise<Shaken> {
+  async function perform(candidate: Candidate, method: HandshakeMethod): Promise<HandshakeResult> {
     const ofTenant = byTenant.get(candidate.tenantId) ?? 0;
     if (underWay >= maxUnderWay || ofTenant >= maxUnderWayOfTenant) return { kind: 'busy' };
     underWay += 1;
@@ -70,7 +76,7 @@ export function createHandshakes(options: HandshakeOptions): Handshakes {
     }
   }
 
-  async function challenge(candidate: Candidate): Promise<Shaken> {
+  async function challenge(candidate: Candidate): Promise<HandshakeResult> {
     const text = options.makeChallenge();
     const message = { type: VERIFICATION_TYPE, webhook_id: candidate.endpointId, challenge: text };
     const body = Buffer.from(JSON.stringify(message));
@@ -82,7 +88,7 @@ export function createHandshakes(options: HandshakeOptions): Handshakes {
     return { kind: 'declined', detail: 'the body of its answer does not have the challenge' };
   }
 
-  async function ask(candidate: Candidate): Promise<Shaken> {
+  async function ask(candidate: Candidate): Promise<HandshakeResult> {
     const own = ['webhook-request-origin', options.origin];
     const answer = await send(candidate, 'OPTIONS', own, NO_BODY);
     if (answer.kind !== 'response') return declined(answer);
@@ -107,12 +113,12 @@ export function createHandshakes(options: HandshakeOptions): Handshakes {
       deadlineMs: HANDSHAKE_DEADLINE_MS,
       maxResponseBytes: MAX_ANSWER_BYTES,
       onBehalfOf: candidate.tenantId,
-      ...(candidate.tls === undefined ? {} : { tls: candidate.tls }),
+      tls: candidate.tls,
     });
   }
 
   return {
-    shake,
+    perform,
     get underWay() {
       return underWay;
     },
@@ -123,12 +129,12 @@ const NO_BODY = Buffer.alloc(0);
 const isSuccess = (status: number): boolean => status >= 200 && status < 300;
 
 /** `detail` of a failed request is what the tenant may read of it. */
-const declined = (answer: Exclude<SendResult, { kind: 'response' }>): Shaken => ({
+const declined = (answer: Exclude<SendResult, { kind: 'response' }>): Declined => ({
   kind: 'declined',
   detail: answer.kind === 'failure' ? answer.detail : 'the request was not made',
 });
 
-function conclude(answer: CloudEventsAnswer, origin: string): Shaken {
+function conclude(answer: CloudEventsAnswer, origin: string): HandshakeResult {
   if (!answer.isAllowed)
     return { kind: 'declined', detail: `its WebHook-Allowed-Origin names neither ${origin} nor *` };
   return { kind: 'agreed', maxPerSec: answer.maxPerSec };

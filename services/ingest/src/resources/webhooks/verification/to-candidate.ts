@@ -1,7 +1,8 @@
 import { createTlsIdentity } from '@posthorn/egress';
-import { parseSigningKey, type SigningKey, sign } from '@posthorn/signing';
-import { authHeaderOf, type EndpointConfig, signersOf } from '@posthorn/tenant-config';
-import type { Candidate } from './handshake.ts';
+import { sign } from '@posthorn/signing';
+import { type EndpointConfig, ownHeadersOf, tlsPartsOf } from '@posthorn/tenant-config';
+import { signingKeysAt } from '../signing-keys-at.ts';
+import type { Candidate, Declined } from './handshake.ts';
 
 export interface CandidateOptions {
   readonly headerPrefix: string;
@@ -10,33 +11,29 @@ export interface CandidateOptions {
   readonly messageId: string;
 }
 
-/** A webhook as the handshake asks it: signed and authorised as its deliveries will be. @throws SealedSecretError */
-export function toCandidate(endpoint: EndpointConfig, options: CandidateOptions): Candidate {
-  const { headerPrefix, nowMs, messageId: id } = options;
-  const keys = signersOf(endpoint)
-    .filter(({ expiresAtMs }) => expiresAtMs === null || nowMs < expiresAtMs)
-    .flatMap(({ scheme, text }) => toKey(parseSigningKey(scheme, text)));
-  const authHeader = endpoint.auth ? authHeaderOf(endpoint.auth) : null;
-  const tls = identityOf(endpoint);
-  return {
-    endpointId: endpoint.endpointId,
-    tenantId: endpoint.tenantId,
-    url: endpoint.url,
-    headers: authHeader === null ? endpoint.headers : [...endpoint.headers, authHeader],
-    sign: (body) =>
-      Object.entries(
-        sign({ id, timestampSeconds: Math.floor(nowMs / 1_000), body, keys }, { headerPrefix }),
-      ).flat(),
-    ...(tls === null ? {} : { tls }),
+/**
+ * A webhook as the handshake asks it: signed and authorised as its deliveries will be. Declined where nothing could be
+ * delivered to it either: it is not asked in a way that is less than what it wants. @throws SealedSecretError
+ */
+export function toCandidate(
+  endpoint: EndpointConfig,
+  { headerPrefix, nowMs, messageId: id }: CandidateOptions,
+): { readonly kind: 'ready'; readonly candidate: Candidate } | Declined {
+  const { endpointId, tenantId, url, tls: parts } = endpoint;
+  const keys = signingKeysAt(endpoint, nowMs);
+  if (keys.length === 0) return { kind: 'declined', detail: 'no secret of the webhook signs' };
+  const tls = parts ? createTlsIdentity(tlsPartsOf(parts)) : null;
+  if (tls?.ok === false)
+    return { kind: 'declined', detail: `its certificates are not usable: ${tls.part} ${tls.detail}` };
+  const timestampSeconds = Math.floor(nowMs / 1_000);
+  const candidate = {
+    endpointId,
+    tenantId,
+    url,
+    headers: ownHeadersOf(endpoint, headerPrefix),
+    sign: (body: Buffer) =>
+      Object.entries(sign({ id, timestampSeconds, body, keys }, { headerPrefix })).flat(),
+    tls: tls?.identity,
   };
-}
-
-const toKey = (parsed: { ok: true; key: SigningKey } | { ok: false }): SigningKey[] =>
-  parsed.ok ? [parsed.key] : [];
-
-/** Judged when it was given: what is none any more is left to the handshake of TLS to refuse. */
-function identityOf({ tls }: EndpointConfig): Candidate['tls'] | null {
-  if (!tls) return null;
-  const made = createTlsIdentity({ ca: tls.ca, cert: tls.client_certificate, key: tls.client_key });
-  return made.ok ? made.identity : null;
+  return { kind: 'ready', candidate };
 }

@@ -7,12 +7,12 @@ import { EVERYBODY, operation } from '../../../http/operation.ts';
 import { isProblem, type Problem, problem, retryAfter } from '../../../http/problem.ts';
 import { answerChange } from '../answer-change.ts';
 import { Webhook } from '../view-webhook.ts';
-import type { Handshakes } from './handshake.ts';
+import type { HandshakeMethod, HandshakeResult, Handshakes } from './handshake.ts';
 import type { VerificationRule } from './judge-state.ts';
 import { toCandidate } from './to-candidate.ts';
 
 export interface Verification extends VerificationRule {
-  readonly handshakes: Pick<Handshakes, 'shake'>;
+  readonly handshakes: Pick<Handshakes, 'perform'>;
 }
 
 const VerificationRequest = Type.Optional(
@@ -59,16 +59,23 @@ export function verifyWebhook(app: App, parts: AppParts): void {
     return answerChange(parts, request, reply, 'webhook verified', async (found, actor) => {
       const endpoint = await findConfig(parts, found.tenantId, found.endpointId);
       if (isProblem(endpoint)) return endpoint;
-      const nowMs = parts.clock.nowMs();
-      const { signatureHeaderPrefix: headerPrefix } = parts;
-      const candidate = toCandidate(endpoint, { headerPrefix, nowMs, messageId: mintEventId(nowMs) });
-      const shaken = await parts.verification.handshakes.shake(candidate, method);
-      if (shaken.kind === 'busy') return BUSY;
-      if (shaken.kind === 'declined') return problem('verification_failed', shaken.detail);
+      const result = await askReceiver(parts, endpoint, method);
+      if (result.kind === 'busy') return BUSY;
+      if (result.kind === 'declined') return problem('verification_failed', result.detail);
       const { url } = endpoint;
-      return parts.store.verifyEndpoint(found, { url, maxPerSec: shaken.maxPerSec }, actor);
+      return parts.store.verifyEndpoint(found, { url, maxPerSec: result.maxPerSec }, actor);
     });
   });
+}
+
+async function askReceiver(
+  { clock, verification, signatureHeaderPrefix: headerPrefix }: AppParts,
+  endpoint: EndpointConfig,
+  method: HandshakeMethod,
+): Promise<HandshakeResult> {
+  const nowMs = clock.nowMs();
+  const made = toCandidate(endpoint, { headerPrefix, nowMs, messageId: mintEventId(nowMs) });
+  return made.kind === 'declined' ? made : verification.handshakes.perform(made.candidate, method);
 }
 
 const BUSY = problem('overloaded', 'too many receivers are being asked: try again', retryAfter(5));
