@@ -35,6 +35,7 @@ test('a token is asked for with id and secret encoded as of a form, then joined'
   expect(grant.request).toMatchObject({
     method: 'POST',
     target: { origin: 'https://login.example', path: '/token?x=1' },
+    onBehalfOf: endpoint.tenantId,
   });
 });
 

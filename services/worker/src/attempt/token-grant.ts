@@ -53,6 +53,7 @@ export function prepareGrant(
       body: Buffer.from(body.toString()),
       deadlineMs: TOKEN_DEADLINE_MS,
       maxResponseBytes: MAX_TOKEN_ANSWER_BYTES,
+      onBehalfOf: tenantId,
       tls,
     },
     endpointId,
