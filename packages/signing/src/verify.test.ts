@@ -171,21 +171,25 @@ describe('verify refuses', () => {
   });
 });
 
+/** Of any code units. `fc.string({ unit: 'binary' })` takes seconds to be made. */
+const anyText = (maxLength: number) =>
+  fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength }).map((units) => String.fromCharCode(...units));
+
 test('whatever comes as headers and body, verify gives a result and never throws', () => {
   const { secret } = setup();
-  const value = fc.oneof(fc.string({ unit: 'binary', maxLength: 300 }), fc.array(fc.string()));
+  const value = fc.oneof(anyText(300), fc.array(fc.string()));
   const headers = fc.record({
     'webhook-id': value,
     'webhook-timestamp': fc.oneof(value, fc.constant(`${NOW.nowSeconds}`)),
     'webhook-signature': fc.oneof(
       value,
-      fc.string({ unit: 'binary', maxLength: 200 }).map((text) => `v1,${text} v1a,${text}`),
+      anyText(200).map((text) => `v1,${text} v1a,${text}`),
       fc.base64String({ maxLength: 120 }).map((text) => `v1,${text} v1a,${text}`),
     ),
   });
   const keys = [secret, generatePrivateKey()];
   fc.assert(
-    fc.property(headers, fc.string({ unit: 'binary' }), (received, body) => {
+    fc.property(headers, anyText(20), (received, body) => {
       expect(verify(received, body, keys, NOW).ok).toBe(false);
     }),
     { numRuns: 25 },
