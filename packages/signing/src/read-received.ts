@@ -8,6 +8,7 @@ export type VerifyFailure =
   | 'missing_header'
   | 'repeated_header'
   | 'header_too_large'
+  | 'malformed_id'
   | 'malformed_timestamp'
   | 'timestamp_too_old'
   | 'timestamp_too_new'
@@ -54,6 +55,8 @@ export function readReceived(
   const [id, timestamp, signature] = found;
   if (!id || !timestamp || !signature) return 'missing_header';
   if (id.length > MAX_ID_CHARACTERS || signature.length > MAX_SIGNATURE_CHARACTERS) return 'header_too_large';
+  // Dots part what is signed: with one in the id, the timestamp of an old request would pass for a part of it.
+  if (id.includes('.')) return 'malformed_id';
   const stale = judgeTimestamp(timestamp, nowSeconds, toleranceSeconds);
   if (stale !== null) return stale;
   const passed = signature.split(' ');

@@ -155,6 +155,17 @@ describe('verify refuses', () => {
     },
   );
 
+  test('an old request whose timestamp was moved into its id, and the start of its body into the timestamp', () => {
+    const { secret, key } = setup();
+    const old = { id: 'dlv_1', timestampSeconds: 1_600_000_000, body: `${NOW.nowSeconds}.5`, keys: [key] };
+    const moved = {
+      ...sign(old),
+      'webhook-id': 'dlv_1.1600000000',
+      'webhook-timestamp': `${NOW.nowSeconds}`,
+    };
+    expect(reasonFor(moved, Buffer.from('5'), [secret])).toBe('malformed_id');
+  });
+
   test('headers and lists of signatures beyond their bounds', () => {
     const { headers, body, secret } = setup();
     const withSignature = (signature: string) =>
