@@ -157,6 +157,7 @@ describe('authentication of a webhook', () => {
     [{ ...OAUTH2, token_url: 'http://127.0.0.1/token' }, '/auth/token_url', 'may not be used'],
     [{ ...OAUTH2, client_secret: `${CANARY}é` }, '/auth/client_secret', 'printable ASCII'],
     [{ ...OAUTH2, scope: 'a "b"' }, '/auth/scope', 'must be scopes'],
+    [{ ...OAUTH2, scope: '' }, '/auth/scope', 'must be scopes'],
     [{ ...OAUTH2, auth_style: 'query' }, '/auth/auth_style', 'must be "basic" or "body"'],
     ['bearer', '/auth', 'must be object'],
   ])('that is malformed is refused without being quoted: %j', async (auth, pointer, detail) => {

@@ -133,7 +133,7 @@ export function authFaults(auth: GivenAuth, urlFault: (url: string) => string | 
   const foreign = Object.keys(auth).filter((name) => !allowed.includes(name));
   const malformed = Object.entries(RULES).filter(([name, [pattern]]) => {
     const value = auth[name as keyof GivenAuth];
-    return value !== undefined && value !== '' && !pattern.test(value);
+    return value !== undefined && !missing.includes(name as keyof GivenAuth) && !pattern.test(value);
   });
   return [
     ...missing.map((name) => at(name, 'is required')),

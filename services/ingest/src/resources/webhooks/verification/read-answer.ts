@@ -1,3 +1,5 @@
+import { MAX_PER_SEC } from '../fields.ts';
+
 /** What receivers answer to a handshake: other people's bytes, read within bounds. */
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
@@ -35,12 +37,12 @@ export function readCloudEventsAnswer(headers: Headers, origin: string): CloudEv
   const allowed = one(headers['webhook-allowed-origin']).split(',', MAX_ORIGINS);
   const isAllowed = allowed.some((each) => ['*', origin.toLowerCase()].includes(each.trim().toLowerCase()));
   const rate = one(headers['webhook-allowed-rate']).trim();
-  // Less than one a second is one a second: that is the least limit that an endpoint can have.
-  const maxPerSec = RATE_PER_MINUTE.test(rate)
-    ? Math.max(1, Math.floor(Number(rate) / SECONDS_PER_MINUTE))
-    : null;
-  return { isAllowed, maxPerSec };
+  return { isAllowed, maxPerSec: RATE_PER_MINUTE.test(rate) ? toMaxPerSec(Number(rate)) : null };
 }
+
+/** What is beyond either limit that an endpoint can have is that limit: one a second at least. */
+const toMaxPerSec = (perMinute: number): number =>
+  Math.min(Math.max(1, Math.floor(perMinute / SECONDS_PER_MINUTE)), MAX_PER_SEC);
 
 const one = (value: string | string[] | undefined): string =>
   Array.isArray(value) ? value.join(',') : (value ?? '');
