@@ -1,6 +1,6 @@
 import { USER_AGENT } from '@posthorn/contracts';
 import { type GuardedAgent, type OutboundRequest, parseTarget, type SendResult } from '@posthorn/egress';
-import { type CloudEventsAnswer, echoes, readCloudEventsAnswer } from './read-answer.ts';
+import { echoes, readCloudEventsAnswer } from './read-answer.ts';
 
 /** `challenge`: a signed POST whose answer has to repeat a text. `cloudevents`: OPTIONS, as CloudEvents' webhooks ask. */
 export type HandshakeMethod = 'challenge' | 'cloudevents';
@@ -57,85 +57,80 @@ export const VERIFICATION_TYPE = 'webhook.verification';
  * type an address cannot answer for it. The requests go through the same guard as deliveries.
  */
 export function createHandshakes(options: HandshakeOptions): Handshakes {
-  const { agent, maxUnderWay = MAX_HANDSHAKES, maxUnderWayOfTenant = MAX_HANDSHAKES_OF_TENANT } = options;
+  const { maxUnderWay = MAX_HANDSHAKES, maxUnderWayOfTenant = MAX_HANDSHAKES_OF_TENANT } = options;
   const byTenant = new Map<string, number>();
   let underWay = 0;
-
-  async function perform(candidate: Candidate, method: HandshakeMethod): Promise<HandshakeResult> {
-    const ofTenant = byTenant.get(candidate.tenantId) ?? 0;
-    if (underWay >= maxUnderWay || ofTenant >= maxUnderWayOfTenant) return { kind: 'busy' };
-    underWay += 1;
-    byTenant.set(candidate.tenantId, ofTenant + 1);
-    try {
-      return await (method === 'challenge' ? challenge(candidate) : ask(candidate));
-    } finally {
-      underWay -= 1;
-      const left = byTenant.get(candidate.tenantId)! - 1;
-      if (left > 0) byTenant.set(candidate.tenantId, left);
-      else byTenant.delete(candidate.tenantId);
-    }
-  }
-
-  async function challenge(candidate: Candidate): Promise<HandshakeResult> {
-    const text = options.makeChallenge();
-    const message = { type: VERIFICATION_TYPE, webhook_id: candidate.endpointId, challenge: text };
-    const body = Buffer.from(JSON.stringify(message));
-    const own = [...candidate.sign(body), 'content-type', 'application/json'];
-    const answer = await send(candidate, 'POST', own, body);
-    if (answer.kind !== 'response') return declined(answer);
-    if (!isSuccess(answer.status)) return { kind: 'declined', detail: `it answered ${answer.status}` };
-    if (echoes(answer.body, text)) return { kind: 'agreed', maxPerSec: null };
-    return { kind: 'declined', detail: 'the body of its answer does not have the challenge' };
-  }
-
-  async function ask(candidate: Candidate): Promise<HandshakeResult> {
-    const own = ['webhook-request-origin', options.origin];
-    const answer = await send(candidate, 'OPTIONS', own, NO_BODY);
-    if (answer.kind !== 'response') return declined(answer);
-    if (!isSuccess(answer.status)) return { kind: 'declined', detail: `it answered ${answer.status}` };
-    return conclude(readCloudEventsAnswer(answer.headers, options.origin), options.origin);
-  }
-
-  async function send(
-    candidate: Candidate,
-    method: 'POST' | 'OPTIONS',
-    own: readonly string[],
-    body: Buffer,
-  ): Promise<SendResult> {
-    const target = parseTarget(candidate.url);
-    if (target === null) throw new Error('a stored URL is not one');
-    const headers = [...own, 'user-agent', USER_AGENT, ...candidate.headers.flat()];
-    return agent.send({
-      target,
-      method,
-      headers,
-      body,
-      deadlineMs: HANDSHAKE_DEADLINE_MS,
-      maxResponseBytes: MAX_ANSWER_BYTES,
-      onBehalfOf: candidate.tenantId,
-      tls: candidate.tls,
-    });
-  }
-
   return {
-    perform,
+    async perform(candidate, method) {
+      const { tenantId } = candidate;
+      const ofTenant = byTenant.get(tenantId) ?? 0;
+      if (underWay >= maxUnderWay || ofTenant >= maxUnderWayOfTenant) return { kind: 'busy' };
+      underWay += 1;
+      byTenant.set(tenantId, ofTenant + 1);
+      try {
+        return await (method === 'challenge' ? challenge(options, candidate) : ask(options, candidate));
+      } finally {
+        underWay -= 1;
+        const left = byTenant.get(tenantId)! - 1;
+        if (left > 0) byTenant.set(tenantId, left);
+        else byTenant.delete(tenantId);
+      }
+    },
     get underWay() {
       return underWay;
     },
   };
 }
 
+async function challenge(
+  { agent, makeChallenge }: HandshakeOptions,
+  candidate: Candidate,
+): Promise<HandshakeResult> {
+  const text = makeChallenge();
+  const message = { type: VERIFICATION_TYPE, webhook_id: candidate.endpointId, challenge: text };
+  const body = Buffer.from(JSON.stringify(message));
+  const own = [...candidate.sign(body), 'content-type', 'application/json'];
+  const answer = await agent.send(requestTo(candidate, { method: 'POST', own, body }));
+  if (answer.kind !== 'response') return notAnswered(answer);
+  if (!isSuccess(answer.status)) return declined(`it answered ${answer.status}`);
+  if (echoes(answer.body, text)) return { kind: 'agreed', maxPerSec: null };
+  return declined('the body of its answer does not have the challenge');
+}
+
+async function ask({ agent, origin }: HandshakeOptions, candidate: Candidate): Promise<HandshakeResult> {
+  const own = ['webhook-request-origin', origin];
+  const answer = await agent.send(requestTo(candidate, { method: 'OPTIONS', own, body: NO_BODY }));
+  if (answer.kind !== 'response') return notAnswered(answer);
+  if (!isSuccess(answer.status)) return declined(`it answered ${answer.status}`);
+  const { isAllowed, maxPerSec } = readCloudEventsAnswer(answer.headers, origin);
+  if (!isAllowed) return declined(`its WebHook-Allowed-Origin names neither ${origin} nor *`);
+  return { kind: 'agreed', maxPerSec };
+}
+
+interface Message {
+  readonly method: 'POST' | 'OPTIONS';
+  /** Headers of this request alone: names and values. */
+  readonly own: readonly string[];
+  readonly body: Buffer;
+}
+
+function requestTo(candidate: Candidate, { method, own, body }: Message): OutboundRequest {
+  const target = parseTarget(candidate.url);
+  if (target === null) throw new Error('a stored URL is not one');
+  return {
+    target,
+    method,
+    headers: [...own, 'user-agent', USER_AGENT, ...candidate.headers.flat()],
+    body,
+    deadlineMs: HANDSHAKE_DEADLINE_MS,
+    maxResponseBytes: MAX_ANSWER_BYTES,
+    onBehalfOf: candidate.tenantId,
+    tls: candidate.tls,
+  };
+}
+
 const NO_BODY = Buffer.alloc(0);
 const isSuccess = (status: number): boolean => status >= 200 && status < 300;
-
-/** `detail` of a failed request is what the tenant may read of it. */
-const declined = (answer: Exclude<SendResult, { kind: 'response' }>): Declined => ({
-  kind: 'declined',
-  detail: answer.kind === 'failure' ? answer.detail : 'the request was not made',
-});
-
-function conclude(answer: CloudEventsAnswer, origin: string): HandshakeResult {
-  if (!answer.isAllowed)
-    return { kind: 'declined', detail: `its WebHook-Allowed-Origin names neither ${origin} nor *` };
-  return { kind: 'agreed', maxPerSec: answer.maxPerSec };
-}
+const declined = (detail: string): Declined => ({ kind: 'declined', detail });
+const notAnswered = (answer: Exclude<SendResult, { kind: 'response' }>): Declined =>
+  declined(answer.kind === 'failure' ? answer.detail : 'the request was not made');
