@@ -10,8 +10,7 @@ import { createBreaker, type Verdict } from '../schedule/breaker.ts';
 import type { Conclusion } from '../settle/made.ts';
 import { type AttemptSteps, attempt } from './attempt.ts';
 import { createAuthorisedSend } from './authorise.ts';
-import { createSendRequest } from './send.ts';
-import { createTokens } from './tokens.ts';
+import type { Tokens } from './tokens.ts';
 
 const judged = (verdict: Verdict, steps: AttemptSteps): AttemptSteps => ({
   ...steps,
@@ -63,18 +62,6 @@ function setup(over: Partial<AttemptSteps> = {}) {
   };
   return { steps, clock, conclusions, lines, metrics, circuit, gone };
 }
-
-const sendBy = (
-  send: (request: OutboundRequest) => Promise<SendResult>,
-  log = createLogger('worker', 'silent'),
-) => createAuthorisedSend(createSendRequest({ send }, log), createTokens(NO_TOKENS), createFakeClock(NOW));
-const NO_TOKENS = {
-  ask: () => Promise.reject(new Error('no token is to be asked for')),
-  clock: createFakeClock(NOW),
-  log: createLogger('worker', 'silent'),
-  maxTokens: 1,
-  onAsked: () => {},
-};
 
 test('a slot is loaded, built, sent, classified and settled', async () => {
   const { steps, conclusions, metrics } = setup();
@@ -135,7 +122,11 @@ test('no request starts when the fence closed while the configuration was loaded
 test('an endpoint that no request can be made of counts as a failed attempt', async () => {
   const { steps, conclusions } = setup({
     build: () => ({ kind: 'invalid', detail: 'no URL' }),
-    send: sendBy(() => Promise.reject(new Error('nothing is to be sent'))),
+    send: createAuthorisedSend(
+      () => Promise.reject(new Error('nothing is to be sent')),
+      {} as Tokens,
+      createFakeClock(NOW),
+    ),
   });
   await attempt(steps, makeSlot().slot);
   expect(conclusions).toMatchObject([
@@ -158,42 +149,6 @@ test('a slot that cannot even be put aside is left unfinished, and said so', asy
   const { steps, lines } = setup({ settle: () => Promise.reject(new Error('a bug')) });
   expect(await attempt(steps, makeSlot().slot)).toBe('settled');
   expect(lines.map((line) => line.msg)).toEqual(['attempt broke off', 'slot left unfinished']);
-});
-
-test('a blocked address is named to operators only', async () => {
-  const { steps, lines, conclusions } = setup();
-  const blocked: SendResult = {
-    kind: 'failure',
-    failure: 'blocked',
-    detail: 'connection refused',
-    operatorDetail: '10.0.0.1 is private',
-    sentAnyBytes: false,
-    timing,
-  };
-  const send = sendBy(async () => blocked, steps.log);
-  await attempt({ ...steps, send }, makeSlot().slot);
-  expect(lines).toMatchObject([{ level: 'warn', origin: 'http://x', reason: '10.0.0.1 is private' }]);
-  expect(conclusions).toMatchObject([
-    { made: { outcome: { failure: 'connect', detail: 'connection refused' } } },
-  ]);
-  expect(JSON.stringify(conclusions)).not.toContain('10.0.0.1');
-});
-
-test('what the proxy said is told to operators only', async () => {
-  const { steps, lines, conclusions } = setup();
-  const refused: SendResult = {
-    kind: 'failure',
-    failure: 'connect',
-    detail: 'connection refused',
-    operatorDetail: 'the proxy answered 407',
-    atProxy: true,
-    sentAnyBytes: false,
-    timing,
-  };
-  const send = sendBy(async () => refused, steps.log);
-  await attempt({ ...steps, send }, makeSlot().slot);
-  expect(lines).toMatchObject([{ level: 'info', origin: 'http://x', reason: 'the proxy answered 407' }]);
-  expect(JSON.stringify(conclusions)).not.toContain('407');
 });
 
 test('each attempt has its own id and the same delivery id', async () => {
