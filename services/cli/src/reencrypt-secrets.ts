@@ -4,7 +4,6 @@ import {
   pageSealedTexts,
   processActor,
   replaceSealedTexts,
-  type SealedTexts,
   type Sql,
 } from '@posthorn/db';
 import { type KeyRing, readKeyRing } from '@posthorn/secrets';
@@ -91,7 +90,7 @@ function sealBatch(session: Session, ring: KeyRing, after: string): Promise<Seal
 
 /** One entry a batch, in its transaction: which endpoints is between its first and its last. */
 function tellAudit({ user }: Session, sql: Sql, ring: KeyRing, due: readonly SealedAnew[]): Promise<void> {
-  const ids = due.map(({ texts }: { texts: SealedTexts }) => texts.endpointId);
+  const ids = due.map(({ texts }) => texts.endpointId);
   return insertAuditEntry(sql, {
     actor: { ...processActor('cli'), name: user },
     action: 'secrets.reencrypted',

@@ -22,12 +22,12 @@ export type AuthFault = { readonly kind: 'invalid'; readonly detail: string };
 const NONE: PreparedAuth = { kind: 'ready', grant: null, tls: undefined, secrets: [] };
 
 /**
- * @param ownHeaders what every request of ours says of its sender
+ * @param senderHeaders what every request of ours says of its sender
  * @throws SealedSecretError when what is sealed cannot be opened with the keys of this process.
  */
 export function prepareAuth(
   endpoint: Pick<EndpointConfig, 'endpointId' | 'tenantId' | 'auth' | 'tls'>,
-  ownHeaders: readonly string[],
+  senderHeaders: readonly string[],
 ): PreparedAuth | AuthFault {
   const { auth, tls: parts } = endpoint;
   if (!auth && !parts) return NONE;
@@ -37,7 +37,7 @@ export function prepareAuth(
   if (!auth) return { ...NONE, tls };
   const ready = { ...NONE, tls, secrets: secretsOf(auth) };
   if (auth.type !== 'oauth2_client_credentials') return ready;
-  const grant = prepareGrant(endpoint, auth, { ownHeaders, tls });
+  const grant = prepareGrant(endpoint, auth, { senderHeaders, tls });
   return grant === null ? invalid('the token URL is not an http(s) URL') : { ...ready, grant };
 }
 

@@ -14,7 +14,7 @@ function grantOf(over: object = {}) {
   const grant = prepareGrant(
     endpoint,
     { ...AUTH, ...over },
-    { ownHeaders: ['user-agent', 'us'], tls: undefined },
+    { senderHeaders: ['user-agent', 'us'], tls: undefined },
   )!;
   const flat = grant.request.headers as readonly string[];
   const headers = Object.fromEntries(flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1]]] : [])));
@@ -58,7 +58,7 @@ test('the key of a grant is that of its endpoint, server and credentials, and ha
   const keys = others.map((over) => grantOf(over).grant.key);
   expect(new Set([key, ...keys]).size).toBe(4);
   const other = prepareGrant({ ...endpoint, endpointId: `${endpoint.endpointId}2` as never }, AUTH, {
-    ownHeaders: [],
+    senderHeaders: [],
     tls: undefined,
   });
   expect(other?.key).not.toBe(key);
@@ -67,6 +67,6 @@ test('the key of a grant is that of its endpoint, server and credentials, and ha
 
 test('a token URL that is none makes no grant', () => {
   expect(
-    prepareGrant(endpoint, { ...AUTH, token_url: 'login' }, { ownHeaders: [], tls: undefined }),
+    prepareGrant(endpoint, { ...AUTH, token_url: 'login' }, { senderHeaders: [], tls: undefined }),
   ).toBeNull();
 });

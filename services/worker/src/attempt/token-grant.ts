@@ -17,7 +17,7 @@ export const MAX_TOKEN_ANSWER_BYTES = 32 * 1_024;
 
 export interface GrantOptions {
   /** What every request of ours says of its sender: name, value, name, value. */
-  readonly ownHeaders: readonly string[];
+  readonly senderHeaders: readonly string[];
   readonly tls: TlsIdentity | undefined;
 }
 
@@ -25,7 +25,7 @@ export interface GrantOptions {
 export function prepareGrant(
   { endpointId, tenantId }: Pick<EndpointConfig, 'endpointId' | 'tenantId'>,
   auth: OAuth2ClientCredentials,
-  { ownHeaders, tls }: GrantOptions,
+  { senderHeaders, tls }: GrantOptions,
 ): TokenGrant | null {
   const target = parseTarget(auth.token_url);
   if (target === null) return null;
@@ -41,7 +41,7 @@ export function prepareGrant(
     'application/x-www-form-urlencoded',
     'accept',
     'application/json',
-    ...ownHeaders,
+    ...senderHeaders,
     ...(inBody ? [] : ['authorization', `Basic ${credentialsOfClient(auth)}`]),
   ];
   return {
