@@ -629,6 +629,11 @@ describe('over a socket', () => {
       `${head}content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n\r\n`,
       'malformed_request',
     ],
+    [
+      'two transfer codings, the first of which another may go by',
+      `${head}content-type: application/json\r\ntransfer-encoding: identity\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`,
+      'malformed_request',
+    ],
     ['no host', 'GET /health HTTP/1.1\r\nconnection: close\r\n\r\n', undefined],
     [
       'two hosts',

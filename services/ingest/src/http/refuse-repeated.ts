@@ -1,7 +1,7 @@
 import { type Problem, problem } from './problem.ts';
 
 /** Node takes the first of several, and who stands in front of it may have judged by another (RFC 9112 §3.2). */
-const SINGLE: ReadonlySet<string> = new Set(['host', 'authorization', 'content-type']);
+const SINGLE: ReadonlySet<string> = new Set(['host', 'authorization', 'content-type', 'transfer-encoding']);
 
 /** Null for headers that name each of these once at most. `rawHeaders`: names and values in turn. */
 export function refuseRepeated(rawHeaders: readonly string[]): Problem | null {
