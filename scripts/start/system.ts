@@ -7,6 +7,7 @@ import type { Say } from '../infra/kafka-jars.ts';
 import { removeVolumes } from '../infra/volumes.mjs';
 import type { Interrupt } from '../interrupt.ts';
 import { openRunFile, stopLeftovers } from '../run-file.mjs';
+import { DATABASE_FILE, KEYS_FILE } from './files.ts';
 import type { StartOptions } from './options.ts';
 import { runSetup } from './run-setup.ts';
 import { type LogLine, SERVICES, type Service, type ServiceName, startService } from './services.ts';
@@ -33,9 +34,6 @@ export type System = {
   restart(names: readonly ServiceName[]): Promise<void>;
 };
 
-/** In `.posthorn`. */
-export const DATABASE_FILE = 'database-url';
-
 /** The demo's receiver listens on loopback, where endpoints may not be otherwise. */
 export const DEMO_CIDRS = '127.0.0.0/8';
 
@@ -55,7 +53,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const running = openRunFile(runFile, 'npm start');
   options.stops.add('run file', () => rm(runFile, { force: true }));
   const infra = await startInfra(options, running.add);
-  const keys = await ensureKeys(join(dir, 'keys.json'));
+  const keys = await ensureKeys(join(dir, KEYS_FILE));
   const [kafka, postgres] = infra;
   await keepAddress(options, postgres.address);
   const env = serviceEnvironment({
@@ -85,7 +83,7 @@ async function keepAddress({ dir, stops }: SystemOptions, databaseUrl: string): 
 
 async function removeData({ root, dir, say }: SystemOptions): Promise<void> {
   await removeWithElsewhere(join(dir, 'postgres'));
-  for (const name of ['kafka', 'logs', 'demo.json', 'keys.json'])
+  for (const name of ['kafka', 'logs', 'demo.json', KEYS_FILE])
     await rm(join(dir, name), { recursive: true, force: true });
   await removeVolumes(root);
   if (process.env.KAFKA_BROKERS || process.env.DATABASE_URL)
