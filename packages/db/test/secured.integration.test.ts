@@ -89,7 +89,7 @@ describe.skipIf(secured === undefined)('over TLS', () => {
     const proxy = await startFaultProxy({ targetPort: Number(url.port) });
     closing.push(() => proxy.close());
     url.port = String(proxy.port);
-    const { sql } = open(url, { tls: trusted(), silenceTimeoutMs: 500 });
+    const { sql } = open(url, { tls: trusted(), silenceTimeoutMs: 2_000 });
     await sql`select 1`;
     proxy.silence();
     await expect(sql`select 1`).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' });

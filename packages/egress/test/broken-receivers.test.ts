@@ -8,7 +8,7 @@ import { DEADLINE_MS, setupAgent } from './setup-agent.ts';
 async function failureOf(onRequest: OnRequest) {
   await using receiver = await startRawReceiver({ onRequest });
   await using setup = setupAgent();
-  const result = await setup.send(`http://127.0.0.1:${receiver.port}/`, { deadlineMs: 2_000 });
+  const result = await setup.send(`http://127.0.0.1:${receiver.port}/`);
   expect(setup.agent.stats()).toMatchObject({ idleConnections: 0, openConnections: 0 });
   return result;
 }
@@ -146,7 +146,7 @@ describe('no connection', () => {
     await using setup = setupAgent({ lookup: () => new Promise(() => {}) });
     const result = await setup.send('http://slow.example.com/', { deadlineMs: DEADLINE_MS });
     expect(result).toMatchObject({ kind: 'failure', failure: 'timeout', sentAnyBytes: false });
-    expect(result.timing.totalMs).toBeLessThan(DEADLINE_MS + 2_000);
+    expect(result.timing.totalMs).toBeLessThan(DEADLINE_MS + 10_000);
   });
 
   test.each(['ENOTFOUND', 'ESERVFAIL', 'ETIMEOUT'])('when DNS says %s', async (code) => {

@@ -19,7 +19,11 @@ const refused = { kind: 'failure', failure: 'blocked', detail: 'connection refus
 /** An agent that asks a name server, a real one but for what it says, and a receiver that it would reach. */
 async function setup(
   answer: (name: string, type: number) => NameAnswer | null,
-  { allowedCidrs = [] as readonly string[], ownHosts = [] as readonly string[], queryTimeoutMs = 5_000 } = {},
+  {
+    allowedCidrs = [] as readonly string[],
+    ownHosts = [] as readonly string[],
+    queryTimeoutMs = 20_000,
+  } = {},
 ) {
   const names = await startNameServer(answer);
   const receiver = await startRawReceiver({ onRequest: respond(OK) });
@@ -64,11 +68,16 @@ test('an inner address as the answer for a public name is dialled by nobody: alo
   };
   await using inside = await setup((name, type) => ({ records: addresses(...answers(name))(type) }));
   const names = INNER.flatMap((_, at) => [`alone-${at}`, `behind-${at}`, `before-${at}`]);
-  const sent = await Promise.all(names.map((name) => inside.send(`${name}.example.com`)));
-  const called = names.filter((_, at) => {
-    const result = sent[at]!;
-    return !(result.kind === 'failure' && result.failure === 'blocked');
-  });
+  const called: string[] = [];
+  const left = [...names];
+  const sendEach = async (): Promise<void> => {
+    for (let name = left.pop(); name !== undefined; name = left.pop()) {
+      const result = await inside.send(`${name}.example.com`);
+      if (!(result.kind === 'failure' && result.failure === 'blocked')) called.push(name);
+    }
+  };
+  // As many at once as the one socket of the name server holds questions of.
+  await Promise.all(Array.from({ length: 20 }, sendEach));
   expect(called).toEqual([]);
   expect(names.length).toBeGreaterThanOrEqual(300);
   expect(inside.receiver.connections).toBe(0);

@@ -193,7 +193,7 @@ describe('the deadline ends', () => {
     expect(result).toMatchObject({ kind: 'failure', failure: 'timeout', sentAnyBytes: true });
     expect(result.kind === 'failure' && result.status).toBe(status);
     expect(result.timing.totalMs).toBeGreaterThan(DEADLINE_MS - 5);
-    expect(result.timing.totalMs).toBeLessThan(DEADLINE_MS + 2_000);
+    expect(result.timing.totalMs).toBeLessThan(DEADLINE_MS + 10_000);
     await receiver.closed(1);
     expect(setup.agent.stats()).toMatchObject({ openConnections: 0, requestsInFlight: 0 });
   });

@@ -145,7 +145,7 @@ test('the fence closes while nobody answers heartbeats, and opens when somebody 
   const { consumer } = await member({ sessionTimeoutMs: 6_000 }, clientThrough(proxy.port, log));
   expect([consumer.mayAct(), consumer.mayBegin()]).toEqual([true, true]);
   proxy.silence();
-  await waitUntil(() => !consumer.mayAct(), { what: 'the fence closes', timeoutMs: 3_500 });
+  await waitUntil(() => !consumer.mayAct(), { what: 'the fence closes', timeoutMs: 5_900 });
   expect(consumer.mayBegin()).toBe(false);
   proxy.heal();
   await waitUntil(() => consumer.mayBegin(), { what: 'the fence opens' });

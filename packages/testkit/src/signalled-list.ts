@@ -12,7 +12,8 @@ export interface SignalledList<T> {
   waitFor(condition: () => boolean, options: SignalWait): Promise<void>;
 }
 
-const DEFAULT_TIMEOUT_MS = 10_000;
+/** Long: a machine that runs all tests at once may be that late, and nobody waits for it who is not failing. */
+const DEFAULT_TIMEOUT_MS = 25_000;
 
 /** Without a bound it keeps all; with one, the `keepItems` that came last. */
 export function createSignalledList<T>(keepItems = Number.POSITIVE_INFINITY): SignalledList<T> {

@@ -7,7 +7,8 @@ export interface WaitOptions {
   readonly everyMs?: number;
 }
 
-const DEFAULT_TIMEOUT_MS = 10_000;
+/** Long: a machine that runs all tests at once may be that late, and nobody waits for it who is not failing. */
+const DEFAULT_TIMEOUT_MS = 25_000;
 const DEFAULT_EVERY_MS = 25;
 
 /**
