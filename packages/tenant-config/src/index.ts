@@ -25,7 +25,13 @@ export {
   tlsPartsOf,
 } from './receiver-auth.ts';
 export { type SealedAnew, sealAnew } from './seal-anew.ts';
+export {
+  ED25519_KEY_FIELD,
+  type EndpointSecret,
+  headerField,
+  SIGNING_SECRET_FIELD,
+} from './sealed-parts.ts';
 export { type Signer, signersOf } from './signers.ts';
-export type { EndpointConfig, EndpointSecret, EndpointVersion, TenantConfig } from './tenant-config.ts';
-export { ED25519_KEY_FIELD, headerField, SIGNING_SECRET_FIELD, toTenantConfig } from './tenant-config.ts';
+export type { EndpointConfig, EndpointVersion, TenantConfig } from './tenant-config.ts';
+export { toTenantConfig } from './tenant-config.ts';
 export * from './tenant-configs.ts';

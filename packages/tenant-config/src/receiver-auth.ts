@@ -70,7 +70,8 @@ export const tlsPartsOf = ({ ca, client_certificate: cert, client_key: key }: Re
   key,
 });
 
-type OwnHeaders = readonly (readonly [name: string, value: string])[];
+/** An endpoint's own headers, names in lower case. */
+export type OwnHeaders = readonly (readonly [name: string, value: string])[];
 
 /**
  * What requests carry of the endpoint's own: its headers, and the one that authenticates them. Those that were taken

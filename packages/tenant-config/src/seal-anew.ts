@@ -1,7 +1,7 @@
 import type { SealedTexts } from '@posthorn/db';
 import { isSealedAsNow, type KeyRing, openSecret, SealedSecretError, sealSecret } from '@posthorn/secrets';
 import { AUTH_FIELD, TLS_FIELD } from './receiver-auth.ts';
-import { ED25519_KEY_FIELD, headerField, SIGNING_SECRET_FIELD } from './tenant-config.ts';
+import { ED25519_KEY_FIELD, headerField, SIGNING_SECRET_FIELD } from './sealed-parts.ts';
 
 export interface SealedAnew {
   readonly texts: SealedTexts;

@@ -1,5 +1,6 @@
 import type { SignatureScheme } from '@posthorn/db';
-import type { EndpointConfig, EndpointSecret } from './tenant-config.ts';
+import type { EndpointSecret } from './sealed-parts.ts';
+import type { EndpointConfig } from './tenant-config.ts';
 
 export interface Signer extends EndpointSecret {
   readonly scheme: SignatureScheme;

@@ -13,15 +13,9 @@ import type {
   TenantState,
   UnknownTypePolicy,
 } from '@posthorn/db';
-import { type KeyRing, openSecret } from '@posthorn/secrets';
-import {
-  AUTH_FIELD,
-  type ReceiverAuth,
-  type ReceiverTls,
-  readAuth,
-  readTls,
-  TLS_FIELD,
-} from './receiver-auth.ts';
+import type { KeyRing } from '@posthorn/secrets';
+import type { ReceiverAuth, ReceiverTls } from './receiver-auth.ts';
+import { type EndpointSecret, SealedParts } from './sealed-parts.ts';
 
 /** What an endpoint subscribed to from one change up to (not including) another. */
 export interface EndpointVersion {
@@ -31,13 +25,6 @@ export interface EndpointVersion {
   readonly labels: Labels;
   /** Null, or left out, for none; one that does not compile matches nothing. */
   readonly filter?: ContentFilter | null;
-}
-
-/** A signing secret in the clear. */
-export interface EndpointSecret {
-  readonly text: string;
-  /** From then on it signs nothing; null: as long as it is there. */
-  readonly expiresAtMs: number | null;
 }
 
 export interface EndpointConfig {
@@ -108,17 +95,8 @@ export interface TenantConfig {
   readonly endpoints: ReadonlyMap<EndpointId, EndpointConfig>;
 }
 
-/** The field that an endpoint's signing secrets are sealed for. */
-export const SIGNING_SECRET_FIELD = 'signing_secret';
-
-/** The field that an endpoint's ed25519 private keys are sealed for. */
-export const ED25519_KEY_FIELD = 'ed25519_key';
-
-/** The field that the value of a header of the receiver's own is sealed for. */
-export const headerField = (name: string): string => `header:${name}`;
-
 /** Secrets stay sealed until they are looked at: who never does needs no key that fits. */
-export function toTenantConfig(row: TenantRow, key: KeyRing | null): TenantConfig {
+export function toTenantConfig(row: TenantRow, keyRing: KeyRing | null): TenantConfig {
   return {
     tenantId: row.tenantId,
     revision: row.revision,
@@ -131,22 +109,19 @@ export function toTenantConfig(row: TenantRow, key: KeyRing | null): TenantConfi
     ...(row.unknownEventTypes ? { unknownEventTypes: row.unknownEventTypes } : {}),
     quotas: row.quotas,
     endpoints: new Map(
-      row.endpoints.map((endpoint) => [endpoint.endpointId, toEndpoint(row, endpoint, key)]),
+      row.endpoints.map((endpoint) => [endpoint.endpointId, toEndpoint(row, endpoint, keyRing)]),
     ),
   };
 }
 
-function toEndpoint({ tenantId }: TenantRow, row: TenantEndpointRow, key: KeyRing | null): EndpointConfig {
-  let secrets: readonly EndpointSecret[] | undefined;
-  let signingKeys: readonly EndpointSecret[] | undefined;
-  let headers: EndpointConfig['headers'] | undefined;
-  let auth: ReceiverAuth | undefined;
-  let tls: ReceiverTls | undefined;
-  const { endpointId } = row;
-  const open = (field: string, sealed: string): string =>
-    openSecret(held(key), { tenantId, endpointId, field }, sealed);
+function toEndpoint(
+  { tenantId }: TenantRow,
+  row: TenantEndpointRow,
+  keyRing: KeyRing | null,
+): EndpointConfig {
+  const sealed = new SealedParts(row, tenantId, keyRing);
   return {
-    endpointId,
+    endpointId: row.endpointId,
     tenantId,
     url: row.url,
     state: row.state,
@@ -154,40 +129,21 @@ function toEndpoint({ tenantId }: TenantRow, row: TenantEndpointRow, key: KeyRin
     stateReason: row.stateReason,
     pauseMode: row.pauseMode,
     get secrets() {
-      secrets ??= held(row.sealedSecrets).map((sealed, place) => ({
-        text: open(SIGNING_SECRET_FIELD, sealed),
-        expiresAtMs: row.secretsExpireAtMs[place] ?? null,
-      }));
-      return secrets;
+      return sealed.secrets;
     },
     ...(row.signatures ? { signatures: row.signatures } : {}),
     get signingKeys() {
-      held(row.sealedSecrets);
-      signingKeys ??= (row.sealedSigningKeys ?? []).map((sealed, place) => ({
-        text: open(ED25519_KEY_FIELD, sealed),
-        expiresAtMs: row.signingKeysExpireAtMs?.[place] ?? null,
-      }));
-      return signingKeys;
+      return sealed.signingKeys;
     },
     method: row.method,
     get headers() {
-      headers ??= Object.entries(held(row.sealedHeaders)).map(([name, sealed]) => [
-        name,
-        open(headerField(name), sealed),
-      ]);
-      return headers;
+      return sealed.headers;
     },
     get auth() {
-      held(row.sealedSecrets);
-      if (!row.sealedAuth) return null;
-      auth ??= readAuth(open(AUTH_FIELD, row.sealedAuth));
-      return auth;
+      return sealed.auth;
     },
     get tls() {
-      held(row.sealedSecrets);
-      if (!row.sealedTls) return null;
-      tls ??= readTls(open(TLS_FIELD, row.sealedTls));
-      return tls;
+      return sealed.tls;
     },
     retryScheduleMs: row.retryScheduleMs,
     attemptTimeoutMs: row.attemptTimeoutMs,
@@ -196,10 +152,4 @@ function toEndpoint({ tenantId }: TenantRow, row: TenantEndpointRow, key: KeyRin
     maxRetryMs: row.maxRetryMs,
     versions: row.versions,
   };
-}
-
-/** What was not loaded must not be taken for what there is not: a request would go out unsigned. */
-function held<T>(loaded: T | null | undefined): T {
-  if (loaded === null || loaded === undefined) throw new Error('secrets of endpoints were not loaded');
-  return loaded;
 }

@@ -1,7 +1,7 @@
 import { sealSecret } from '@posthorn/secrets';
 import { describe, expect, test } from 'vitest';
 import { endpoint, keyRing, revisionOf, setup } from '../test/fake-store.ts';
-import { headerField, SIGNING_SECRET_FIELD } from './tenant-config.ts';
+import { headerField, SIGNING_SECRET_FIELD } from './sealed-parts.ts';
 import { UNKNOWN_TENANT_TTL_MS } from './tenant-configs.ts';
 
 describe('a look-up', () => {

@@ -106,22 +106,22 @@ function toScheduleMs(given: readonly number[] | SchedulePreset): readonly numbe
 
 /** Signatures by a key need one: it is made the first time that they are asked for. */
 function chooseSignatures(
-  key: KeyRing,
+  keyRing: KeyRing,
   of: SealingFor,
   wanted: readonly SignatureScheme[],
 ): Pick<EndpointChanges, 'signatures' | 'signingKey'> {
   const signatures = [...wanted].sort();
   if (!signatures.includes('v1a') || of.publicKeys.length > 0) return { signatures };
-  return { signatures, signingKey: makeSigningKey(key, of) };
+  return { signatures, signingKey: makeSigningKey(keyRing, of) };
 }
 
-function sealHeaders(key: KeyRing, of: SealingFor, headers: object): Record<string, string> | Problem {
+function sealHeaders(keyRing: KeyRing, of: SealingFor, headers: object): Record<string, string> | Problem {
   const { tenantId, endpointId } = of;
   const sealed: Record<string, string> = {};
   for (const [given, value] of Object.entries(headers) as [string, string][]) {
     const name = given.toLowerCase();
     if (value !== MASKED_VALUE)
-      sealed[name] = sealSecret(key, { tenantId, endpointId, field: headerField(name) }, value);
+      sealed[name] = sealSecret(keyRing, { tenantId, endpointId, field: headerField(name) }, value);
     else if (Object.hasOwn(of.sealedHeaders, name)) sealed[name] = of.sealedHeaders[name]!;
     else return nothingToKeep(given);
   }
