@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import { ConfigError, choice, flag, integer, list, parsed, readConfig, secret, text } from './config.ts';
 
@@ -54,6 +55,13 @@ test('every fault is named at once, with the value and what was expected', () =>
   }
 });
 
+test('an error that ends a start says each fault once, and nothing of where in the code it was found', () => {
+  const printed = inspect(new ConfigError(['PORT="x": expected a port', 'KEY is missing']));
+  expect(printed).toBe(
+    '[ConfigError: configuration is not valid:\n  - PORT="x": expected a port\n  - KEY is missing]',
+  );
+});
+
 test('a secret that is wrong is never shown', () => {
   expect(() => readConfig(spec, { KEY: 'hunter2' })).toThrow(
     /KEY=\(redacted\): expected 16 characters \(7 characters\)/,
@@ -72,7 +80,8 @@ test('a secret is also taken from the file that its key with _FILE names', () =>
     'KEY_FILE="/run/secrets/kex": expected a file with the value (no such file)',
   );
   files['/run/secrets/key'] = 'hunter2';
-  expect(() => readConfig(spec, { KEY_FILE: '/run/secrets/key' }, readFile)).toThrow('KEY=(redacted)');
+  const read = () => readConfig(spec, { KEY_FILE: '/run/secrets/key' }, readFile);
+  expect(read).toThrow('KEY_FILE="/run/secrets/key": expected 16 characters (7 characters)');
 });
 
 test('a secret that is given twice is refused, whichever would have been taken', () => {

@@ -30,12 +30,17 @@ interface KeyOptions {
   readonly unit?: string;
 }
 
+/** It ends a start and is read by people: where in the code a fault was found tells them nothing. */
 export class ConfigError extends Error {
   override name = 'ConfigError';
-  readonly faults: readonly string[];
+  readonly #faults: readonly string[];
   constructor(faults: readonly string[]) {
     super(`configuration is not valid:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
-    this.faults = faults;
+    this.#faults = faults;
+    this.stack = `${this.name}: ${this.message}`;
+  }
+  get faults(): readonly string[] {
+    return this.#faults;
   }
 }
 
@@ -64,30 +69,36 @@ export function readConfig<S extends ConfigSpec>(
     try {
       values[name] = key.parse(text);
     } catch (error) {
-      const shown = key.secret ? '(redacted)' : JSON.stringify(text);
-      faults.push(`${key.env}=${shown}: expected ${key.expected}${reasonOf(error)}`);
+      faults.push(`${given.source ?? shownOf(key, text)}: expected ${key.expected}${reasonOf(error)}`);
     }
   }
   if (faults.length > 0) throw new ConfigError(faults);
   return Object.freeze(values) as ConfigOf<S>;
 }
 
+/** A secret of a file has that as its `source`: what to look at when it is wrong. */
+type Given = { readonly text?: string | undefined; readonly source?: string; readonly fault?: string };
+
 /** What the environment says of a key, an empty value being none. */
 function readGiven(
   { env, secret }: ConfigKey<unknown>,
   environment: Environment,
   readFile: (path: string) => string,
-): { readonly text?: string | undefined; readonly fault?: string } {
+): Given {
   const text = environment[env] || undefined;
   const path = secret ? environment[`${env}_FILE`] || undefined : undefined;
   if (path === undefined) return { text };
   if (text !== undefined) return { fault: `${env} and ${env}_FILE are both given: expected one of them` };
+  const source = `${env}_FILE=${JSON.stringify(path)}`;
   try {
-    return { text: readFile(path) };
+    return { text: readFile(path), source };
   } catch (error) {
-    return { fault: `${env}_FILE=${JSON.stringify(path)}: expected a file with the value${reasonOf(error)}` };
+    return { fault: `${source}: expected a file with the value${reasonOf(error)}` };
   }
 }
+
+const shownOf = ({ env, secret }: ConfigKey<unknown>, text: string): string =>
+  `${env}=${secret ? '(redacted)' : JSON.stringify(text)}`;
 
 const reasonOf = (error: unknown): string =>
   error instanceof Error && error.message ? ` (${error.message})` : '';
