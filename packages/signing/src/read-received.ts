@@ -1,8 +1,18 @@
 import { headerNames } from './header-names.ts';
 import { decodeBase64 } from './strict-base64.ts';
 
-/** Node's own shape of headers; names in any case. A header that came twice is refused, not picked from. */
-export type ReceivedHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
+/** What of `Headers` is used. */
+interface HeaderList {
+  forEach(visit: (value: string, name: string) => void): void;
+}
+
+type HeaderRecord = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/**
+ * Headers as Node has them, names in any case; or the `Headers` of a request, which join what came twice with ", ". One
+ * that came twice is refused, not picked from.
+ */
+export type ReceivedHeaders = HeaderRecord | HeaderList;
 
 export type VerifyFailure =
   | 'missing_header'
@@ -50,7 +60,11 @@ export function readReceived(
   { nowSeconds, toleranceSeconds = DEFAULT_TOLERANCE_SECONDS, headerPrefix }: VerifyOptions,
 ): Received | VerifyFailure {
   const names = headerNames(headerPrefix);
-  const found = pickHeaders(headers, [names.id, names.timestamp, names.signature]);
+  const found = pickHeaders(isHeaderList(headers) ? toRecord(headers) : headers, [
+    names.id,
+    names.timestamp,
+    names.signature,
+  ]);
   if (typeof found === 'string') return found;
   const [id, timestamp, signature] = found;
   if (!id || !timestamp || !signature) return 'missing_header';
@@ -68,8 +82,20 @@ export function readReceived(
   };
 }
 
+const isHeaderList = (headers: ReceivedHeaders): headers is HeaderList =>
+  typeof headers.forEach === 'function';
+
+function toRecord(headers: HeaderList): HeaderRecord {
+  const record: Record<string, string | string[]> = {};
+  headers.forEach((value, name) => {
+    // None of ours has one in it: it came twice.
+    record[name] = value.includes(', ') ? [value] : value;
+  });
+  return record;
+}
+
 function pickHeaders(
-  headers: ReceivedHeaders,
+  headers: HeaderRecord,
   wanted: readonly string[],
 ): (string | undefined)[] | 'repeated_header' {
   const found: (string | undefined)[] = wanted.map(() => undefined);

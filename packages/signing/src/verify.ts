@@ -11,14 +11,15 @@ import {
 
 /**
  * Checks a received webhook as Standard Webhooks 1.0 asks. `keys` are all that are valid now (two during a rotation), as
- * text (`whsec_…`, `whpk_…`, a plain secret) or parsed. Signatures of other versions are passed over; one match of any
- * key is enough. Takes any input without throwing but a header prefix that is none.
+ * text (`whsec_…`, `whpk_…`, a plain secret) or parsed; undefined, as of a variable that nobody set, is an invalid
+ * secret. Signatures of other versions are passed over; one match of any key is enough. Takes any input without
+ * throwing but a header prefix that is none.
  * @throws {RangeError} on such a prefix.
  */
 export function verify(
   headers: ReceivedHeaders,
   body: Uint8Array | string,
-  keys: readonly (string | VerifyingKey)[],
+  keys: readonly (string | VerifyingKey | undefined)[],
   options: VerifyOptions,
 ): VerifyResult {
   const received = readReceived(headers, options);
@@ -30,9 +31,10 @@ export function verify(
   return matches.length > 0 ? { ok: true } : refuse('no_matching_signature');
 }
 
-function parseKeys(keys: readonly (string | VerifyingKey)[]): VerifyingKey[] | null {
+function parseKeys(keys: readonly (string | VerifyingKey | undefined)[]): VerifyingKey[] | null {
   const usable: VerifyingKey[] = [];
   for (const key of keys) {
+    if (key === undefined) return null;
     const parsed = typeof key === 'string' ? parseKey(key) : { ok: true as const, key };
     if (!parsed.ok) return null;
     usable.push(parsed.key);

@@ -44,17 +44,28 @@ describe('a request as runtimes of the web have it', () => {
     expect(await verify(await received(), new ArrayBuffer(3), [secret], NOW)).toMatchObject({ ok: false });
   });
 
+  test('is checked by the entry for Node as well', async () => {
+    expect(node.verify(await received(), input.body, [secret], NOW)).toEqual({ ok: true });
+    expect(node.verify(await received(), 'another', [secret], NOW)).toMatchObject({ ok: false });
+  });
+
   test.each(['webhook-id', 'webhook-timestamp', 'webhook-signature'])(
     'is refused where %s came twice',
     async (name) => {
       const headers = await received();
       headers.append(name, headers.get(name)!);
-      expect(await verify(headers, input.body, [secret], NOW)).toEqual({
-        ok: false,
-        reason: 'repeated_header',
-      });
+      const refused = { ok: false, reason: 'repeated_header' };
+      expect(await verify(headers, input.body, [secret], NOW)).toEqual(refused);
+      expect(node.verify(headers, input.body, [secret], NOW)).toEqual(refused);
     },
   );
+});
+
+test('a key out of a variable that nobody set is an invalid secret, to both entries', async () => {
+  const headers = await sign({ ...input, keys: [await keyOf(generateSecret())] });
+  const refused = { ok: false, reason: 'invalid_secret' };
+  expect(await verify(headers, input.body, [undefined], NOW)).toEqual(refused);
+  expect(node.verify(headers, input.body, [undefined], NOW)).toEqual(refused);
 });
 
 test('a public key checks and signs nothing', async () => {
