@@ -31,6 +31,13 @@ test('runs hold just the offsets that a set would, whatever was added and droppe
   );
 });
 
+test('a run is whole after nothing was dropped in its middle', () => {
+  const runs = new OffsetRuns();
+  for (const offset of [1, 2]) runs.add(offset);
+  runs.drop(2, 2);
+  expect([runs.size, runs.span]).toEqual([1, 2]);
+});
+
 test('a million in a row are one run', () => {
   const runs = new OffsetRuns();
   for (let offset = 0; offset < 1_000_000; offset++) runs.add(offset);

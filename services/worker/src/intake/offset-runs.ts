@@ -44,6 +44,7 @@ export class OffsetRuns {
 
   /** Takes out all offsets from `from` to before `to`. */
   drop(from: number, to: number): void {
+    if (from >= to) return;
     for (let at = this.#indexOf(from); at < this.#runs.length; ) {
       const run = this.#runs[at]!;
       if (run.from >= to) return;
