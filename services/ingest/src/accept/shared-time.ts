@@ -6,7 +6,7 @@ export interface ClockReading {
 }
 
 /** What two clocks may drift apart, in milliseconds each millisecond: as fast as time servers make a clock run. */
-const MAX_DRIFT = 0.000_6;
+export const MAX_DRIFT = 0.000_6;
 /** Clocks that are further from what was known have been set. */
 const SET_MS = 1_000;
 
