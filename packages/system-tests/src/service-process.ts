@@ -28,7 +28,7 @@ export interface ServiceProcess {
 }
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const START_TIMEOUT_MS = 20_000;
+const START_TIMEOUT_MS = 45_000;
 const LINES_IN_ERROR = 15;
 
 export interface ServiceOptions {

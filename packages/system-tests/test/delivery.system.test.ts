@@ -165,7 +165,7 @@ test('an event leaves one trace, a span a hop, and its id finds its journey in t
   const own = () => exportedSpans().filter((span) => span.traceId === traceId);
   await collector.waitFor(() => own().length >= HOPS.length, {
     what: 'the spans of its hops',
-    timeoutMs: 15_000,
+    timeoutMs: 25_000,
   });
   expect(
     own()
@@ -325,7 +325,7 @@ test('events posted while no worker runs are all delivered once one starts', asy
   expect(ledger.ok.size).toBe(200);
   expect(inbox.arrivals()).toHaveLength(0);
   await system.start('worker');
-  await inbox.waitForCount(200, '/drain', { timeoutMs: 20_000 });
+  await inbox.waitForCount(200, '/drain', { timeoutMs: 25_000 });
   expect(judge(ledger, inbox.arrivals())).toEqual(CLEAN);
 });
 

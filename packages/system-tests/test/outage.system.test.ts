@@ -121,7 +121,7 @@ test.skipIf(!proxied)('with Kafka gone, an event is refused with 503 and never p
       });
       return answer.status === 202 && answer.body;
     },
-    { what: 'events to be accepted again', timeoutMs: 20_000 },
+    { what: 'events to be accepted again', timeoutMs: 30_000 },
   );
   await inbox.waitFor((arrivals) =>
     arrivals.some((each) => each.headers['webhook-id'] === after.delivery_ids[0]),
@@ -152,7 +152,7 @@ test('with Postgres gone under load, events of cached tenants still arrive and t
   const ledger = await load;
 
   expect(ledger.refused).toEqual([]);
-  await inbox.waitForCount(promised(ledger) + 1, undefined, { timeoutMs: 20_000 });
+  await inbox.waitForCount(promised(ledger) + 1, undefined, { timeoutMs: 30_000 });
   const first = inbox.arrivals()[0]!;
   const others = inbox
     .arrivals()
@@ -167,7 +167,7 @@ test('with Postgres gone under load, events of cached tenants still arrive and t
         );
         return answer.status === 200 && answer.body.state === 'success';
       },
-      { what: `the record of event ${accepted.event_id}`, timeoutMs: 20_000 },
+      { what: `the record of event ${accepted.event_id}`, timeoutMs: 30_000 },
     );
   }
 });

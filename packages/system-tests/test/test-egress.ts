@@ -58,6 +58,16 @@ export function testEgress(of: () => System): void {
         { what: `${count} of ${path}` },
       );
 
+    /** The row of the last attempt may come before the one of its end. */
+    const settled = (deliveryId: string) =>
+      waitUntil(
+        async () => {
+          const delivery = await ask(`/v1/deliveries/${deliveryId}`);
+          return delivery.state === 'failed' && delivery;
+        },
+        { what: `delivery ${deliveryId} to have failed` },
+      );
+
     test('looks like one at which nobody listens, in all that the API shows of it', async () => {
       await of().api.postEvent(tenant);
       const shown = await Promise.all(
@@ -69,7 +79,7 @@ export function testEgress(of: () => System): void {
             attempts,
             dead,
             attempt: await ask(`/v1/attempts/${attempt!.attempt_id}`),
-            delivery: await ask(`/v1/deliveries/${attempt!.delivery_id}`),
+            delivery: await settled(String(attempt!.delivery_id)),
           });
         }),
       );
@@ -119,7 +129,13 @@ export function testEgress(of: () => System): void {
       { what: 'an attempt' },
     );
     expect(attempts[0]).toMatchObject({ failure: 'http_5xx', status: 508 });
-    const { body } = await api.call<{ data: unknown[] }>('GET', '/v1/events', { key: tenant.key });
-    expect(body.data).toHaveLength(1);
+    const events = await waitUntil(
+      async () => {
+        const { body } = await api.call<{ data: unknown[] }>('GET', '/v1/events', { key: tenant.key });
+        return body.data.length > 0 && body.data;
+      },
+      { what: 'the event to be recorded' },
+    );
+    expect(events).toHaveLength(1);
   });
 }
