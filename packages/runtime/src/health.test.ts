@@ -1,5 +1,13 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { type HealthCheck, reportHealth, startAdminServer } from './health.ts';
+import {
+  type HealthCheck,
+  MAX_ADMIN_CONNECTIONS,
+  MAX_ADMIN_HEADER_BYTES,
+  reportHealth,
+  startAdminServer,
+} from './health.ts';
 import { createMetrics } from './metrics.ts';
 
 const check = (name: string, required: boolean, isUp: HealthCheck['isUp']): HealthCheck => ({
@@ -35,10 +43,11 @@ async function setup(isUp: boolean, ready = true) {
     isReady: () => ready,
   });
   onTestFinished(() => server.stop());
-  return async (path: string, method = 'GET') => {
-    const response = await fetch(`http://127.0.0.1:${server.port}${path}`, { method });
+  const ask = async (path: string, method = 'GET', headers: Record<string, string> = {}) => {
+    const response = await fetch(`http://127.0.0.1:${server.port}${path}`, { method, headers });
     return { status: response.status, text: await response.text() };
   };
+  return Object.assign(ask, { port: server.port });
 }
 
 test('the admin server answers for life, readiness, health and metrics', async () => {
@@ -55,6 +64,22 @@ test('the admin server changes nothing: it is read, and nothing is sent to it', 
   for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS'])
     expect(await ask('/metrics', method)).toEqual({ status: 405, text: '' });
   expect(await ask('/livez', 'HEAD')).toEqual({ status: 200, text: '' });
+});
+
+test('the admin server bounds the headers of a request, and its connections', async () => {
+  const headers = { 'x-long': 'x'.repeat(MAX_ADMIN_HEADER_BYTES) };
+  expect((await (await setup(true))('/livez', 'GET', headers)).status).toBe(431);
+
+  const { port } = await setup(true);
+  const open = () => {
+    const socket = connect(port, '127.0.0.1').resume();
+    onTestFinished(() => void socket.destroy());
+    return socket;
+  };
+  const taken = Array.from({ length: MAX_ADMIN_CONNECTIONS }, open);
+  await Promise.all(taken.map((socket) => once(socket, 'connect')));
+  await new Promise((closed) => open().on('error', closed).on('close', closed));
+  expect(taken.filter(({ closed }) => closed)).toEqual([]);
 });
 
 test('what is down or not started yet is alive but not ready', async () => {

@@ -56,9 +56,9 @@ export interface AdminServer {
 }
 
 /** Asked by probes and one Prometheus, not by users. */
-const MAX_CONNECTIONS = 100;
+export const MAX_ADMIN_CONNECTIONS = 100;
 const REQUEST_TIMEOUT_MS = 10_000;
-const MAX_HEADER_BYTES = 8 * 1024;
+export const MAX_ADMIN_HEADER_BYTES = 8 * 1024;
 
 const SAFE_HEADERS = {
   'cache-control': 'no-store',
@@ -75,7 +75,7 @@ export async function startAdminServer(options: AdminOptions): Promise<AdminServ
   const limits = {
     requestTimeout: REQUEST_TIMEOUT_MS,
     headersTimeout: REQUEST_TIMEOUT_MS,
-    maxHeaderSize: MAX_HEADER_BYTES,
+    maxHeaderSize: MAX_ADMIN_HEADER_BYTES,
   };
   const server = createServer(limits, (request, response) => {
     // It only tells: what a request brings along is not read.
@@ -88,7 +88,7 @@ export async function startAdminServer(options: AdminOptions): Promise<AdminServ
       () => response.writeHead(500).end(),
     );
   });
-  server.maxConnections = MAX_CONNECTIONS;
+  server.maxConnections = MAX_ADMIN_CONNECTIONS;
   await listen(server, options.port, options.host);
   return {
     port: (server.address() as AddressInfo).port,
