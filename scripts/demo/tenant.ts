@@ -73,11 +73,13 @@ async function createEndpoint(
   endpoint: DemoEndpoint,
   receiver: DemoReceiver,
 ): Promise<string> {
-  const made = await api.post<{ webhook_id: string }>('/v1/webhooks', {
+  const made = await api.post<{ webhook_id: string; state_reason: string | null }>('/v1/webhooks', {
     tenant_id: tenantId,
     url: receiver.url(`/${endpoint}`),
     event_types: EVENT_TYPES[endpoint],
     ...(endpoint === 'broken' ? { retry_schedule: BROKEN_SCHEDULE_S } : {}),
   });
+  // With ENDPOINT_VERIFICATION=required it gets nothing until its receiver has agreed.
+  if (made.state_reason === 'unverified') await api.post(`/v1/webhooks/${made.webhook_id}/verify`, {});
   return made.webhook_id;
 }
