@@ -25,7 +25,14 @@ test('a line is JSON with the time, the level by name and the service', () => {
 test('secrets are redacted wherever they stand, and line breaks stay inside one line', () => {
   const { lines, log } = setup();
   log.info(
-    { secret: 's', endpoint: { secret: 's' }, headers: { authorization: 'Bearer s' }, path: '/a\r\n{"x":1}' },
+    {
+      secret: 's',
+      client_secret: 's',
+      endpoint: { secret: 's', client_key: 's' },
+      auth: { token: 's', password: 's' },
+      headers: { authorization: 'Bearer s', cookie: 's' },
+      path: '/a\r\n{"x":1}',
+    },
     'x',
   );
   expect(lines).toHaveLength(1);

@@ -3,7 +3,17 @@ import { type DestinationStream, type Logger, pino } from 'pino';
 export type { Logger } from 'pino';
 
 /** Fields that must never reach a log line, at the top of it or one level down. */
-const SECRET_FIELDS = ['secret', 'api_key', 'authorization'];
+const SECRET_FIELDS: ReadonlySet<string> = new Set([
+  'secret',
+  'api_key',
+  'authorization',
+  'cookie',
+  'password',
+  'token',
+  'access_token',
+  'client_secret',
+  'client_key',
+]);
 const HIDDEN = '[redacted]';
 
 /**
@@ -14,7 +24,7 @@ function hideSecrets(fields: Record<string, unknown>): Record<string, unknown> {
   let shown = fields;
   for (const name in fields) {
     const value = fields[name];
-    const hidden = SECRET_FIELDS.includes(name) ? HIDDEN : isPlain(value) ? hideIn(value) : value;
+    const hidden = SECRET_FIELDS.has(name) ? HIDDEN : isPlain(value) ? hideIn(value) : value;
     if (hidden === value) continue;
     if (shown === fields) shown = { ...fields };
     shown[name] = hidden;
@@ -23,7 +33,7 @@ function hideSecrets(fields: Record<string, unknown>): Record<string, unknown> {
 }
 
 function hideIn(fields: Record<string, unknown>): Record<string, unknown> {
-  const found = SECRET_FIELDS.filter((name) => Object.hasOwn(fields, name));
+  const found = Object.keys(fields).filter((name) => SECRET_FIELDS.has(name));
   return found.length === 0
     ? fields
     : { ...fields, ...Object.fromEntries(found.map((name) => [name, HIDDEN])) };
