@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { waitUntil } from '@posthorn/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startApi, type TestApi } from './api.ts';
 
@@ -180,12 +181,8 @@ async function waitingFor(words: string): Promise<number | null> {
   return found?.pid ?? null;
 }
 
-async function untilWaiting(words: string): Promise<number> {
-  for (;;) {
-    const pid = await waitingFor(words);
-    if (pid !== null) return pid;
-  }
-}
+const untilWaiting = (words: string): Promise<number> =>
+  waitUntil(() => waitingFor(words), { what: `a question that waits: ${words}` });
 
 describe('a question that takes long', () => {
   test('fails alone when its time is over: it says nothing of those of others', async () => {

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApi, type TestApi } from './api.ts';
 
 const EVENTS = 10_000;
-const SINGLE = 1_000;
-const BATCH = 1_000;
+const SINGLE = 200;
+const BATCH = 980;
 const KEYED = 50;
 /** What goes by time, whatever is posted: polls for changes, for usage, for keys. */
 const MOST_BY_TIME = 100;

@@ -12,7 +12,7 @@ afterAll(async () => {
   await Promise.all([world?.close(), receiver?.close()]);
 });
 
-const EVENTS = 3_000;
+const EVENTS = 2_000;
 const CAP = 20;
 /** A tenant's share of the lane is then 256 slots. */
 const SMALL_LANES = { MAX_LANE_SLOTS: '1024', BREAKER_MIN_ATTEMPTS: '10000' };
