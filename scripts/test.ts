@@ -1,6 +1,7 @@
-import { resolve } from 'node:path';
+import { join, resolve, sep } from 'node:path';
 import { listenForInterrupt } from './interrupt.ts';
 import { type CheckName, runCheck } from './static-checks.ts';
+import { DELIVERY_CORE, foldersBesideCore } from './test/delivery-core.ts';
 import { PROJECTS, parseOptions, type TestOptions, USAGE } from './test/options.ts';
 import { printCoverage } from './test/print-coverage.ts';
 import { type Project, runVitest, type Tally } from './test/run-vitest.ts';
@@ -8,7 +9,8 @@ import { prepareEnvironment, type TestEnvironment } from './test/test-environmen
 import { dropTestDatabases } from './vitest/template.ts';
 
 /**
- * `npm test`: unit and integration tests under coverage, with the static checks beside them, then the system tests.
+ * `npm test`: unit and integration tests, those of the delivery core under coverage, with the static checks beside them,
+ * then the system tests.
  * The last line is `N passed, N failed`, whatever happens.
  */
 const ROOT = resolve(import.meta.dirname, '..');
@@ -47,10 +49,10 @@ async function runAll(options: TestOptions): Promise<void> {
   try {
     if (options.only !== 'unit')
       environment = await timed('Kafka and Postgres', () => prepareEnvironment(say, interrupt.stop));
-    for (const projects of groups(options)) {
+    for (const group of groups(options)) {
       // System tests come alone: they measure time, and stop and kill what others would share the processor with.
-      if (projects.includes('system')) await checked;
-      await runGroup(options, projects, environment);
+      if (group.projects.includes('system')) await checked;
+      await runGroup(group, environment);
     }
     await checked;
   } finally {
@@ -59,23 +61,35 @@ async function runAll(options: TestOptions): Promise<void> {
   }
 }
 
-function groups({ only, vitestArgs }: TestOptions): readonly (readonly Project[])[] {
-  if (only) return [[only]];
-  return vitestArgs.length > 0 ? [PROJECTS] : [['unit', 'integration'], ['system']];
+type Group = {
+  readonly name: string;
+  readonly projects: readonly Project[];
+  readonly args: readonly string[];
+  readonly coverage: boolean;
+};
+
+function groups({ everything, only, vitestArgs: args }: TestOptions): readonly Group[] {
+  if (!everything) {
+    const projects = only ? [only] : PROJECTS;
+    return [{ name: projects.join(' and '), projects, args, coverage: false }];
+  }
+  const projects: readonly Project[] = ['unit', 'integration'];
+  const within = (folders: readonly string[]) => folders.map((folder) => join(ROOT, folder, sep));
+  return [
+    // Apart from the others: to be watched for coverage takes half as much time again.
+    { name: 'the delivery core’s', projects, args: within(DELIVERY_CORE), coverage: true },
+    { name: 'other unit and integration', projects, args: within(foldersBesideCore(ROOT)), coverage: false },
+    { name: 'system', projects: ['system'], args: [], coverage: false },
+  ];
 }
 
-async function runGroup(
-  { everything, vitestArgs }: TestOptions,
-  projects: readonly Project[],
-  environment: TestEnvironment | undefined,
-): Promise<void> {
+async function runGroup({ name, ...group }: Group, environment: TestEnvironment | undefined): Promise<void> {
   interrupt.stop.throwIfAborted();
-  const coverage = everything && !projects.includes('system');
   const env = environment?.env ?? process.env;
   const onSpawn = environment?.infra.onSpawn ?? (() => {});
-  const run = { projects, coverage, args: vitestArgs, env, signal: interrupt.stop, onSpawn };
-  count(await timed(`${projects.join(' and ')} tests`, () => runVitest(run)));
-  if (coverage) await printCoverage(ROOT, say);
+  const run = { ...group, env, signal: interrupt.stop, onSpawn };
+  count(await timed(`${name} tests`, () => runVitest(run)));
+  if (group.coverage) await printCoverage(ROOT, say);
 }
 
 async function putAway(environment: TestEnvironment | undefined): Promise<void> {
