@@ -75,6 +75,21 @@ test('a request with certificates of its own goes out with them, and not at all 
     detail: 'the certificates are not usable: ca is not PEM',
   });
 });
+
+test('what is secret of a request is known, so that it can be taken out of an answer', () => {
+  const { built } = build({
+    endpoint: {
+      auth: { type: 'bearer', token: 'token-of-the-receiver' },
+      headers: [
+        ['x-tenant-key', 'key-of-the-tenant'],
+        ['accept', 'application/json'],
+      ],
+    },
+  });
+  // What is accepted is what answers say of themselves: nobody's secret.
+  expect(built).toMatchObject({ secrets: ['token-of-the-receiver', 'key-of-the-tenant'] });
+});
+
 test('what only a later release knows of authentication is not left out: no request is made', () => {
   const endpoint = Object.defineProperty({}, 'auth', {
     enumerable: true,

@@ -116,9 +116,13 @@ function prepareEndpoint(endpoint: EndpointConfig, { headerPrefix, userAgent }: 
   const auth = prepareAuth(endpoint, ['user-agent', userAgent]);
   if (auth.kind === 'invalid') return auth;
   const headers = ownHeadersOf(endpoint, headerPrefix);
-  const secrets = needlesOf([...endpoint.headers.map(([, value]) => value), ...auth.secrets]);
+  const secrets = needlesOf([...secretsIn(endpoint.headers), ...auth.secrets]);
   return { kind: 'ready', target, headers, auth, secrets, keys, signing: [], signingUntilMs: 0 };
 }
+
+/** Any value may be one, but for what is accepted: answers say the same of themselves (`application/json`). */
+const secretsIn = (headers: EndpointConfig['headers']): string[] =>
+  headers.filter(([name]) => !/^accept(-|$)/.test(name)).map(([, value]) => value);
 
 /** A secret that was replaced signs beside the new one until its grace is over, and not a moment longer. */
 function keysAt(ready: Ready, nowMs: number): readonly SigningKey[] {
