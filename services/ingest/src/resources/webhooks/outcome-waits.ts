@@ -2,15 +2,17 @@ import type { Clock } from '@posthorn/runtime';
 
 /** Requests that wait for the record to show an outcome: each asks Postgres anew, so they are few. */
 export const MAX_WAITING_TESTS = 32;
+/** Of these one tenant's, so that there is room for those of others. */
+export const MAX_WAITING_TESTS_OF_TENANT = 8;
 /** The recorder writes several times a second; asking more often finds nothing sooner. */
 export const OUTCOME_POLL_MS = 100;
 
 export interface OutcomeWaits {
   /**
    * Asks until there is an answer; null after `waitMs`, or the longest wait there is, when this service stops, and at once, after one look, when too
-   * many wait already.
+   * many wait already, in all or of this tenant.
    */
-  until<T>(look: () => Promise<T | null>, waitMs: number): Promise<T | null>;
+  until<T>(tenantId: string, look: () => Promise<T | null>, waitMs: number): Promise<T | null>;
   readonly waiting: number;
 }
 
@@ -19,16 +21,22 @@ export interface OutcomeWaitsOptions {
   readonly pause: (ms: number) => Promise<unknown>;
   readonly isStopping: () => boolean;
   readonly maxWaiting?: number;
+  readonly maxWaitingOfTenant?: number;
   readonly maxWaitMs?: number;
 }
 
 export function createOutcomeWaits(options: OutcomeWaitsOptions): OutcomeWaits {
   const { clock, pause, isStopping, maxWaiting = MAX_WAITING_TESTS, maxWaitMs = Infinity } = options;
+  const { maxWaitingOfTenant = MAX_WAITING_TESTS_OF_TENANT } = options;
+  const byTenant = new Map<string, number>();
   let waiting = 0;
   return {
-    async until(look, waitMs) {
-      const untilMs = clock.monotonicMs() + (waiting < maxWaiting ? Math.min(waitMs, maxWaitMs) : 0);
+    async until(tenantId, look, waitMs) {
+      const ofTenant = byTenant.get(tenantId) ?? 0;
+      const mayWait = waiting < maxWaiting && ofTenant < maxWaitingOfTenant;
+      const untilMs = clock.monotonicMs() + (mayWait ? Math.min(waitMs, maxWaitMs) : 0);
       waiting += 1;
+      byTenant.set(tenantId, ofTenant + 1);
       try {
         for (;;) {
           const found = await look();
@@ -39,6 +47,9 @@ export function createOutcomeWaits(options: OutcomeWaitsOptions): OutcomeWaits {
         }
       } finally {
         waiting -= 1;
+        const left = byTenant.get(tenantId)! - 1;
+        if (left > 0) byTenant.set(tenantId, left);
+        else byTenant.delete(tenantId);
       }
     },
     get waiting() {

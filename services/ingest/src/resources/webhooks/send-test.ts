@@ -138,5 +138,5 @@ function firstAttempt(
   waitMs: number,
 ): Promise<AttemptRow | null> {
   const look = async () => (await store.listAttempts(tenantId, deliveryId))[0] ?? null;
-  return outcomeWaits.until(look, waitMs);
+  return outcomeWaits.until(tenantId, look, waitMs);
 }
