@@ -34,9 +34,9 @@ interface Window {
   readonly untilMs: number;
 }
 
-export function createExposure(faults: readonly Fault[]): Exposure {
+export function createExposure(faults: readonly Fault[], settleMs = SETTLE_MS): Exposure {
   const crashes = faults.filter((fault) => !fault.graceful).sort((a, b) => a.fromMs - b.fromMs);
-  const windows = crashes.filter(canRepeat).map((fault) => windowOf(fault, crashes));
+  const windows = crashes.filter(canRepeat).map((fault) => windowOf(fault, crashes, settleMs));
   // What a lane remembers goes with its worker, and stays behind when the lane moves in order.
   const forgetting = faults.filter(
     (fault) => canRepeat(fault) && (!fault.graceful || fault.kind === 'worker'),
@@ -47,11 +47,11 @@ export function createExposure(faults: readonly Fault[]): Exposure {
     mayRepeat: (arrival, next) =>
       repeating(arrival)
         .filter(({ fault }) => fault.fromMs <= next.atMs)
-        .map(({ fault, fromMs }) => ({ fault, committedMs: fromMs + SETTLE_MS })),
+        .map(({ fault, fromMs }) => ({ fault, committedMs: fromMs + settleMs })),
     mayCopy(sentAtMs, arrival, next) {
       const copying = crashes.filter(
         ({ fromMs, untilMs }) =>
-          fromMs <= next.atMs && sentAtMs <= untilMs + REJOIN_MS && endOf(arrival) >= fromMs - SETTLE_MS,
+          fromMs <= next.atMs && sentAtMs <= untilMs + REJOIN_MS && endOf(arrival) >= fromMs - settleMs,
       );
       return forgetting
         .filter(({ fromMs, untilMs }) => untilMs + REASSIGN_MS >= arrival.atMs && fromMs <= next.atMs)
@@ -69,15 +69,15 @@ export function createExposure(faults: readonly Fault[]): Exposure {
 }
 
 /** While no broker acknowledges, nothing that is settled counts as committed: a crash then reaches back to before. */
-function windowOf(fault: Fault, crashes: readonly Fault[]): Window {
+function windowOf(fault: Fault, crashes: readonly Fault[], settleMs: number): Window {
   let fromMs = fault.fromMs;
   for (const other of crashes.toReversed()) {
     const silent = canRepeat(other) && other.kind !== 'worker';
-    if (!silent || other.fromMs > fromMs || other.untilMs + REJOIN_MS < fromMs - SETTLE_MS) continue;
+    if (!silent || other.fromMs > fromMs || other.untilMs + REJOIN_MS < fromMs - settleMs) continue;
     fromMs = other.fromMs;
   }
   const untilMs = fault.kind === 'worker' ? fault.fromMs + ARRIVE_MS : fault.untilMs + REJOIN_MS;
-  return { fault, fromMs: fromMs - SETTLE_MS, untilMs };
+  return { fault, fromMs: fromMs - settleMs, untilMs };
 }
 
 const endOf = (arrival: Arrival): number => arrival.answeredAtMs ?? Number.POSITIVE_INFINITY;

@@ -2,6 +2,7 @@ import { nowMs } from '../now.ts';
 import { type Record, readRecord } from '../rig/read-record.ts';
 import { untilBacklogIsZero } from '../rig/recover.ts';
 import type { Ground, Rig } from '../rig/start-rig.ts';
+import { SETTLE_MS } from './exposure.ts';
 import { judge, type Verdict } from './judge.ts';
 import type { Evidence } from './ledgers.ts';
 
@@ -10,7 +11,7 @@ export interface RoundJudge {
   judge(): Promise<{ verdict: Verdict; evidence: Evidence }>;
 }
 
-export function createRoundJudge(rig: Rig<Ground>): RoundJudge {
+export function createRoundJudge(rig: Rig<Ground>, settleMs = SETTLE_MS): RoundJudge {
   const earlier = new Set<string>();
   let firstEvent = 0;
   let firstArrival = 0;
@@ -25,7 +26,7 @@ export function createRoundJudge(rig: Rig<Ground>): RoundJudge {
       const from = [ids[0], arrived[0]].filter((id) => id !== undefined).sort()[0] ?? null;
       const record = withoutBystanders(await readRecord(rig.databaseUrl, from), rig.bystanders);
       const { targets, faults } = rig;
-      const evidence = { sent, arrivals, targets, faults, ...record, earlier: new Set(earlier) };
+      const evidence = { sent, arrivals, targets, faults, ...record, earlier: new Set(earlier), settleMs };
       const verdict = judge(evidence);
       for (const { hash } of sent) earlier.add(hash);
       firstEvent += sent.length;
@@ -43,8 +44,11 @@ function withoutBystanders(record: Record, bystanders: ReadonlySet<string>): Rec
 }
 
 /** For scenarios of one round: waits until nothing is left to do, then judges all that was sent. */
-export async function drainAndJudge(rig: Rig<Ground>): Promise<{ verdict: Verdict; drainMs: number | null }> {
+export async function drainAndJudge(
+  rig: Rig<Ground>,
+  settleMs = SETTLE_MS,
+): Promise<{ verdict: Verdict; drainMs: number | null }> {
   const { backlogZeroMs } = await untilBacklogIsZero(rig, nowMs());
-  const { verdict } = await createRoundJudge(rig).judge();
+  const { verdict } = await createRoundJudge(rig, settleMs).judge();
   return { verdict, drainMs: backlogZeroMs };
 }

@@ -191,7 +191,9 @@ test('an arrival without an attempt row is seen, unless a crash hit it', () => {
   const cut = { deliveries, attempts: attempts.slice(1) };
   expect(judge(evidence(cut)).withoutRow).toHaveLength(1);
   expect(judge(evidence({ ...cut, faults: [kill('worker', 1_025)] })).withoutRow).toEqual([]);
-  expect(judge(evidence({ ...cut, faults: [kill('worker', 5_000)] })).withoutRow).toHaveLength(1);
+  const late = { ...cut, faults: [kill('worker', 5_000)] };
+  expect(judge(evidence(late)).withoutRow).toHaveLength(1);
+  expect(judge(evidence({ ...late, settleMs: 10_000 })).withoutRow).toEqual([]);
 });
 
 test('an unknown event reaches all of its endpoints or none', () => {

@@ -34,7 +34,7 @@ export interface Lost {
 
 export function judge(evidence: Evidence): Verdict {
   const { sent, arrivals, faults } = evidence;
-  const exposure = createExposure(faults);
+  const exposure = createExposure(faults, evidence.settleMs);
   const byHash = new Map(sent.map((event) => [event.hash, event]));
   const known = sortArrivals(evidence, byHash);
   const reached = reachedBy(evidence, known.genuine, byHash);

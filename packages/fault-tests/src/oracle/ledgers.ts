@@ -88,6 +88,8 @@ export interface Evidence {
   readonly attempts: readonly RecordedAttempt[];
   /** Hashes of events of earlier rounds, which were all done with: nothing of them may arrive now. */
   readonly earlier?: ReadonlySet<string>;
+  /** How long an outcome may take until a crash no longer reaches it: longer than usual where other work shares the machine. */
+  readonly settleMs?: number;
 }
 
 export const FINAL_STATES: ReadonlySet<string> = new Set(['success', 'failed', 'cancelled']);
