@@ -34,7 +34,7 @@ function connectAs(username: string) {
 
 /** Which of the topics take a record of his. */
 async function writable(username: string): Promise<string[]> {
-  const producer = createProducer(connectAs(username), { deliveryTimeoutMs: 10_000 });
+  const producer = createProducer(connectAs(username), { deliveryTimeoutMs: 30_000 });
   onTestFinished(() => producer.stop());
   await producer.start();
   const tries = TOPICS.map(async (name) => {

@@ -22,14 +22,31 @@ const OPERATIONS = {
 } as const;
 export type AccessOperation = keyof typeof OPERATIONS;
 
-/** For tools and tests: what `kafka-acls.sh --add` does, all rules in one request. */
+const EFFECT_TIMEOUT_MS = 15_000;
+const EFFECT_POLL_MS = 20;
+
+/** For tools and tests: what `kafka-acls.sh --add` does, all rules in one request. They hold when it resolves. */
 export async function grantAccess(client: KafkaClient, rules: readonly AccessRule[]): Promise<void> {
   const admin = openAdmin(client);
   await admin.connect();
   try {
-    await admin.createAcls({ acl: rules.flatMap(entriesOf) });
+    const entries = rules.flatMap(entriesOf);
+    await admin.createAcls({ acl: entries });
+    const last = entries.at(-1);
+    if (last !== undefined) await untilEffective(admin, last);
   } finally {
     await admin.disconnect();
+  }
+}
+
+/** The controller has written them; the broker, which judges by them, reads them a moment later, in their order. */
+async function untilEffective(admin: ReturnType<typeof openAdmin>, entry: AclEntry): Promise<void> {
+  const untilMs = performance.now() + EFFECT_TIMEOUT_MS;
+  for (;;) {
+    const { resources } = await admin.describeAcls(entry);
+    if (resources.length > 0) return;
+    if (performance.now() > untilMs) throw new Error(`a rule has no effect after ${EFFECT_TIMEOUT_MS} ms`);
+    await new Promise((resolve) => setTimeout(resolve, EFFECT_POLL_MS));
   }
 }
 

@@ -17,7 +17,7 @@ async function produceAs(principal: string, environment: Environment): Promise<n
   const rule = { principals: [principal], topics: [topic], groups: [], prefixed: false };
   await grantAccess(plain, [{ ...rule, operations: ['Write', 'Describe'] }]);
   const client = connectKafka(kafkaConnection(readServiceConfig(environment), 'test'), log);
-  const producer = createProducer(client, { deliveryTimeoutMs: 10_000 });
+  const producer = createProducer(client, { deliveryTimeoutMs: 30_000 });
   onTestFinished(() => producer.stop());
   await producer.start();
   await producer.send({ topic, partition: 0, key: null, value: Buffer.from('a'), headers: {} });

@@ -118,14 +118,15 @@ describe('over a socket', () => {
   }
 
   function answerTo(port: number, request: string): Promise<string> {
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
       const socket = connect(port, '127.0.0.1', () => socket.write(request));
       let answer = '';
       socket.on('data', (chunk) => {
         answer += chunk.toString();
       });
       socket.on('close', () => resolve(answer));
-      socket.on('error', reject);
+      // A server that closes before it has read all resets the connection, after its answer.
+      socket.on('error', () => {});
     });
   }
 
