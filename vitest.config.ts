@@ -5,6 +5,7 @@ import { DELIVERY_CORE } from './scripts/test/delivery-core.ts';
 const LEAST_COVERED_PERCENT = { lines: 75, branches: 75 };
 const IGNORED = ['**/node_modules/**', '.toolchain/**', '.posthorn/**'];
 const INFRA = 'scripts/vitest/global-setup.ts';
+const DRAW_ALIKE = 'scripts/vitest/draw-alike.ts';
 /**
  * Integration tests that need a database of their own and nothing else: they share what they import, as unit tests do,
  * which is most of their time. What has connections to Kafka, processes or a fault proxy keeps a process to itself.
@@ -28,6 +29,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          setupFiles: [DRAW_ALIKE],
           // Half of the time went into loading the same modules again for every file; unit tests keep no state in them.
           isolate: false,
           testTimeout: 30_000 * Number(process.env.PROPERTY_RUNS_FACTOR ?? 1),
@@ -62,7 +64,7 @@ export default defineConfig({
           include: ON_A_DATABASE,
           exclude: [...IGNORED, ...WITH_MORE],
           globalSetup: [INFRA],
-          setupFiles: ['scripts/vitest/fresh-database.ts'],
+          setupFiles: ['scripts/vitest/fresh-database.ts', DRAW_ALIKE],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
