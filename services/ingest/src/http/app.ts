@@ -45,8 +45,8 @@ import { OPERATIONAL_EVENTS } from './openapi/operational-events.ts';
 import { documentRoutes } from './openapi/serve.ts';
 import { isProblem, problem, sendProblem } from './problem.ts';
 import { readJsonBody } from './read-json.ts';
+import { refuseAmbiguous } from './refuse-ambiguous.ts';
 import { refuseLoops } from './refuse-loops.ts';
-import { refuseRepeated } from './refuse-repeated.ts';
 import type { LoadShedder } from './shed-load.ts';
 import { checkingSerializer, plainSerializer, validatorCompiler } from './validation.ts';
 
@@ -170,7 +170,7 @@ export function createApi(parts: AppParts): Api {
   nameAnswers(app);
   allowOrigins(app, parts);
   app.addHook('onRequest', (request, reply, done) => {
-    const refused = refuseRepeated(request.raw.rawHeaders ?? []);
+    const refused = refuseAmbiguous(request.raw);
     if (refused) sendProblem(reply, refused);
     else done();
   });

@@ -634,6 +634,16 @@ describe('over a socket', () => {
       `${head}content-type: application/json\r\ntransfer-encoding: identity\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`,
       'malformed_request',
     ],
+    [
+      'a transfer coding beside chunked',
+      `${head}content-type: application/json\r\ntransfer-encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`,
+      'malformed_request',
+    ],
+    [
+      'chunks of HTTP/1.0, which has none',
+      `${head.replace('1.1', '1.0')}content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`,
+      'malformed_request',
+    ],
     ['no host', 'GET /health HTTP/1.1\r\nconnection: close\r\n\r\n', undefined],
     [
       'two hosts',
