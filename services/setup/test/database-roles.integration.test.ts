@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { EVERY_TENANT, openDatabase, type PoolSql } from '@posthorn/db';
 import { systemClock } from '@posthorn/runtime';
 import { emptyDatabaseUrl } from '@posthorn/testkit';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runSetUp } from '../src/run-set-up.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -63,41 +63,44 @@ async function open(url: string, role?: string): Promise<PoolSql> {
 
 const ROLES = ['ingest', 'dispatcher', 'worker', 'recorder'];
 
-test('a login that may create roles makes those of its own installation, and its services take them on', async () => {
-  const { url, prefix, setUp } = await install('createrole');
-  expect(await setUp()).toEqual([
-    ...ROLES.map((role) => `database role ${prefix}${role} created`),
-    expect.stringMatching(/^rights of database roles set/),
-  ]);
-  expect(await setUp()).toEqual(['rights of database roles are set']);
-  const worker = await open(url, `${prefix}worker`);
-  expect((await worker`select 1 from tenants`).count).toBe(1);
-  await expect(worker`select 1 from api_keys`).rejects.toThrow('permission denied');
+describe('a login that may create roles', () => {
+  let installed: Installation;
+  const role = (name: string): string => `${installed.prefix}${name}`;
+  beforeAll(async () => {
+    installed = await install('createrole');
+  });
+
+  test('makes those of its own installation, and its services take them on', async () => {
+    const { url, setUp } = installed;
+    expect(await setUp()).toEqual([
+      ...ROLES.map((name) => `database role ${role(name)} created`),
+      expect.stringMatching(/^rights of database roles set/),
+    ]);
+    expect(await setUp()).toEqual(['rights of database roles are set']);
+    const worker = await open(url, role('worker'));
+    expect((await worker`select 1 from tenants`).count).toBe(1);
+    await expect(worker`select 1 from api_keys`).rejects.toThrow('permission denied');
+  });
+
+  test('may leave them to logins of the services’ own, who have no way back to more', async () => {
+    await installed.admin.unsafe(
+      `create role ${role('zz_recorder')} login password 'y' in role ${role('recorder')}`,
+    );
+    const own = new URL(installed.url);
+    own.username = role('zz_recorder');
+    own.password = 'y';
+    const recorder = await open(own.href);
+    expect((await recorder`select 1 from tenants`).count).toBe(1);
+    await expect(recorder`select 1 from api_keys`).rejects.toThrow('permission denied');
+    await expect(recorder.unsafe(`set role ${role('ingest')}`)).rejects.toThrow('permission denied');
+  });
 });
 
-test('one that may not says which are missing; made by somebody else, they are given their rights', async () => {
+test('one that may not says which are missing; made by somebody else, they are given their rights; switched off, they are left as they are', async () => {
   const { prefix, setUp, admin } = await install('nocreaterole');
   const names = ROLES.map((role) => `${prefix}${role}`);
+  expect(await setUp({ DATABASE_ROLE_PREFIX: 'off' })).toEqual(['database roles are left as they are']);
   expect(await setUp()).toEqual([expect.stringContaining(`may not create them: ${names.join(', ')}`)]);
   await admin.unsafe(names.map((name) => `create role ${name}`).join(';'));
   expect(await setUp()).toEqual([expect.stringMatching(/^rights of database roles set/)]);
-});
-
-test('a login of a service’s own has its rights as a member of the role, and no way back to more', async () => {
-  const { url, prefix, setUp, admin } = await install('createrole');
-  await setUp();
-  await admin.unsafe(`create role ${prefix}zz_recorder login password 'y' in role ${prefix}recorder`);
-  const own = new URL(url);
-  own.username = `${prefix}zz_recorder`;
-  own.password = 'y';
-  const recorder = await open(own.href);
-  expect((await recorder`select 1 from tenants`).count).toBe(1);
-  await expect(recorder`select 1 from api_keys`).rejects.toThrow('permission denied');
-  await expect(recorder.unsafe(`set role ${prefix}ingest`)).rejects.toThrow('permission denied');
-});
-
-test('switched off, roles are left as they are', async () => {
-  const { setUp, prefix, admin } = await install('createrole');
-  expect(await setUp({ DATABASE_ROLE_PREFIX: 'off' })).toEqual(['database roles are left as they are']);
-  expect((await admin`select 1 from pg_roles where starts_with(rolname, ${prefix})`).count).toBe(0);
 });
