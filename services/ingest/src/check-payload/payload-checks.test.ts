@@ -6,7 +6,7 @@ import { createPayloadChecks, SLOW_TENANT_MS } from './payload-checks.ts';
 // Real threads: what is held here is that nothing hostile reaches further than its thread.
 const clock = createFakeClock();
 const observed: string[] = [];
-const logged: object[] = [];
+const logged: { readonly tenant_id?: string }[] = [];
 const log = createLogger('test', 'info', { write: (line) => void logged.push(JSON.parse(line)) });
 const checks = createPayloadChecks({
   log,
@@ -64,8 +64,8 @@ describe('a payload that would take years to check', () => {
     clock.advance(SLOW_TENANT_MS);
     expect(await check('hostile', PLAIN, '{"id":1}')).toEqual({ kind: 'fits' });
     expect(observed).toContain('timeout');
-    expect(logged).toEqual([
-      expect.objectContaining({ level: 'warn', tenant_id: 'hostile', event_type: 'order.created' }),
+    expect(logged.filter((line) => line.tenant_id === 'hostile')).toEqual([
+      expect.objectContaining({ level: 'warn', event_type: 'order.created' }),
     ]);
   });
 });

@@ -24,9 +24,10 @@ describe('a request that this system has sent itself', () => {
     'fastly;v=1 , POSTHORN;x="a b"',
     'posthorn, posthorn',
   ])('is refused with 508 when its cdn-loop reads %j', async (value) => {
+    const before = bundle.sent.length;
     const answer = await ask('POST', '/v1/events', { 'cdn-loop': value });
     expect([answer.statusCode, answer.json().code]).toEqual([508, 'loop_detected']);
-    expect(bundle.sent).toEqual([]);
+    expect(bundle.sent).toHaveLength(before);
   });
 
   it.each(['/health', '/v1/webhooks', '/nowhere'])(

@@ -90,6 +90,7 @@ const REFUSED = [
 
 describe('a URL that leads inside', () => {
   it.each(REFUSED)('%s is refused when a webhook is made, changed and replaced', async (url) => {
+    const before = bundle.webhooks.size;
     for (const [method, at, body] of [
       ['POST', '/webhooks', { tenant_id: 'acme', url }],
       ['PATCH', path, { url }],
@@ -99,7 +100,7 @@ describe('a URL that leads inside', () => {
       expect([answer.statusCode, answer.json().code]).toEqual([400, 'invalid_request']);
       expect(answer.json().errors[0]).toMatchObject({ pointer: '/url' });
     }
-    expect(bundle.webhooks.size).toBe(1);
+    expect(bundle.webhooks.size).toBe(before);
     expect(asked).toEqual([]);
   });
 
