@@ -12,6 +12,8 @@ export interface DnsLookupOptions {
   /** Patience with one server for the first try; c-ares doubles it for the second. */
   readonly queryTimeoutMs?: number;
   readonly tries?: number;
+  /** Patience with one family once the other has answered. */
+  readonly otherFamilyMs?: number;
   /** `address` or `address:port`; default: those of the machine. */
   readonly servers?: readonly string[];
 }
@@ -26,6 +28,8 @@ export function isNameServer(text: string): boolean {
   }
 }
 
+const TTL = { ttl: true } as const;
+
 /**
  * Asks DNS itself (c-ares) rather than `getaddrinfo`: that blocks one of four threads which files and hashes need too,
  * so a tenant with slow name servers would slow everybody. It also tells the time to live and never reads a search
@@ -33,17 +37,22 @@ export function isNameServer(text: string): boolean {
  * that is garbled fails whatever else is asked, and silence to some changes the patience with the rest.
  */
 export function createDnsLookup({
-  queryTimeoutMs = 1_500,
+  queryTimeoutMs = 1_000,
   tries = 2,
+  otherFamilyMs = 2_000,
   servers,
 }: DnsLookupOptions = {}): Lookup {
   return async (hostname) => {
     const resolver = new Resolver({ timeout: queryTimeoutMs, tries });
     if (servers !== undefined) resolver.setServers(servers);
-    const [ipv4, ipv6] = await Promise.allSettled([
-      resolver.resolve4(hostname, { ttl: true }),
-      resolver.resolve6(hostname, { ttl: true }),
-    ]);
+    const families = [resolver.resolve4(hostname, TTL), resolver.resolve6(hostname, TTL)] as const;
+    let impatience: NodeJS.Timeout | undefined;
+    const hurry = (): void => {
+      impatience = setTimeout(() => resolver.cancel(), otherFamilyMs);
+    };
+    Promise.any(families).then(hurry, () => {});
+    const [ipv4, ipv6] = await Promise.allSettled(families);
+    clearTimeout(impatience);
     const answers: LookupAnswer[] = [];
     for (const family of [ipv4, ipv6]) {
       if (family.status === 'rejected') continue;

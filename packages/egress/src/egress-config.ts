@@ -68,9 +68,10 @@ function egressProxy({ egressProxyUrl, egressProxyDns }: EgressConfig): EgressPr
   return parseProxyUrl(egressProxyUrl, { resolvesNames: egressProxyDns === 'remote' });
 }
 
-const MOST_QUERY_MS = 1_500;
-/** One try and a second of twice the time: none goes on after the name was given up. */
-const TRIES_FIT = 3;
+/** Whole seconds: c-ares looks once in one whether a try has ended. */
+const MOST_QUERY_MS = 1_000;
+/** One try, a second of twice the time, and as much as one to spare: where a family is silent, the other still counts. */
+const TRIES_FIT = 4;
 
 function egressResolver(
   config: EgressConfig,

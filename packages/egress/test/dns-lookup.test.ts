@@ -44,6 +44,12 @@ describe('a name', () => {
   });
 });
 
+test('a family that stays silent keeps the other for a moment alone, however long its servers may take', async () => {
+  await using server = await startNameServer((_name, type) => (type === A ? ipv4 : null));
+  const lookup = createDnsLookup({ servers: [server.address], queryTimeoutMs: 600_000, otherFamilyMs: 1 });
+  expect(await lookup('a.example.com')).toMatchObject([{ address: '8.8.8.8' }]);
+});
+
 test('an answer that is garbled fails no other name that is asked for meanwhile', async () => {
   const released = Promise.withResolvers<NameAnswer>();
   const garbled: NameAnswer = { records: [{ type: TXT, data: '' }] };
