@@ -3,7 +3,7 @@ import type { Clock } from '@posthorn/runtime';
 /** Requests that wait for the record to show an outcome: each asks Postgres anew, so they are few. */
 export const MAX_WAITING_TESTS = 32;
 /** Of these one tenant's, so that there is room for those of others. */
-export const MAX_WAITING_TESTS_OF_TENANT = 8;
+export const MAX_WAITING_TESTS_OF_TENANT = 16;
 /** The recorder writes several times a second; asking more often finds nothing sooner. */
 export const OUTCOME_POLL_MS = 100;
 
