@@ -327,7 +327,7 @@ describe('a warning of a rate near its limit', () => {
     });
     expect(await Promise.all([keep(), keep(), keep()])).toEqual(expect.arrayContaining([0, 0, 1]));
     const { sql } = api.database;
-    await sql`update quota_warnings set seen_at = now() - interval '299 seconds' where tenant_id = ${tenantId}`;
+    await sql`update quota_warnings set seen_at = now() - interval '240 seconds' where tenant_id = ${tenantId}`;
     expect(await keep()).toBe(0);
     await sql`update quota_warnings set seen_at = now() - interval '301 seconds' where tenant_id = ${tenantId}`;
     expect(await keep()).toBe(1);
