@@ -15,6 +15,7 @@ test.each([
   '"abc-123"',
   '["abc-123"]',
   '{"data":{"challenge":"abc-123"}}',
+  '{"type":"webhook.verification","webhook_id":"ep_1","challenge":"abc-123"}',
   '{"challenge":["abc-123"]}',
   '{"__proto__":{"challenge":"abc-123"}}',
   '{"type":"webhook.verification","received":"{\\"challenge\\":\\"abc-123\\"}"}',

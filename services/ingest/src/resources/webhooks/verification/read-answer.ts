@@ -6,7 +6,8 @@ type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
 /**
  * Whether the body is the challenge, as text, or a JSON object whose `challenge` it is. Nothing less: a page that shows
- * every request it gets would repeat it somewhere.
+ * every request it gets would repeat it somewhere; and not with the message's own `type`: a server that sends back
+ * what it is sent has agreed to nothing.
  */
 export function echoes(body: Buffer, challenge: string): boolean {
   const text = body.toString('utf8').trim();
@@ -14,9 +15,8 @@ export function echoes(body: Buffer, challenge: string): boolean {
   if (!text.startsWith('{')) return false;
   try {
     const answer: unknown = JSON.parse(text);
-    return typeof answer === 'object' && answer !== null && Object.hasOwn(answer, 'challenge')
-      ? (answer as { challenge: unknown }).challenge === challenge
-      : false;
+    if (typeof answer !== 'object' || answer === null || !Object.hasOwn(answer, 'challenge')) return false;
+    return (answer as { challenge: unknown }).challenge === challenge && !Object.hasOwn(answer, 'type');
   } catch {
     return false;
   }
