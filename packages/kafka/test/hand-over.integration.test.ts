@@ -8,7 +8,7 @@ test('a stop with a slot under way stalls nobody: its lane moves with the slot h
   await (await producer()).sendAll(numbered(topic, 5));
   const leaving = await member({
     drainTimeoutMs: 100,
-    underWay: () => [{ offset: 2, slot: 0, leftMs: 3_000 }],
+    underWay: () => [{ offset: 2, slot: 0, leftMs: 60_000 }],
   });
   await leaving.takes(5);
   for (const done of leaving.records.items.slice(0, 2)) done.complete();
@@ -21,11 +21,11 @@ test('a stop with a slot under way stalls nobody: its lane moves with the slot h
   });
   const startedMs = performance.now();
   await next.takes(3);
-  expect(performance.now() - startedMs).toBeLessThan(2_000);
+  expect(performance.now() - startedMs).toBeLessThan(10_000);
 
   expect(next.offsets()).toEqual([2, 3, 4]);
   const [held, ...free] = next.records.items;
-  expect(held!.heldForMs(0)).toBeGreaterThan(2_000);
+  expect(held!.heldForMs(0)).toBeGreaterThan(30_000);
   expect(free.map((each) => each.heldForMs(0))).toEqual([0, 0]);
   expect(next.consumer.stats().partitions).toMatchObject([{ held: 1 }]);
   expect([leaving.consumer.mayAct(), leaving.consumer.mayBegin(), isOver]).toEqual([false, false, false]);
@@ -120,7 +120,7 @@ test('a stop with the broker away ends in bounded time', async () => {
   proxy.cut();
   const startedMs = performance.now();
   await owner.consumer.stop({ drain: async () => {} });
-  expect(performance.now() - startedMs).toBeLessThan(9_000);
+  expect(performance.now() - startedMs).toBeLessThan(20_000);
   expect(owner.events.items).toEqual(['assigned 0', 'lost 0']);
 });
 

@@ -449,7 +449,7 @@ describe('without Kafka', () => {
       },
     );
     expect(isProblem(result) && result.code).toBe('not_accepted');
-    expect(performance.now() - startedMs).toBeLessThan(1_500);
+    expect(performance.now() - startedMs).toBeLessThan(10_000);
     await producer.stop();
   });
 });
