@@ -269,15 +269,16 @@ describe('quotas', () => {
 
   it('are shown in the form that a product’s backend relies on', async () => {
     await create({ quotas: { max_events_per_sec: 10, max_concurrent_deliveries: 4, max_dlq_size: 8 } });
-    for (let i = 0; i < 3; i++) await api.call('POST', '/events', event());
     const { sql } = api.database;
+    await sql`insert into tenant_load (tenant_id, worker_id, in_flight, queued, reported_at) values (${tenantId}, 'w', 1, 5, now())`;
+    await sql`insert into dead_letter_counts (tenant_id, count) values (${tenantId}, 6)`;
+    // What counts by the second comes last, and at once.
+    await Promise.all(Array.from({ length: 3 }, () => api.call('POST', '/events', event())));
     const slot = Math.floor(Date.now() / RATE_SLOT_MS);
     await sql`
       insert into rate_counts (tenant_id, replica_id, slot, counts, minute_counts, reported_at) values
         (${tenantId}, 'other', ${slot}, '{1,0,2}', '{5,3}', now()),
         (${tenantId}, 'gone', ${slot - 1_000}, '{4}', '{4}', now() - interval '10 seconds')`;
-    await sql`insert into tenant_load (tenant_id, worker_id, in_flight, queued, reported_at) values (${tenantId}, 'w', 1, 5, now())`;
-    await sql`insert into dead_letter_counts (tenant_id, count) values (${tenantId}, 6)`;
     const { body } = await api.call('GET', `/quotas/${tenantId}`);
     expect(body).toEqual({
       tenant_id: tenantId,
