@@ -2,8 +2,8 @@ import { databaseUrl, kafkaBrokers } from '@posthorn/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type FuzzTarget, judgeLog, runFuzz, startTarget } from '../src/index.ts';
 
-/** Few, and the same ones every time: whoever waits for tests looks for what a change did. The night draws many anew. */
-const REQUESTS_PER_OPERATION = Number(process.env.FUZZ_REQUESTS ?? 30);
+/** Few beside the desk, and the same ones every time: they look for what a change did. The night draws many anew. */
+const REQUESTS_PER_OPERATION = Number(process.env.FUZZ_REQUESTS ?? (process.env.CI ? 200 : 30));
 const SEED = Number(process.env.FUZZ_SEED ?? 1);
 /** Of all requests: the share that the server may cut off while their bodies are still coming. */
 const CLOSED_SHARE = 0.05;
