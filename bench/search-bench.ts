@@ -1,7 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { migrate, openDatabase, type PoolSql } from '@posthorn/db';
+import { EVERY_TENANT, grantServiceRights, migrate, openDatabase, type PoolSql } from '@posthorn/db';
 import { findPostgres } from '@posthorn/scripts/infra';
 import { fill, type Shape } from './search/fill.ts';
 import { type CaseFigures, draw, measureCases, spread } from './search/measure-cases.ts';
@@ -21,6 +21,7 @@ With DATABASE_URL set, the database is made on that server (its role must be a s
   --fan-out N         deliveries of an event (default 5)
   --calls N           calls of each case (default 200)
   --only REGEXP       cases whose name fits
+  --as ingest|owner   who asks (default ingest): the role of the API, held to row security, or the owner of the tables
   --database NAME     (default posthorn_search_bench); one that is there already is dropped, or with --reuse measured
   --reuse             measure the database as it is, and keep it; of a server in DATABASE_URL, as is:
   --keep              keep the database
@@ -37,6 +38,7 @@ const { values: flags } = parseArgs({
     'fan-out': { type: 'string', default: '5' },
     calls: { type: 'string', default: '200' },
     only: { type: 'string' },
+    as: { type: 'string', default: 'ingest' },
     database: { type: 'string', default: 'posthorn_search_bench' },
     reuse: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
@@ -121,9 +123,19 @@ async function measureSize(sql: PoolSql, deliveries: number): Promise<CaseFigure
     `${counted!.deliveries} deliveries, ${counted!.attempts} attempts, ${counted!.partitions} partitions, ${counted!.bytes}`,
   );
   const drawn = spread(await draw(sql, number('calls'), counted!.attempts));
+  if (flags.as === 'ingest') await actAsIngest(sql);
   const only = flags.only === undefined ? null : new RegExp(flags.only);
   say('| query | p50 | p95 | max | partitions read |\n|---|---|---|---|---|');
   return measureCases(sql, drawn, { calls: number('calls'), only }, (figures) => say(row(figures)));
+}
+
+const ROLE_PREFIX = 'posthorn_';
+
+/** From here on, on the one connection there is. */
+async function actAsIngest(sql: PoolSql): Promise<void> {
+  await grantServiceRights(sql, ROLE_PREFIX);
+  await sql`set role ${sql(`${ROLE_PREFIX}ingest`)}`;
+  await sql`select set_config('posthorn.tenant', ${EVERY_TENANT}, false)`;
 }
 
 function row({ name, p50Ms, p95Ms, maxMs, partitions, seqScans }: CaseFigures): string {
@@ -157,6 +169,8 @@ async function main(): Promise<void> {
     say(HELP);
     return;
   }
+  if (flags.as !== 'ingest' && flags.as !== 'owner')
+    throw new Error(`--as ${flags.as}: expected ingest or owner`);
   const dir = join(ROOT, '.posthorn', `search-bench-${process.pid}`);
   await mkdir(dir, { recursive: true });
   const abort = new AbortController();
