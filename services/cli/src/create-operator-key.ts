@@ -1,7 +1,7 @@
 import { mintKey } from '@posthorn/contracts';
 import { insertApiKey, insertAuditEntry, inTransaction, processActor } from '@posthorn/db';
 import type { Command } from './read-command.ts';
-import type { Session } from './run-command.ts';
+import type { Session } from './session.ts';
 
 type Wish = Extract<Command, { name: 'keys create-operator' }>;
 

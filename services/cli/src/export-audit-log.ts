@@ -1,7 +1,7 @@
 import { exportEntries } from '@posthorn/audit';
 import { pageAuditLog, readAuditHead } from '@posthorn/db';
 import type { Command } from './read-command.ts';
-import type { Session } from './run-command.ts';
+import type { Session } from './session.ts';
 
 type Wish = Extract<Command, { name: 'audit export' }>;
 

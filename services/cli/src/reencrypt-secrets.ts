@@ -9,7 +9,7 @@ import {
 import { type KeyRing, readKeyRing } from '@posthorn/secrets';
 import { type SealedAnew, sealAnew } from '@posthorn/tenant-config';
 import type { Command } from './read-command.ts';
-import type { Session } from './run-command.ts';
+import type { Session } from './session.ts';
 
 type Wish = Extract<Command, { name: 'secrets reencrypt' }>;
 

@@ -1,29 +1,13 @@
-import { type Database, openDatabase } from '@posthorn/db';
-import { type Clock, databaseOptions, type Environment } from '@posthorn/runtime';
-import { type CliConfig, readServiceConfig } from './config.ts';
+import { openDatabase } from '@posthorn/db';
+import { databaseOptions, type Environment } from '@posthorn/runtime';
+import { readServiceConfig } from './config.ts';
 import { createOperatorKey } from './create-operator-key.ts';
 import { exportAuditLog } from './export-audit-log.ts';
 import { type Command, readCommand, USAGE } from './read-command.ts';
 import { reencryptSecrets } from './reencrypt-secrets.ts';
+import type { Session } from './session.ts';
 import { tellSecretsStatus } from './tell-secrets-status.ts';
 import { printHead, verifyChain } from './verify-chain.ts';
-
-export interface Terminal {
-  /** To standard output, as it is. Resolves when it takes more. */
-  print(text: string): Promise<void>;
-  /** A line for a person, to standard error. */
-  tell(line: string): void;
-}
-
-/** What a command works with. */
-export interface Session {
-  readonly database: Database;
-  readonly config: CliConfig;
-  readonly terminal: Terminal;
-  readonly clock: Clock;
-  /** Who is at the terminal, as the machine knows him: for the audit log. */
-  readonly user: string;
-}
 
 export interface Surroundings extends Omit<Session, 'database' | 'config'> {
   readonly environment: Environment;

@@ -1,6 +1,6 @@
 import { countSealedTexts, type SealedCount } from '@posthorn/db';
 import { type KeyRing, readKeyRing } from '@posthorn/secrets';
-import type { Session } from './run-command.ts';
+import type { Session } from './session.ts';
 
 /** A line for each key, on standard output; ends with 1 when there are values that no key of the ring opens. */
 export async function tellSecretsStatus({ database, config, terminal }: Session): Promise<number> {

@@ -1,5 +1,5 @@
 import { type AuditFault, type AuditHead, readAuditHead, verifyAuditLog } from '@posthorn/db';
-import type { Session } from './run-command.ts';
+import type { Session } from './session.ts';
 
 const renderHead = ({ seq, hash }: AuditHead): string => `${seq}:${hash}`;
 
