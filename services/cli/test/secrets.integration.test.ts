@@ -175,5 +175,5 @@ test('a key ring that is missing ends the command with a line, and no secret is 
     secrets({ SECRETS_KEYS: LOST }, 'reencrypt', '--dry-run'),
   ]);
   for (const { out, err } of outputs)
-    expect(out + err).not.toMatch(new RegExp(`${CANARY}|v2\\.|${LOST.slice(0, 20)}`));
+    for (const secret of [CANARY, 'v2.', LOST.slice(0, 20)]) expect(out + err).not.toContain(secret);
 });
