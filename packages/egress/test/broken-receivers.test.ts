@@ -2,16 +2,9 @@ import { readFileSync } from 'node:fs';
 import type net from 'node:net';
 import type tls from 'node:tls';
 import { describe, expect, test } from 'vitest';
-import { OK, type OnRequest, respond, startRawReceiver } from './raw-receiver.ts';
+import { failureOf } from './failure-of.ts';
+import { OK, respond, startRawReceiver } from './raw-receiver.ts';
 import { DEADLINE_MS, setupAgent } from './setup-agent.ts';
-
-async function failureOf(onRequest: OnRequest) {
-  await using receiver = await startRawReceiver({ onRequest });
-  await using setup = setupAgent();
-  const result = await setup.send(`http://127.0.0.1:${receiver.port}/`);
-  expect(setup.agent.stats()).toMatchObject({ idleConnections: 0, openConnections: 0 });
-  return result;
-}
 
 describe('a connection that ends too early is a failed connection', () => {
   const stages = [

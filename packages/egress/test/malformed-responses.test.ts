@@ -1,14 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { type OnRequest, respond, startRawReceiver } from './raw-receiver.ts';
+import { failureOf } from './failure-of.ts';
+import { respond, startRawReceiver } from './raw-receiver.ts';
 import { setupAgent } from './setup-agent.ts';
-
-async function failureOf(onRequest: OnRequest) {
-  await using receiver = await startRawReceiver({ onRequest });
-  await using setup = setupAgent();
-  const result = await setup.send(`http://127.0.0.1:${receiver.port}/`);
-  expect(setup.agent.stats()).toMatchObject({ idleConnections: 0, openConnections: 0 });
-  return result;
-}
 
 describe('what is no HTTP/1.1 is a protocol failure', () => {
   test.each([
