@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { inheritedEnvironment } from './inherited-environment.ts';
 
 /** One shell block of a page, and what the page says that it prints: the `json` block right behind it. */
 export interface GuideBlock {
@@ -68,7 +69,7 @@ function runShell(
     stderr: string;
   }>();
   const child = spawn('bash', ['-c', script], {
-    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', LC_ALL: 'C.UTF-8', ...environment },
+    env: { ...inheritedEnvironment(), LC_ALL: 'C.UTF-8', ...environment },
     timeout: TIMEOUT_MS,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
