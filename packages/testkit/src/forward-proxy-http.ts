@@ -1,11 +1,6 @@
 import type { Socket } from 'node:net';
-import type { ForwardProxyOptions, Greeted } from './forward-proxy.ts';
+import type { ForwardProxyOptions, Greeted } from './forward-proxy-greeting.ts';
 import { readUntil } from './read-until.ts';
-
-export interface Asked {
-  readonly host: string;
-  readonly port: number;
-}
 
 const HEAD_END = '\r\n\r\n';
 

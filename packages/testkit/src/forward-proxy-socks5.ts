@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net';
-import type { ForwardProxyOptions, Greeted } from './forward-proxy.ts';
-import type { Asked } from './forward-proxy-http.ts';
+import type { Asked, ForwardProxyOptions, Greeted } from './forward-proxy-greeting.ts';
 import { readUntil } from './read-until.ts';
 
 const PASSWORD = 2;

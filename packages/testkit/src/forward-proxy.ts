@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import { type Asked, greetByHttp } from './forward-proxy-http.ts';
+import type { Asked, ForwardProxyOptions, Greeted } from './forward-proxy-greeting.ts';
+import { greetByHttp } from './forward-proxy-http.ts';
 import { greetBySocks5 } from './forward-proxy-socks5.ts';
 
 /** A way out for tests: HTTP CONNECT, plain or over TLS, or SOCKS5. It notes what it was asked for and passes bytes on. */
@@ -11,26 +12,6 @@ export interface ForwardProxy {
   readonly asked: readonly string[];
   readonly connections: number;
   [Symbol.asyncDispose](): Promise<void>;
-}
-
-export interface ForwardProxyOptions {
-  readonly kind: 'http' | 'socks5';
-  /** Asked for, and refused where they are others. */
-  readonly credentials?: { readonly username: string; readonly password: string };
-  readonly tls?: { readonly cert: string; readonly key: string };
-  /** Where a tunnel ends in place of what was asked for: what the resolver of a proxy would say of a name. */
-  route?(asked: Asked): Asked;
-  /** Says so instead of opening any tunnel: an HTTP status or a SOCKS5 reply. */
-  readonly refuseWith?: number;
-}
-
-/** Reads what a client wants, answers it, and gives back where the tunnel is to end; null: it was refused. */
-export type Greet = (socket: Socket, options: ForwardProxyOptions) => Promise<Greeted | null>;
-
-export interface Greeted {
-  readonly asked: Asked;
-  opened(): void;
-  failed(): void;
 }
 
 export async function startForwardProxy(options: ForwardProxyOptions): Promise<ForwardProxy> {
