@@ -78,9 +78,11 @@ async function agree(plain: Socket, signal: AbortSignal): Promise<void> {
   plain.once('close', () =>
     reject(fault('CONNECTION_CLOSED', 'the server hung up when it was asked for TLS')),
   );
-  signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  const giveUp = () => reject(signal.reason);
+  signal.addEventListener('abort', giveUp, { once: true });
   plain.write(SSL_REQUEST);
-  const answer = await promise;
+  // A signal that follows others is kept by Node as long as somebody listens: one more for every connection.
+  const answer = await promise.finally(() => signal.removeEventListener('abort', giveUp));
   if (answer[0] !== YES) throw fault('TLS_NOT_OFFERED', 'the server does not offer TLS');
   // Somebody on the way put it there, to be taken for what came through TLS.
   if (answer.length > 1) throw fault('TLS_NOT_CLEAN', 'the server said more than was asked before TLS');
