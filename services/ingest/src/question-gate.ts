@@ -1,4 +1,5 @@
 import { within } from '@posthorn/db';
+import { createPlaces } from './places.ts';
 
 /** Of one pool of connections, of all tenants: under way, or waiting for a connection. */
 export const MAX_QUESTIONS = 200;
@@ -27,28 +28,18 @@ export class TooManyQuestionsError extends Error {
 }
 
 export function createQuestionGate(max: number, maxOfTenant = max): QuestionGate {
-  const ofTenants = new Map<string, number>();
-  let underWay = 0;
-
-  function count(tenantId: string, change: 1 | -1): void {
-    underWay += change;
-    const own = (ofTenants.get(tenantId) ?? 0) + change;
-    if (own === 0) ofTenants.delete(tenantId);
-    else ofTenants.set(tenantId, own);
-  }
-
+  const places = createPlaces(max, maxOfTenant);
   return {
     async ask(timeoutMs, question, tenantId = '') {
-      if (underWay >= max || (ofTenants.get(tenantId) ?? 0) >= maxOfTenant)
-        throw new TooManyQuestionsError(`${underWay} questions to Postgres are under way`);
-      count(tenantId, 1);
+      if (!places.take(tenantId))
+        throw new TooManyQuestionsError(`${places.taken} questions to Postgres are under way`);
       return within(
         timeoutMs,
-        question().finally(() => count(tenantId, -1)),
+        question().finally(() => places.give(tenantId)),
       );
     },
     get underWay() {
-      return underWay;
+      return places.taken;
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import { BlockList, isIPv4, isIPv6, type Socket } from 'node:net';
 import type { IngestMetrics } from '../metrics.ts';
+import { createPlaces } from '../places.ts';
 
 /** Of all connections, what one client may hold at most; a proxy that is trusted speaks for many. */
 const CLIENT_SHARE = 0.5;
@@ -18,28 +19,20 @@ export function boundConnections(server: Server, bounds: Bounds): void {
   const { maxConnections, trustedProxies = [], ingestMetrics } = bounds;
   const most = Math.max(1, Math.floor(maxConnections * CLIENT_SHARE));
   const trusted = blocksOf(trustedProxies);
-  const open = new Map<string, number>();
+  const places = createPlaces(Number.POSITIVE_INFINITY, most);
   server.maxConnections = maxConnections;
   server.on('drop', () => ingestMetrics.countRefusedConnection('all'));
   server.prependListener('connection', (socket: Socket) => {
     const client = clientOf(socket.remoteAddress ?? '');
     if (isTrusted(trusted, client)) return;
     const network = networkOf(client);
-    const held = open.get(network) ?? 0;
-    if (held >= most) {
+    if (!places.take(network)) {
       ingestMetrics.countRefusedConnection('client');
       socket.destroy();
       return;
     }
-    open.set(network, held + 1);
-    socket.once('close', () => release(open, network));
+    socket.once('close', () => places.give(network));
   });
-}
-
-function release(open: Map<string, number>, network: string): void {
-  const left = open.get(network)! - 1;
-  if (left > 0) open.set(network, left);
-  else open.delete(network);
 }
 
 /** Over a socket of both families an IPv4 address comes within an IPv6 one. */

@@ -1,4 +1,5 @@
 import type { Clock } from '@posthorn/runtime';
+import { createPlaces } from '../../places.ts';
 
 /** Requests that wait for the record to show an outcome: each asks Postgres anew, so they are few. */
 export const MAX_WAITING_TESTS = 32;
@@ -9,8 +10,8 @@ export const OUTCOME_POLL_MS = 100;
 
 export interface OutcomeWaits {
   /**
-   * Asks until there is an answer; null after `waitMs`, or the longest wait there is, when this service stops, and at once, after one look, when too
-   * many wait already, in all or of this tenant.
+   * Asks until there is an answer; null after `waitMs`, or the longest wait there is, when this service stops, and at
+   * once, after one look, when too many wait already, in all or of this tenant.
    */
   until<T>(tenantId: string, look: () => Promise<T | null>, waitMs: number): Promise<T | null>;
   readonly waiting: number;
@@ -28,15 +29,11 @@ export interface OutcomeWaitsOptions {
 export function createOutcomeWaits(options: OutcomeWaitsOptions): OutcomeWaits {
   const { clock, pause, isStopping, maxWaiting = MAX_WAITING_TESTS, maxWaitMs = Infinity } = options;
   const { maxWaitingOfTenant = MAX_WAITING_TESTS_OF_TENANT } = options;
-  const byTenant = new Map<string, number>();
-  let waiting = 0;
+  const places = createPlaces(maxWaiting, maxWaitingOfTenant);
   return {
     async until(tenantId, look, waitMs) {
-      const ofTenant = byTenant.get(tenantId) ?? 0;
-      const mayWait = waiting < maxWaiting && ofTenant < maxWaitingOfTenant;
+      const mayWait = places.take(tenantId);
       const untilMs = clock.monotonicMs() + (mayWait ? Math.min(waitMs, maxWaitMs) : 0);
-      waiting += 1;
-      byTenant.set(tenantId, ofTenant + 1);
       try {
         for (;;) {
           const found = await look();
@@ -46,14 +43,11 @@ export function createOutcomeWaits(options: OutcomeWaitsOptions): OutcomeWaits {
           await pause(Math.min(OUTCOME_POLL_MS, leftMs));
         }
       } finally {
-        waiting -= 1;
-        const left = byTenant.get(tenantId)! - 1;
-        if (left > 0) byTenant.set(tenantId, left);
-        else byTenant.delete(tenantId);
+        if (mayWait) places.give(tenantId);
       }
     },
     get waiting() {
-      return waiting;
+      return places.taken;
     },
   };
 }

@@ -1,5 +1,6 @@
 import { USER_AGENT } from '@posthorn/contracts';
 import { type GuardedAgent, type OutboundRequest, parseTarget, type SendResult } from '@posthorn/egress';
+import { createPlaces } from '../../../places.ts';
 import { echoes, readCloudEventsAnswer } from './read-answer.ts';
 
 /** `challenge`: a signed POST whose answer has to repeat a text. `cloudevents`: OPTIONS, as CloudEvents' webhooks ask. */
@@ -58,26 +59,19 @@ export const VERIFICATION_TYPE = 'webhook.verification';
  */
 export function createHandshakes(options: HandshakeOptions): Handshakes {
   const { maxUnderWay = MAX_HANDSHAKES, maxUnderWayOfTenant = MAX_HANDSHAKES_OF_TENANT } = options;
-  const byTenant = new Map<string, number>();
-  let underWay = 0;
+  const places = createPlaces(maxUnderWay, maxUnderWayOfTenant);
   return {
     async perform(candidate, method) {
       const { tenantId } = candidate;
-      const ofTenant = byTenant.get(tenantId) ?? 0;
-      if (underWay >= maxUnderWay || ofTenant >= maxUnderWayOfTenant) return { kind: 'busy' };
-      underWay += 1;
-      byTenant.set(tenantId, ofTenant + 1);
+      if (!places.take(tenantId)) return { kind: 'busy' };
       try {
         return await (method === 'challenge' ? challenge(options, candidate) : ask(options, candidate));
       } finally {
-        underWay -= 1;
-        const left = byTenant.get(tenantId)! - 1;
-        if (left > 0) byTenant.set(tenantId, left);
-        else byTenant.delete(tenantId);
+        places.give(tenantId);
       }
     },
     get underWay() {
-      return underWay;
+      return places.taken;
     },
   };
 }
