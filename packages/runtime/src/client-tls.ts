@@ -20,6 +20,8 @@ export interface PemFiles {
   readonly key: PemFile;
 }
 
+export const PEM_FILE = 'the path of a PEM file';
+
 /** Read once, at the start: a service that could not connect says so then, with the key that is wrong. */
 export function readClientTls(files: PemFiles, now: Date, faults: string[]): ClientTls {
   const ca = read(files.ca, faults, checkCertificates);
@@ -32,6 +34,12 @@ export function readClientTls(files: PemFiles, now: Date, faults: string[]): Cli
   if (cert && key && !new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
     faults.push(`${files.key.env}=${files.key.path}: is not the key of the certificate in ${files.cert.env}`);
   return { ...(ca ? { ca } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) };
+}
+
+/** Where TLS is off: whoever names files believes that the connection is secured. @param remedy the setting, and what to set. */
+export function refuseFiles(files: PemFiles, remedy: string, faults: string[]): void {
+  for (const { env, path } of Object.values(files))
+    if (path !== '') faults.push(`${env} is set, but ${remedy}, or leave ${env} out`);
 }
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;

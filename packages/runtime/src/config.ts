@@ -33,6 +33,7 @@ interface KeyOptions {
 /** It ends a start and is read by people: where in the code a fault was found tells them nothing. */
 export class ConfigError extends Error {
   override name = 'ConfigError';
+  /** Private, or whoever prints the error would print each fault twice. */
   readonly #faults: readonly string[];
   constructor(faults: readonly string[]) {
     super(`configuration is not valid:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);

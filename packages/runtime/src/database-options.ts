@@ -1,8 +1,6 @@
-import { type ClientTls, readClientTls } from './client-tls.ts';
+import { type ClientTls, PEM_FILE, readClientTls, refuseFiles } from './client-tls.ts';
 import { ConfigError, choice, integer, secret, text } from './config.ts';
 import { type ExplainRefusal, explainTls } from './explain-refusal.ts';
-
-const FILE = 'the path of a PEM file';
 
 export const databaseConfig = (fallbackPool: number) =>
   ({
@@ -31,17 +29,17 @@ export const databaseConfig = (fallbackPool: number) =>
     }),
     databaseCaFile: text('DATABASE_CA_FILE', {
       fallback: '',
-      expected: FILE,
+      expected: PEM_FILE,
       doc: "Authorities that may have signed the server's certificate; without it those that Node trusts.",
     }),
     databaseCertFile: text('DATABASE_CERT_FILE', {
       fallback: '',
-      expected: FILE,
+      expected: PEM_FILE,
       doc: 'Client certificate, where Postgres knows its users by theirs.',
     }),
     databaseKeyFile: text('DATABASE_KEY_FILE', {
       fallback: '',
-      expected: FILE,
+      expected: PEM_FILE,
       doc: 'Private key of the client certificate, without a passphrase.',
     }),
   }) as const;
@@ -127,10 +125,7 @@ function readTls(
     key: { env: 'DATABASE_KEY_FILE', path: config.databaseKeyFile },
   };
   if (mode === 'off') {
-    // Whoever names them believes that the connection is secured.
-    for (const { env, path } of Object.values(files))
-      if (path !== '')
-        faults.push(`${env} is set, but TLS is off: set DATABASE_TLS=verify-full, or leave ${env} out`);
+    refuseFiles(files, 'TLS is off: set DATABASE_TLS=verify-full', faults);
     return null;
   }
   if (mode === 'require' && config.databaseCaFile !== '')

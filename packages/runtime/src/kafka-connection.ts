@@ -1,8 +1,6 @@
-import { type ClientTls, readClientTls } from './client-tls.ts';
+import { type ClientTls, PEM_FILE, readClientTls, refuseFiles } from './client-tls.ts';
 import { ConfigError, choice, flag, list, secret, text } from './config.ts';
 import { type ExplainRefusal, explainTls } from './explain-refusal.ts';
-
-const FILE = 'the path of a PEM file';
 
 /** How Kafka is reached and how it knows us: the same for every service, each with a name of its own. */
 export const kafkaAccessConfig = {
@@ -17,17 +15,17 @@ export const kafkaAccessConfig = {
   }),
   kafkaCaFile: text('KAFKA_CA_FILE', {
     fallback: '',
-    expected: FILE,
+    expected: PEM_FILE,
     doc: "Authorities that may have signed the brokers' certificates; without it those that Node trusts.",
   }),
   kafkaCertFile: text('KAFKA_CERT_FILE', {
     fallback: '',
-    expected: FILE,
+    expected: PEM_FILE,
     doc: 'Client certificate with its chain, where the brokers want one.',
   }),
   kafkaKeyFile: text('KAFKA_KEY_FILE', {
     fallback: '',
-    expected: FILE,
+    expected: PEM_FILE,
     doc: 'Private key of the client certificate, without a passphrase.',
   }),
   kafkaSaslMechanism: choice('KAFKA_SASL_MECHANISM', ['none', 'plain', 'scram-sha-256', 'scram-sha-512'], {
@@ -95,9 +93,7 @@ function readTls(config: KafkaAccess, now: Date, faults: string[]): ClientTls | 
     key: { env: 'KAFKA_KEY_FILE', path: config.kafkaKeyFile },
   };
   if (config.kafkaTls === 'on') return readClientTls(files, now, faults);
-  // Whoever names them believes that the connection is secured.
-  for (const { env, path } of Object.values(files))
-    if (path !== '') faults.push(`${env} is set, but KAFKA_TLS=off: set KAFKA_TLS=on, or leave ${env} out`);
+  refuseFiles(files, 'KAFKA_TLS=off: set KAFKA_TLS=on', faults);
   return undefined;
 }
 
