@@ -49,10 +49,6 @@ export class TlsIdentity {
     this.#parts = parts;
   }
 
-  get hasAuthorities(): boolean {
-    return this.#parts.ca !== undefined;
-  }
-
   read(): TlsIdentityParts {
     return this.#parts;
   }
