@@ -101,15 +101,13 @@ export function createResolver(options: ResolverOptions): Resolver {
 
   async function resolve(hostname: string, port: number, asker = NOBODY): Promise<Resolution> {
     const resolution =
-      cache.recall(hostname) ??
-      (await (isLiteral(hostname) ? vetLiteral(hostname) : askOnce(hostname, asker)));
+      cache.recall(hostname) ?? (isLiteral(hostname) ? vetLiteral(hostname) : await askOnce(hostname, asker));
     return resolution.ok ? judgePort(resolution, port, policy) : resolution;
   }
 
+  /** Not remembered: judging it again is quick, and it would take a name's place. */
   function vetLiteral(address: string): Resolution {
-    const resolution = vet([{ address, ttlSeconds: 0 }], policy);
-    cache.remember(address, { resolution, expiresAtMs: monotonicMs() + maxTtlMs });
-    return resolution;
+    return vet([{ address, ttlSeconds: 0 }], policy);
   }
 
   /** Shared by whoever asks on behalf of the same one: others don't wait behind his lookups. */
